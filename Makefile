@@ -1,0 +1,26 @@
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+IMAGE   ?= driftprobe:$(VERSION)
+
+.PHONY: help build test race test-real lint bench demo image clean
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+build: ## build the static binary ./driftprobe
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o driftprobe ./cmd/driftprobe
+test: ## run the tests
+	go test ./...
+race: ## run the tests with the race detector
+	go test -race ./...
+test-real: ## run the tests on real servers (root; packages: see .ci/run)
+	cd test && go test -count=1 ./...
+lint: ## check format, vet and linters (golangci-lint in PATH)
+	test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run ./... && cd test && golangci-lint run ./...
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+demo: build ## play the outage that driftprobe exists for, on loopback addresses
+	./driftprobe demo
+image: ## build the container image
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
+clean: ## remove what build and tests leave
+	rm -rf driftprobe dist coverage.html *.out *.prof *.test

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"driftprobe/config"
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// options are the command line of the main job.
+type options struct {
+	config                          string
+	once, checkConfig, version      bool
+	help, verbose                   bool
+	output, failOn                  string
+	listen, logLevel, logFormat     string
+	roots, resolvers, caFile, allow string
+	dnsPort                         uint
+	args                            []string
+
+	set      map[string]bool
+	severity finding.Severity
+}
+
+const usage = `Usage: driftprobe [flags] [HOST | https://HOST/path …]
+       driftprobe demo | judge FILE | explain [CODE]
+
+driftprobe finds out why clients do not reach a hostname: it compares what every
+authoritative server publishes with the load balancers that should be in front.
+
+  driftprobe --once api.example.com            diagnose one name, no configuration
+  driftprobe --once --config driftprobe.yaml   diagnose everything once
+  driftprobe --config driftprobe.yaml          watch, serve /metrics, alert Slack
+
+Exit codes: 0 clean, 1 found something, 2 usage or configuration, 3 could not look.
+
+Flags:
+`
+
+func parseOptions(p process, args []string) (options, error) {
+	o := options{set: map[string]bool{}}
+	fs := flag.NewFlagSet("driftprobe", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
+	fs.BoolVar(&o.once, "once", false, "look once, print the diagnosis, exit")
+	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
+	fs.BoolVar(&o.version, "version", false, "print the version and exit")
+	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
+	fs.StringVar(&o.output, "o", "text", "output `FORMAT` of --once: text or json")
+	fs.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which --once exits with 1: info, warning or critical")
+	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics, health and status page")
+	fs.StringVar(&o.logLevel, "log.level", "info", "debug, info, warn or error")
+	fs.StringVar(&o.logFormat, "log.format", "logfmt", "logfmt or json")
+	fs.StringVar(&o.roots, "dns.root-servers", "", "`IP,…` of other DNS roots")
+	fs.UintVar(&o.dnsPort, "dns.port", 53, "port of authoritative servers")
+	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers to ask too; none: -")
+	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` trusted instead of the system's roots")
+	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special-purpose addresses that may be probed")
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprint(p.stdout, usage)
+				fs.SetOutput(p.stdout)
+				fs.PrintDefaults()
+				o.help = true
+				return o, nil
+			}
+			return o, faultf("driftprobe --help lists the flags", "%v", err)
+		}
+		if args = fs.Args(); len(args) > 0 {
+			o.args, args = append(o.args, args[0]), args[1:]
+		}
+	}
+	fs.Visit(func(f *flag.Flag) { o.set[f.Name] = true })
+	return o, o.check()
+}
+
+func (o *options) check() (err error) {
+	if o.output != "text" && o.output != "json" {
+		return faultf("use -o text or -o json", "unknown output format %q", o.output)
+	}
+	if o.severity, err = finding.ParseSeverity(o.failOn); err != nil || o.severity == finding.Unknown {
+		return faultf("use info, warning or critical", "--fail-on: unknown severity %q", o.failOn)
+	}
+	if o.checkConfig && o.config == "" {
+		return faultf("name the file: --config FILE --check-config", "--check-config without --config")
+	}
+	return nil
+}
+
+func (o *options) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, faultf("use debug, info, warn or error", "--log.level: unknown level %q", o.logLevel)
+	}
+	h := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "logfmt":
+		return slog.New(slog.NewTextHandler(w, h)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, h)), nil
+	}
+	return nil, faultf("use logfmt or json", "--log.format: unknown format %q", o.logFormat)
+}
+
+// load reads the configuration, lays the flags over it, and joins the targets of
+// both. It is called again at each reload.
+func (o *options) load() (config.Config, []inventory.Target, error) {
+	cfg := config.Default()
+	if o.config != "" {
+		var err error
+		if cfg, err = config.Load(o.config); err != nil {
+			return cfg, nil, err
+		}
+	}
+	if err := o.overlay(&cfg); err != nil {
+		return cfg, nil, err
+	}
+	var targets []inventory.Target
+	for _, t := range cfg.Targets {
+		targets = append(targets, targetOf(t, "config"))
+	}
+	for _, arg := range o.args {
+		t, err := config.ParseTarget(arg)
+		if err != nil {
+			return cfg, nil, err
+		}
+		targets = append(targets, targetOf(t, "command line"))
+	}
+	return cfg, targets, nil
+}
+
+func (o *options) overlay(cfg *config.Config) error {
+	if o.set["dns.root-servers"] {
+		cfg.DNS.RootServers = nil
+		for _, text := range split(o.roots) {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return faultf("write IP addresses with commas between", "--dns.root-servers: %q is no IP address", text)
+			}
+			cfg.DNS.RootServers = append(cfg.DNS.RootServers, a)
+		}
+	}
+	if o.set["dns.port"] {
+		if o.dnsPort == 0 || o.dnsPort > 65535 {
+			return faultf("a port is 1 to 65535", "--dns.port: %d is no port", o.dnsPort)
+		}
+		cfg.DNS.Port = uint16(o.dnsPort)
+	}
+	if o.set["dns.resolvers"] {
+		cfg.DNS.Resolvers = nil
+		for _, text := range split(strings.TrimPrefix(o.resolvers, "-")) {
+			a, err := netip.ParseAddrPort(text)
+			if ip, ipErr := netip.ParseAddr(text); ipErr == nil {
+				a, err = netip.AddrPortFrom(ip, 53), nil
+			}
+			if err != nil {
+				return faultf("write IP or IP:PORT, with commas between", "--dns.resolvers: %q is no address", text)
+			}
+			cfg.DNS.Resolvers = append(cfg.DNS.Resolvers, a)
+		}
+	}
+	if o.set["probe.allow-addresses"] {
+		cfg.Probe.AllowAddresses = nil
+		for _, text := range split(o.allow) {
+			prefix, err := netip.ParsePrefix(text)
+			if err != nil {
+				return faultf("write ranges such as 10.0.0.0/8, with commas between", "--probe.allow-addresses: %q is no range", text)
+			}
+			cfg.Probe.AllowAddresses = append(cfg.Probe.AllowAddresses, prefix.Masked())
+		}
+	}
+	if o.set["tls.ca-file"] {
+		cfg.TLS.CAFile = o.caFile
+	}
+	return nil
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}

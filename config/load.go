@@ -1,0 +1,80 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"reflect"
+)
+
+// Parse reads one YAML document; name stands for it in errors. An empty
+// document is Default. The error is of type Problems: every problem of the
+// document at once, each with a position and a hint. Paths to files stay as
+// they are written.
+func Parse(name string, data []byte) (Config, error) {
+	c := Default()
+	d := newDecoder(name)
+	root, f, place := parseDocument(data)
+	if f != nil {
+		d.report(place, "", f)
+	}
+	if root != nil && root.Tag != "!!null" {
+		d.decode(root, reflect.ValueOf(&c).Elem(), "")
+		d.settle(&c)
+	}
+	if len(d.problems) > 0 {
+		d.problems.sort()
+		return Config{}, d.problems
+	}
+	return c, nil
+}
+
+// Load reads the file at path with Parse. Relative paths in it start at its
+// folder. The error is of type Problems.
+func Load(path string) (Config, error) {
+	data, err := readBounded(path, maxFileSize)
+	if err != nil {
+		p := fileProblem("configuration", path, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			p.Hint = "check the path given with --config"
+		}
+		return Config{}, Problems{p}
+	}
+	c, err := Parse(path, data)
+	if err != nil {
+		return Config{}, err
+	}
+	for _, file := range files(&c) {
+		*file.value = resolved(filepath.Dir(path), *file.value)
+	}
+	for _, target := range c.Targets {
+		for name, file := range target.HeaderFiles {
+			target.HeaderFiles[name] = resolved(filepath.Dir(path), file)
+		}
+	}
+	return c, nil
+}
+
+func resolved(folder, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}
+
+// namedFile is a key whose value is the path of a file.
+type namedFile struct {
+	path  string
+	value *string
+}
+
+// files lists them, except for the header files of targets.
+func files(c *Config) []namedFile {
+	return []namedFile{
+		{"tls.ca_file", &c.TLS.CAFile},
+		{"kubernetes.kubeconfig", &c.Kubernetes.Kubeconfig},
+		{"digitalocean.token_file", &c.DigitalOcean.TokenFile},
+		{"alerts.slack.webhook_url_file", &c.Alerts.Slack.WebhookURLFile},
+		{"state.file", &c.State.File},
+	}
+}

@@ -1,0 +1,186 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// settle checks what decoding by type alone cannot, and fills in what depends
+// on several keys. It says nothing about a value that is reported already.
+func (d *decoder) settle(c *Config) {
+	c.Kubernetes.Configured = d.has("kubernetes")
+	c.DigitalOcean.Configured = d.has("digitalocean")
+	c.Alerts.Slack.Configured = d.has("alerts.slack")
+
+	d.cadence("", &c.Interval, &c.Timeout)
+	d.cadence("dns", &c.DNS.Interval, &c.DNS.Timeout)
+	d.targets(c.Targets)
+	d.dns(&c.DNS)
+	d.unique("probe.allow_addresses", len(c.Probe.AllowAddresses), func(i int) string { return c.Probe.AllowAddresses[i].String() })
+	d.kubernetes(c.Kubernetes)
+	d.alerts(c.Alerts)
+	for _, file := range files(c) {
+		d.filePath(file.path, *file.value)
+	}
+	if c.DigitalOcean.APIURL != "" {
+		d.check("digitalocean.api_url", parseEndpoint(c.DigitalOcean.APIURL))
+	}
+}
+
+// has says whether the key at path is in the file.
+func (d *decoder) has(path string) bool {
+	_, ok := d.keys[path]
+	return ok
+}
+
+// check reports f for the value at path, if there is one and the value has no
+// problem yet.
+func (d *decoder) check(path string, f *fault) {
+	if f == nil || d.failed[path] {
+		return
+	}
+	place, ok := d.values[path]
+	if !ok {
+		place = position{1, 1}
+	}
+	d.report(place, path, f)
+}
+
+// checkKey is check, at the key instead of its value.
+func (d *decoder) checkKey(path string, f *fault) {
+	if f != nil && !d.failed[path] {
+		d.report(d.keys[path], path, f)
+	}
+}
+
+// between checks a duration that the file gives.
+func (d *decoder) between(path string, value, low, high time.Duration) {
+	if d.has(path) && (value < low || value > high) {
+		d.check(path, faultf(fmt.Sprintf("choose from %s to %s", brief(low), brief(high)),
+			"expected a duration from %s to %s, found %s", brief(low), brief(high), brief(value)))
+	}
+}
+
+// brief is 5m for what Duration prints as 5m0s.
+func brief(t time.Duration) string {
+	text := t.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// cadence checks an interval and the timeout of what is done in it. Only a
+// timeout that the file gives can be too long; the default one is shortened.
+func (d *decoder) cadence(section string, interval, timeout *time.Duration) {
+	const day = 24 * time.Hour
+	intervalPath, timeoutPath := join(section, "interval"), join(section, "timeout")
+	d.between(intervalPath, *interval, time.Second, day)
+	d.between(timeoutPath, *timeout, time.Millisecond, day)
+	if *timeout <= *interval || d.failed[intervalPath] {
+		return
+	}
+	if !d.has(timeoutPath) {
+		*timeout = *interval
+		return
+	}
+	d.check(timeoutPath, faultf(fmt.Sprintf("lower it to %s, or raise %s", brief(*interval), intervalPath),
+		"a timeout of %s is longer than the interval of %s", brief(*timeout), brief(*interval)))
+}
+
+// unique refuses an entry of a list that says what an earlier one says.
+func (d *decoder) unique(path string, n int, text func(int) string) {
+	first := make(map[string]int, n)
+	for i := range n {
+		at := entryPath(path, i)
+		if d.failed[at] {
+			continue
+		}
+		if j, twice := first[text(i)]; twice {
+			d.check(at, faultf("keep one of the two", "%s is in the list already, as entry [%d]", shown(text(i)), j))
+			continue
+		}
+		first[text(i)] = i
+	}
+}
+
+// filePath checks what a path can be known to be without looking at the disk. The
+// text of what may be a secret is not repeated.
+func (d *decoder) filePath(path, value string) {
+	switch {
+	case value == "":
+	case strings.HasPrefix(value, "~"):
+		d.check(path, faultf("write the whole path", "~ is not expanded to a home folder here"))
+	case strings.Contains(value, "://"):
+		hint := "write the URL into a file and name the file here"
+		if strings.HasSuffix(path, "webhook_url_file") {
+			hint += ", or use webhook_url"
+		}
+		d.check(path, faultf(hint, "expected the path of a file, found a URL"))
+	case looksSecret(value):
+		d.check(path, faultf("write the secret into a file and name the file here",
+			"expected the path of a file, found what looks like the secret itself"))
+	}
+}
+
+// looksSecret knows the shapes of tokens that are easily put in place of the
+// path of their file.
+func looksSecret(text string) bool {
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc([]string{"dop_v1_", "doo_v1_", "bearer ", "basic ", "xoxb-", "xoxp-"}, func(prefix string) bool {
+		return strings.HasPrefix(lower, prefix)
+	})
+}
+
+func (d *decoder) kubernetes(k Kubernetes) {
+	for i, namespace := range k.Namespaces {
+		if !kubernetesLabel(namespace) {
+			d.check(entryPath("kubernetes.namespaces", i), faultf(
+				"write the name of a namespace: lower-case letters, digits and -, at most 63",
+				"not a namespace: %s", shown(namespace)))
+		}
+	}
+	d.unique("kubernetes.namespaces", len(k.Namespaces), func(i int) string { return k.Namespaces[i] })
+}
+
+func (d *decoder) alerts(a Alerts) {
+	const day = 24 * time.Hour
+	d.between("alerts.pending.critical", a.Pending.Critical, 0, day)
+	d.between("alerts.pending.warning", a.Pending.Warning, 0, day)
+	d.between("alerts.resolve_after", a.ResolveAfter, 0, day)
+	d.between("alerts.repeat", a.Repeat, 0, 7*day)
+	if utf8.RuneCountInString(a.ClusterName) > 100 {
+		d.check("alerts.cluster_name", faultf("use a short name, such as prod-fra1", "longer than 100 characters"))
+	}
+	severities := []string{"critical", "warning", "unknown", "info"}
+	if !slices.Contains(severities, a.MinSeverity) {
+		hint := "use one of: " + strings.Join(severities, ", ")
+		if meant := nearest(a.MinSeverity, severities); meant != "" {
+			hint = fmt.Sprintf("did you mean %q?", meant)
+		}
+		d.check("alerts.min_severity", faultf(hint, "not a severity: %s", shown(a.MinSeverity)))
+	}
+	d.slack()
+	if !a.Slack.WebhookURL.IsZero() {
+		d.check("alerts.slack.webhook_url", parseEndpoint(a.Slack.WebhookURL.Reveal()))
+	}
+}
+
+// slack wants exactly one way to the webhook's URL.
+func (d *decoder) slack() {
+	const section = "alerts.slack"
+	inFile, inline := d.has(section+".webhook_url_file"), d.has(section+".webhook_url")
+	switch {
+	case inFile && inline:
+		d.checkKey(section+".webhook_url", faultf("keep webhook_url_file, and keep the URL out of this file",
+			"webhook_url and webhook_url_file are both given"))
+	case d.has(section) && !inFile && !inline:
+		d.check(section, faultf("add webhook_url_file: PATH", "Slack needs the URL of its webhook"))
+	}
+}

@@ -1,0 +1,108 @@
+package dnscheck
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Delegations are kept for their TTL within these bounds: the lower one spares
+// servers that say 0, the upper one lets a repaired delegation be seen.
+const (
+	keepAtLeast = 5 * time.Second
+	keepAtMost  = time.Hour
+)
+
+// keptLimit bounds the entries of each cache; hostile names could fill it.
+const keptLimit = 50_000
+
+func keepFor(ttl uint32) time.Duration {
+	return min(max(time.Duration(ttl)*time.Second, keepAtLeast), keepAtMost)
+}
+
+// kept is a cache whose users can also share the work of filling it. The zero
+// value is ready.
+type kept[V any] struct {
+	mu      sync.Mutex
+	entries map[string]entry[V]
+	running map[string]chan struct{}
+}
+
+type entry[V any] struct {
+	value   V
+	expires time.Time
+}
+
+func (k *kept[V]) get(key string) (V, bool) {
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.entries[key]
+	if !ok || !now.Before(e.expires) {
+		var zero V
+		return zero, false
+	}
+	return e.value, true
+}
+
+func (k *kept[V]) put(key string, value V, ttl time.Duration) {
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.entries == nil {
+		k.entries = map[string]entry[V]{}
+	}
+	if len(k.entries) >= keptLimit {
+		k.shrink(now)
+	}
+	k.entries[key] = entry[V]{value, now.Add(ttl)}
+}
+
+// shrink drops what has expired, and if that is not enough half of the rest.
+func (k *kept[V]) shrink(now time.Time) {
+	for key, e := range k.entries {
+		if !now.Before(e.expires) {
+			delete(k.entries, key)
+		}
+	}
+	for key := range k.entries {
+		if len(k.entries) <= keptLimit/2 {
+			return
+		}
+		delete(k.entries, key)
+	}
+}
+
+func (k *kept[V]) drop(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.entries, key)
+}
+
+// lead makes the caller the one who does the work named by key; it calls leave
+// afterwards. If another does it already, lead waits for that one, or for ctx,
+// and returns nil: the caller looks into the cache again. Whoever leads must not
+// wait for another lead that could wait for him.
+func (k *kept[V]) lead(ctx context.Context, key string) (leave func()) {
+	k.mu.Lock()
+	if busy, ok := k.running[key]; ok {
+		k.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	defer k.mu.Unlock()
+	if k.running == nil {
+		k.running = map[string]chan struct{}{}
+	}
+	busy := make(chan struct{})
+	k.running[key] = busy
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.running, key)
+		close(busy)
+	}
+}

@@ -1,0 +1,150 @@
+package dnscheck
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// History remembers what each host has published, because after a fix the old
+// TTL can be read nowhere else. It is a value: Remember returns a new one.
+type History struct {
+	// Sightings are ordered by host, then address.
+	Sightings []Sighting `json:"sightings,omitempty"`
+}
+
+// Sighting is one address that authoritative servers published for a host.
+type Sighting struct {
+	Host    string     `json:"host"`
+	Address netip.Addr `json:"address"`
+	// Path are the records that led there when it was last seen: each CNAME on the
+	// way, then the address record.
+	Path      []Link    `json:"path"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// Link is one record of a path.
+type Link struct {
+	Owner string `json:"owner"`
+	// Type is "CNAME", "A" or "AAAA"; Value the target or the address.
+	Type  string `json:"type"`
+	Value string `json:"value"`
+	// TTL is in seconds, the largest that any server gave.
+	TTL uint32 `json:"ttl"`
+}
+
+const (
+	// keep is how long an address that is published no more is remembered; a TTL
+	// that is longer keeps it longer.
+	keep = 7 * 24 * time.Hour
+	// maxPerHost bounds the addresses remembered of one host: a hostile zone can
+	// publish new ones at every look. The oldest go first.
+	maxPerHost = 32
+)
+
+// Of returns the sightings of one host. The result shares memory with h.
+func (h History) Of(host string) []Sighting {
+	from, _ := slices.BinarySearchFunc(h.Sightings, host, func(s Sighting, host string) int { return cmp.Compare(s.Host, host) })
+	to := from
+	for to < len(h.Sightings) && h.Sightings[to].Host == host {
+		to++
+	}
+	return h.Sightings[from:to:to]
+}
+
+// Remember adds observations to the history and forgets what is too old to
+// matter. The receiver is not changed. If one host is observed twice, both count.
+func (h History) Remember(os []Observation) History {
+	if len(os) == 0 {
+		return h
+	}
+	fresh := map[string][]Sighting{}
+	for _, o := range os {
+		old, seen := fresh[o.Host]
+		if !seen {
+			old = h.Of(o.Host)
+		}
+		fresh[o.Host] = merge(old, o)
+	}
+	next := make([]Sighting, 0, len(h.Sightings)+len(os))
+	for _, s := range h.Sightings {
+		if _, replaced := fresh[s.Host]; !replaced {
+			next = append(next, s)
+		}
+	}
+	for _, mine := range fresh {
+		next = append(next, mine...)
+	}
+	slices.SortFunc(next, compareSightings)
+	return History{Sightings: next}
+}
+
+func compareSightings(a, b Sighting) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), a.Address.Compare(b.Address))
+}
+
+// merge updates one host's sightings with one observation.
+func merge(old []Sighting, o Observation) []Sighting {
+	var next []Sighting
+	paths := o.paths()
+	for addr, path := range paths {
+		s := Sighting{Host: o.Host, Address: addr, Path: path, FirstSeen: o.At, LastSeen: o.At}
+		if i := slices.IndexFunc(old, func(p Sighting) bool { return p.Address == addr }); i >= 0 {
+			s.FirstSeen = old[i].FirstSeen
+			if old[i].LastSeen.After(o.At) {
+				s = old[i]
+			}
+		}
+		next = append(next, s)
+	}
+	for _, s := range old {
+		if _, again := paths[s.Address]; !again && o.At.Sub(s.LastSeen) < max(keep, s.longest()) {
+			next = append(next, s)
+		}
+	}
+	if len(next) > maxPerHost {
+		slices.SortFunc(next, func(a, b Sighting) int {
+			return cmp.Or(b.LastSeen.Compare(a.LastSeen), compareSightings(a, b))
+		})
+		next = next[:maxPerHost]
+	}
+	return next
+}
+
+// longest is the sum of the path's TTLs: no cache holds the answer longer.
+func (s Sighting) longest() time.Duration {
+	var sum time.Duration
+	for _, l := range s.Path {
+		sum += seconds(l.TTL)
+	}
+	return sum
+}
+
+// ClearBy returns when the last cache has dropped the way to this address, given
+// what is published now, and false if the way is still published.
+//
+// Each record of the path that is published no more may be cached until its TTL
+// after it was last seen. A record behind it that is still published can be read
+// anew by a cache that still follows the old one, so its TTL is added.
+func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
+	var clear time.Time
+	gone := false
+	var tail time.Duration
+	for i := len(s.Path) - 1; i >= 0; i-- {
+		l := s.Path[i]
+		if now.publishes(l) {
+			tail += seconds(l.TTL)
+			continue
+		}
+		gone = true
+		if end := s.LastSeen.Add(seconds(l.TTL) + tail); end.After(clear) {
+			clear = end
+		}
+	}
+	return clear, gone
+}
+
+// seconds converts a TTL; 2^31-1 s fits a Duration with room to spare.
+func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second }

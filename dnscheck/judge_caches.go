@@ -1,0 +1,143 @@
+package dnscheck
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"driftprobe/finding"
+)
+
+// grace is how far a measured cache may outlive the computed end before it is
+// said to ignore TTLs: our looks are not continuous, and TTLs are whole seconds.
+const grace = time.Minute
+
+// judgeCaches reports old addresses that authority publishes no more but caches
+// may still hold: computed from the history, and measured at the resolvers.
+func judgeCaches(now time.Time, c Case) []finding.Finding {
+	fs := judgeResolvers(c)
+	if !c.Expected.Known {
+		return fs
+	}
+	published := c.Observed.Published()
+	clear := map[netip.Addr]time.Time{}
+	for _, s := range c.Seen {
+		if slices.Contains(published, s.Address) || c.Expected.Accepts(s.Address) {
+			continue
+		}
+		end, gone := s.ClearBy(c.Observed)
+		clear[s.Address] = end
+		if gone && end.After(now) {
+			fs = append(fs, draining(now, c, s, end))
+		}
+	}
+	for _, h := range Held(c.Observed) {
+		if slices.Contains(published, h.Address) || c.Expected.Accepts(h.Address) || !h.Until.After(now) {
+			continue
+		}
+		fs = append(fs, cachedStale(now, c, h, clear[h.Address]))
+	}
+	return fs
+}
+
+func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding {
+	return finding.Finding{
+		Code: finding.DNSDraining, Severity: finding.Info,
+		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
+		Summary:  fmt.Sprintf("%s is published right; caches may give %s for another %s", c.Observed.Host, s.Address, finding.Span(end.Sub(now))),
+		Expected: expectedText(c.Expected, s.Address),
+		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s", s.Address, finding.Clock(s.LastSeen)),
+		Hint:     "wait until " + finding.Clock(end),
+		SeenAt:   c.Observed.speakers(),
+		ClearBy:  end,
+	}
+}
+
+func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Finding {
+	f := finding.Finding{
+		Code: finding.DNSCachedStale, Severity: finding.Info,
+		Subject:  finding.Subject{Host: c.Observed.Host, Address: h.Address.String(), Server: h.Resolver},
+		Summary:  fmt.Sprintf("the resolver %s still answers %s for %s, for another %s", h.Resolver, h.Address, c.Observed.Host, finding.Span(h.Until.Sub(now))),
+		Expected: expectedText(c.Expected, h.Address),
+		Observed: fmt.Sprintf("%s from its cache until %s", h.Address, finding.Clock(h.Until)),
+		Hint:     "wait until " + finding.Clock(h.Until) + ", or flush the name there",
+		SeenAt:   []string{h.Resolver},
+		ClearBy:  h.Until,
+	}
+	if !computed.IsZero() && h.Until.After(computed.Add(grace)) {
+		f.Severity = finding.Warning
+		f.Observed += fmt.Sprintf(", beyond the record's TTL, which ended at %s at the latest", finding.Clock(computed))
+	}
+	return f
+}
+
+// Hold is an address that a resolver still gives, and until when.
+type Hold struct {
+	Resolver string
+	Address  netip.Addr
+	Until    time.Time
+}
+
+// Held returns every address that the configured resolvers gave, with the end of
+// its remaining TTL, ordered by resolver and address.
+func Held(o Observation) []Hold {
+	var holds []Hold
+	for _, r := range o.Resolvers {
+		if r.Outcome != OK {
+			continue
+		}
+		for _, a := range r.Addresses {
+			holds = append(holds, Hold{resolverName(r.Resolver), a, r.At.Add(seconds(r.TTL))})
+		}
+	}
+	slices.SortStableFunc(holds, func(a, b Hold) int {
+		if a.Resolver != b.Resolver {
+			if a.Resolver < b.Resolver {
+				return -1
+			}
+			return 1
+		}
+		return a.Address.Compare(b.Address)
+	})
+	return holds
+}
+
+// judgeResolvers reports resolvers whose cache could not be looked at.
+func judgeResolvers(c Case) []finding.Finding {
+	var fs []finding.Finding
+	named := map[string]bool{}
+	for _, r := range c.Observed.Resolvers {
+		name := resolverName(r.Resolver)
+		if r.Outcome.Speaks() || named[name] {
+			continue
+		}
+		named[name] = true
+		f := finding.Finding{
+			Code: finding.DNSResolverDegraded, Severity: finding.Info,
+			Subject:  finding.Subject{Server: name},
+			Summary:  fmt.Sprintf("the resolver %s gave no usable answer: %s", name, Answer{Outcome: r.Outcome, Detail: r.Detail}.misbehaviour()),
+			Expected: "an answer, so that its cache can be looked at",
+			Observed: Answer{Outcome: r.Outcome, Detail: r.Detail}.misbehaviour(),
+			Hint:     "check that it can be reached from here, or take it out of dns.resolvers",
+			SeenAt:   []string{name},
+		}
+		if r.Outcome == Failed {
+			// It answers, and fails for this name although authority does not: whoever
+			// uses it fails.
+			f.Severity = finding.Warning
+			f.Subject.Host = c.Observed.Host
+			f.Summary = fmt.Sprintf("the resolver %s fails for %s, although the zone's own servers answer", name, c.Observed.Host)
+			f.Hint = "ask it with dig +cd: if that works, DNSSEC validation fails"
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+func resolverName(a netip.AddrPort) string {
+	if a.Port() == 53 {
+		return a.Addr().String()
+	}
+	return a.String()
+}

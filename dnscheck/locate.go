@@ -1,0 +1,167 @@
+package dnscheck
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// cutLimit bounds the delegations on the way to one name: each takes one label
+// more, so names end sooner than this.
+const cutLimit = 40
+
+// locate finds the zone that holds name, and its servers. The question is for the
+// SOA record: every authoritative answer to it tells the zone, also where one
+// server holds parent and child and so never refers. The delegation is empty if
+// there is a Failure, or if our own limits ended the walk.
+func (w *walk) locate(ctx context.Context, name string, depth int) (delegation, Failure) {
+	if zone, ok := w.r.places.get(name); ok {
+		if d := w.r.closest(name); d.zone == zone {
+			return d, Failure{}
+		}
+	}
+	d, h, failure := w.descend(ctx, question{name: name, qtype: dns.TypeSOA}, depth)
+	if d.zone == "" || failure.Outcome != "" || !h.answer.Outcome.Speaks() {
+		return d, failure
+	}
+	if h.soa != nil {
+		if zone := canonical(h.soa.Hdr.Name); strictlyBelow(d.zone, zone) {
+			d = w.hiddenCut(ctx, d, h, zone)
+		}
+	} else if parent := parentOf(name); h.answer.Outcome == Alias && strictlyBelow(d.zone, parent) {
+		// An alias is no apex, so it lies in the zone of its parent.
+		if above, failed := w.locate(ctx, parent, depth); above.zone != "" && failed.Outcome == "" && within(d.zone, above.zone) {
+			d = above
+		}
+	}
+	w.r.places.put(name, d.zone, keepFor(d.ttl))
+	return d, Failure{}
+}
+
+// descend follows referrals from the closest known zone. It returns the last zone
+// reached, and what was heard there; if nothing leads on, h is empty.
+func (w *walk) descend(ctx context.Context, q question, depth int) (d delegation, h heard, failure Failure) {
+	d = w.r.closest(q.name)
+	for range cutLimit {
+		child, h, failed := w.oneCut(ctx, d, q, depth)
+		switch {
+		case child.zone != "":
+			d = child
+		case h.answer.Outcome == NoName && w.onlyDelegates(d, q.name):
+			return d, heard{}, Failure{
+				Outcome: NoName, At: bare(d.zone), NegativeTTL: h.answer.TTL,
+				Text: fmt.Sprintf("the zone %s has no delegation on the way to %s (NXDOMAIN)", bare(d.zone), bare(q.name)),
+			}
+		case h.leads():
+			return d, h, Failure{}
+		default:
+			return w.stuck(d, q, failed)
+		}
+	}
+	return delegation{}, heard{}, Failure{}
+}
+
+// onlyDelegates tells whether a zone is one that passes names on and holds none
+// itself. That cannot be known for sure: the root and top-level domains are taken
+// for such, unless their servers are configured.
+func (w *walk) onlyDelegates(d delegation, name string) bool {
+	_, configured := w.r.fixed[d.zone]
+	return dns.CountLabel(d.zone) <= 1 && d.zone != name && !configured
+}
+
+// stuck is the end of a walk in a zone whose servers all fail. A zone that may
+// hold the name is returned as if found, so that each of its servers is heard.
+func (w *walk) stuck(d delegation, q question, failed []heard) (delegation, heard, Failure) {
+	if !d.fixed {
+		w.r.zones.drop(d.zone) // it may have been delegated anew
+	}
+	counts := map[Outcome]int{}
+	var texts []string
+	for _, h := range failed {
+		if h.answer.Outcome == unasked {
+			w.limit(h.answer.Detail)
+			continue
+		}
+		counts[h.answer.Outcome]++
+		texts = append(texts, h.server.String()+": "+h.answer.Detail)
+	}
+	if len(texts) == 0 && !w.onlyDelegates(d, q.name) {
+		return d, heard{}, Failure{}
+	}
+	if len(texts) == 0 {
+		return delegation{}, heard{}, Failure{}
+	}
+	if !w.onlyDelegates(d, q.name) {
+		return d, heard{}, Failure{}
+	}
+	slices.Sort(texts)
+	most := Silent
+	for _, o := range []Outcome{Unreachable, Refused, Failed, Lame, Malformed, Forbidden} {
+		if counts[o] > counts[most] {
+			most = o
+		}
+	}
+	const shown = 3
+	text := fmt.Sprintf("no server of the zone %s gave a usable answer (%s)", bare(d.zone), strings.Join(texts[:min(shown, len(texts))], "; "))
+	return d, heard{}, Failure{Outcome: most, At: bare(d.zone), Text: text}
+}
+
+// closest is the deepest zone at or above name whose servers are known.
+func (r *Resolver) closest(name string) delegation {
+	for n := name; ; n = parentOf(n) {
+		if d, ok := r.fixed[n]; ok {
+			return d
+		}
+		if d, ok := r.zones.get(n); ok {
+			return d
+		}
+		if n == "." {
+			return r.roots
+		}
+	}
+}
+
+// oneCut asks the servers of d for q: a child, or what was heard of the name, or
+// who failed. Walks that need the same child wait for the first of them once.
+func (w *walk) oneCut(ctx context.Context, d delegation, q question, depth int) (child delegation, h heard, failed []heard) {
+	leave := w.r.zones.lead(ctx, childToward(d.zone, q.name))
+	if leave == nil {
+		if known := w.r.closest(q.name); strictlyBelow(d.zone, known.zone) {
+			return known, heard{}, nil
+		}
+	} else {
+		defer leave()
+	}
+	servers, dead := w.serversToWalk(ctx, d, depth)
+	if len(servers) == 0 {
+		return delegation{}, heard{}, dead
+	}
+	h, failed = w.race(ctx, d.zone, servers, q)
+	if h.child.zone != "" {
+		w.r.zones.put(h.child.zone, h.child, keepFor(h.child.ttl))
+	}
+	return h.child, h, append(failed, dead...)
+}
+
+// hiddenCut is a zone that showed itself only by its SOA, because a server of the
+// parent holds it too. Its servers are those that it names itself.
+func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, zone string) delegation {
+	if known, ok := w.r.zones.get(zone); ok {
+		return known
+	}
+	d := delegation{zone: zone, names: parent.names, ttl: parent.ttl, fixed: parent.fixed}
+	if w.spend() {
+		r := w.r.wire.ask(ctx, h.server.Address, question{name: zone, qtype: dns.TypeNS})
+		if r.msg != nil && r.msg.Authoritative && r.msg.Rcode == dns.RcodeSuccess {
+			named, ok := delegationIn(r.msg.Answer, r.msg.Extra, parent.zone, w.r.port, func(owner string) bool { return owner == zone })
+			if ok {
+				d = named
+			}
+		}
+	}
+	w.r.zones.put(zone, d, keepFor(d.ttl))
+	return d
+}

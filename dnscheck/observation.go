@@ -1,0 +1,185 @@
+// Package dnscheck asks the authoritative servers of a name, every one of them,
+// and chosen recursive resolvers, and judges what they publish.
+//
+// Observe (see Resolver) returns an Observation: what each server said, also
+// when it misbehaved. Judge is pure: it compares Observations with the expected
+// addresses and makes findings. A packet that is malformed, spoofed, lame or
+// refused is an Outcome of its own and never an address, so it can never become
+// a stale record.
+package dnscheck
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Type is a record type that is asked for: "A" or "AAAA".
+type Type string
+
+// The types asked for.
+const (
+	A    Type = "A"
+	AAAA Type = "AAAA"
+)
+
+// Observation is what the DNS said about one host at one moment.
+type Observation struct {
+	// Host is the name asked for, ASCII, lower case, no final dot; it may be a
+	// wildcard ("*.shop.example"), which is asked for literally.
+	Host string    `json:"host"`
+	At   time.Time `json:"at"`
+	// Steps follow the aliases: the first is about Host itself, each next one about
+	// the target of a CNAME that some server of an earlier step gave. Each name
+	// stands here once. At most MaxSteps.
+	Steps []Step `json:"steps"`
+	// Resolvers are the answers of the configured recursive resolvers.
+	Resolvers []ResolverAnswer `json:"resolvers,omitempty"`
+	// Heard is set when any authoritative server of any zone on the way sent an
+	// acceptable packet during this look, whatever it said: there is a network.
+	Heard bool `json:"heard"`
+	// Cut is set when a limit (aliases, queries, time) ended the walk early, and
+	// says which.
+	Cut string `json:"cut,omitempty"`
+}
+
+// MaxSteps is the number of names in one chain of aliases: the question and 11
+// restarts, as the common resolvers allow.
+const MaxSteps = 12
+
+// Step is one name, the zone that holds it, and what every server of that zone
+// said.
+type Step struct {
+	// Name is the owner asked for, no final dot.
+	Name string `json:"name"`
+	// Zone is the zone cut found for the name, no final dot; "." for the root.
+	Zone string `json:"zone"`
+	// Answers hold one entry for each server address and type.
+	Answers []Answer `json:"answers,omitempty"`
+	// Wildcard is what one of the servers said about the wildcard that would cover
+	// Name, one entry a type, if there is such a record; its owner is WildcardOwner.
+	Wildcard      []Answer `json:"wildcard,omitempty"`
+	WildcardOwner string   `json:"wildcard_owner,omitempty"`
+	// Failure says why no server of the zone could be asked (the walk from the
+	// roots ended); the zero value if the zone's servers were found.
+	Failure Failure `json:"failure,omitzero"`
+}
+
+// Failure is the end of a walk before the zone's own servers.
+type Failure struct {
+	// Outcome is Silent, Refused, …, or NoName if an authoritative parent says
+	// that the delegation does not exist.
+	Outcome Outcome `json:"outcome,omitempty"`
+	// At is the zone whose servers failed, and Text one sentence for a person.
+	At   string `json:"at,omitempty"`
+	Text string `json:"text,omitempty"`
+	// NegativeTTL is how long caches may keep a NoName (RFC 2308), in seconds.
+	NegativeTTL uint32 `json:"negative_ttl,omitempty"`
+}
+
+// Server is one address of one name server.
+type Server struct {
+	// Name is the server's host name, no final dot; empty if configured by address.
+	Name    string         `json:"name,omitempty"`
+	Address netip.AddrPort `json:"address"`
+}
+
+// String returns "ns1.example (192.0.2.1)"; the port is shown unless it is 53.
+func (s Server) String() string {
+	a := s.Address.Addr().String()
+	if p := s.Address.Port(); p != 53 {
+		a = s.Address.String()
+	}
+	if s.Name == "" {
+		return a
+	}
+	return s.Name + " (" + a + ")"
+}
+
+// Outcome classes what came back from a server.
+type Outcome string
+
+// The outcomes. Only OK, Alias, NoData and NoName speak about the name.
+const (
+	// OK: an authoritative RRset of the type asked for.
+	OK Outcome = "ok"
+	// Alias: the name is a CNAME.
+	Alias Outcome = "alias"
+	// NoData: the name exists without this type.
+	NoData Outcome = "nodata"
+	// NoName: NXDOMAIN.
+	NoName Outcome = "nxdomain"
+	// Silent: no acceptable answer in time; wrong packets may have come.
+	Silent Outcome = "silent"
+	// Unreachable: the network refused (port closed, no route).
+	Unreachable Outcome = "unreachable"
+	// Refused, Failed: RCODE REFUSED, SERVFAIL or another error code.
+	Refused Outcome = "refused"
+	Failed  Outcome = "failed"
+	// Lame: an answer without authority (AA=0) or a referral elsewhere.
+	Lame Outcome = "lame"
+	// Malformed: nothing but packets that break the protocol.
+	Malformed Outcome = "malformed"
+	// Forbidden: the server's address is special-purpose and was not asked.
+	Forbidden Outcome = "forbidden"
+)
+
+// Speaks tells whether the outcome says something about the name.
+func (o Outcome) Speaks() bool {
+	return o == OK || o == Alias || o == NoData || o == NoName
+}
+
+// Answer is what one server said to one question.
+type Answer struct {
+	Server  Server  `json:"server"`
+	Type    Type    `json:"type"`
+	Outcome Outcome `json:"outcome"`
+	// Addresses are the RRset's values, unique and sorted; only for OK.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Target is the CNAME's target, no final dot; only for Alias.
+	Target string `json:"target,omitempty"`
+	// TTL is the RRset's TTL in seconds (the largest, if a server breaks RFC 2181
+	// §5.2 and mixes them; a TTL with the top bit set counts as 0, §8). For NoData
+	// and NoName it is the negative TTL: min(SOA TTL, SOA minimum), RFC 2308 §5.
+	TTL uint32 `json:"ttl"`
+	// Serial is the zone's SOA serial when the answer carried it.
+	Serial uint32 `json:"serial,omitempty"`
+	// Detail is one sentence about the misbehaviour, for outcomes that do not
+	// Speak: "timeout after 5 s", "REFUSED", "answered for another question".
+	Detail string        `json:"detail,omitempty"`
+	TCP    bool          `json:"tcp,omitempty"`
+	RTT    time.Duration `json:"rtt_ns,omitempty"`
+}
+
+// ResolverAnswer is what one recursive resolver said to one question.
+type ResolverAnswer struct {
+	Resolver netip.AddrPort `json:"resolver"`
+	Type     Type           `json:"type"`
+	Outcome  Outcome        `json:"outcome"`
+	// Addresses are the final addresses at the end of the alias chain.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// TTL is the smallest remaining TTL on the chain, in seconds: the answer may be
+	// served until At+TTL, then it is read anew.
+	TTL    uint32    `json:"ttl"`
+	At     time.Time `json:"at"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// Published returns the addresses that clients can be given: the union over all
+// servers and alias paths, sorted. It is empty if nothing speaks.
+func (o Observation) Published() []netip.Addr {
+	seen := map[netip.Addr]bool{}
+	var all []netip.Addr
+	for _, s := range o.Steps {
+		for _, a := range s.Answers {
+			for _, addr := range a.Addresses {
+				if a.Outcome == OK && !seen[addr] {
+					seen[addr] = true
+					all = append(all, addr)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}

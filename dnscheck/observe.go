@@ -1,0 +1,196 @@
+package dnscheck
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Observe asks every authoritative server of host, of each name that host is an
+// alias of, and the configured resolvers. It always returns what was heard, and
+// in Cut why that may be incomplete; it has no errors.
+func (r *Resolver) Observe(ctx context.Context, host string) Observation {
+	name := canonical(host)
+	o := Observation{Host: bare(name), At: time.Now()}
+	if _, ok := dns.IsDomainName(name); !ok || host == "" {
+		o.Steps = []Step{{Name: o.Host, Failure: Failure{Outcome: Malformed, Text: "this is not a domain name"}}}
+		return o
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	w := &walk{r: r, budget: walkBudget}
+	if !r.begin(w, cancel) {
+		o.Cut = "the resolver is closed"
+		return o
+	}
+	defer r.end(w)
+	var resolvers sync.WaitGroup
+	w.do(&resolvers, func() { o.Resolvers = w.askResolvers(ctx, name) })
+	w.follow(ctx, name)
+	w.chain.running.Wait()
+	resolvers.Wait()
+	o.Steps = w.chain.inOrder(bare(name))
+	o.Cut = w.cut
+	return o
+}
+
+// chain holds the steps of one observation. They run side by side: an alias is
+// followed as soon as one server gave it, so that a silent server delays nothing.
+type chain struct {
+	mu      sync.Mutex
+	steps   map[string]*Step
+	running sync.WaitGroup
+}
+
+// follow starts the step of a name, once.
+func (w *walk) follow(ctx context.Context, name string) {
+	c := &w.chain
+	c.mu.Lock()
+	_, known := c.steps[bare(name)]
+	full := len(c.steps) == MaxSteps
+	step := &Step{Name: bare(name)}
+	if !known && !full {
+		if c.steps == nil {
+			c.steps = map[string]*Step{}
+		}
+		c.steps[step.Name] = step
+	}
+	c.mu.Unlock()
+	switch {
+	case known:
+	case full:
+		w.limit("the chain of aliases is too long")
+	default:
+		w.do(&c.running, func() { w.fill(ctx, step, name) })
+	}
+}
+
+// inOrder gives the steps breadth first from the host, which does not depend on
+// who answered when.
+func (c *chain) inOrder(host string) []Step {
+	var out []Step
+	queue := []string{host}
+	for i := 0; i < len(queue); i++ {
+		step, ok := c.steps[queue[i]]
+		if !ok {
+			continue // over MaxSteps
+		}
+		out = append(out, *step)
+		for _, a := range step.Answers {
+			if a.Outcome == Alias && !slices.Contains(queue, a.Target) {
+				queue = append(queue, a.Target)
+			}
+		}
+	}
+	return out
+}
+
+// fill does the work of one step. If the servers refer further down than what
+// was known, it begins once more.
+func (w *walk) fill(ctx context.Context, s *Step, name string) {
+	for again := true; again; {
+		again = false
+		d, failure := w.locate(ctx, name, 0)
+		s.Failure = failure
+		if d.zone == "" {
+			return
+		}
+		s.Zone = bare(d.zone)
+		if failure.Outcome != "" {
+			return
+		}
+		servers, dead := w.serversToJudge(ctx, d)
+		if len(servers)+len(dead) == 0 {
+			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: "its name servers have only IPv6 addresses, and there is no IPv6 here"}
+			return
+		}
+		var below []delegation
+		s.Answers, below = w.askAll(ctx, d, servers, name)
+		spoken := slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Outcome.Speaks() })
+		s.Answers = append(s.Answers, deadAnswers(w, dead)...)
+		if !spoken && !d.fixed {
+			w.r.zones.drop(d.zone) // perhaps it was delegated anew: ask the parent next time
+			w.r.places.drop(name)
+		}
+		if known, ok := w.r.places.get(name); !spoken && len(below) > 0 && (!ok || known == d.zone) {
+			w.r.places.drop(name)
+			w.r.zones.put(below[0].zone, below[0], keepFor(below[0].ttl))
+			again = strictlyBelow(d.zone, below[0].zone) && ctx.Err() == nil
+		}
+		w.wildcard(ctx, s, d.zone, name)
+	}
+}
+
+// deadAnswers are entries for servers that could not be asked.
+func deadAnswers(w *walk, dead []heard) []Answer {
+	var out []Answer
+	for _, h := range dead {
+		if h.answer.Outcome == unasked {
+			w.limit(h.answer.Detail)
+			continue
+		}
+		for _, t := range []Type{A, AAAA} {
+			out = append(out, Answer{Server: h.server, Type: t, Outcome: h.answer.Outcome, Detail: h.answer.Detail})
+		}
+	}
+	return out
+}
+
+// askAll puts both questions to every server at once. Referrals to a zone below
+// are lame answers, and are returned too.
+func (w *walk) askAll(ctx context.Context, d delegation, servers []Server, name string) (answers []Answer, below []delegation) {
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for _, server := range servers {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+			w.do(&asked, func() {
+				a, child := w.askOne(ctx, d.zone, server, question{name: name, qtype: qtype})
+				if a.Outcome == unasked {
+					w.limit(a.Detail)
+					return
+				}
+				if a.Outcome == Alias {
+					w.follow(ctx, canonical(a.Target))
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				answers = append(answers, a)
+				if child.zone != "" {
+					below = append(below, child)
+				}
+			})
+		}
+	}
+	asked.Wait()
+	slices.SortFunc(answers, compareAnswers)
+	return answers, below
+}
+
+func compareAnswers(a, b Answer) int {
+	return cmp.Or(cmp.Compare(a.Server.Name, b.Server.Name), a.Server.Address.Compare(b.Server.Address), cmp.Compare(a.Type, b.Type))
+}
+
+// askOne puts one question to one server of zone.
+func (w *walk) askOne(ctx context.Context, zone string, server Server, q question) (Answer, delegation) {
+	r := w.r.wire.ask(ctx, server.Address, q)
+	if r.msg == nil {
+		return Answer{Server: server, Type: askedType(q.qtype), Outcome: r.outcome, Detail: r.detail, TCP: r.tcp}, delegation{}
+	}
+	a := readAnswer(zone, q, r.msg)
+	a.Server, a.TCP, a.RTT = server, r.tcp, r.rtt
+	child, refers := referral(zone, q.name, r.msg, w.r.port)
+	if refers {
+		a = Answer{Server: server, Type: a.Type, TCP: r.tcp, RTT: r.rtt}.misbehaved(Lame, "refers to the servers of "+bare(child.zone))
+	}
+	return a, child
+}
+
+// sameData tells whether two answers give the same records.
+func sameData(a, b Answer) bool {
+	return a.Outcome == b.Outcome && a.Target == b.Target && slices.EqualFunc(a.Addresses, b.Addresses, func(x, y netip.Addr) bool { return x == y })
+}

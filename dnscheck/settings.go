@@ -1,0 +1,130 @@
+package dnscheck
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"driftprobe/internal/ipspace"
+)
+
+// Settings say whom to ask and within which bounds. The zero value asks the
+// public DNS.
+type Settings struct {
+	// Roots are where walks begin; empty means the 13 public root servers.
+	Roots []netip.AddrPort
+	// Port is that of authoritative servers found by walking, as the DNS cannot say
+	// a port; 0 means 53.
+	Port uint16
+	// Timeout bounds one observation, all of it; 0 means 5 s.
+	Timeout time.Duration
+	// Resolvers are recursive resolvers that are asked for each host too.
+	Resolvers []netip.AddrPort
+	// Servers names, for a zone, the servers to ask instead of following its
+	// delegation (split horizon); the longest suffix of a name wins.
+	Servers map[string][]netip.AddrPort
+	// Workers bounds the questions under way at once, over all observations; 0
+	// means 256. Each holds one socket.
+	Workers int
+}
+
+// Resolver asks authoritative servers, and shares what it learns of delegations
+// between observations. It is safe for concurrent use. Close it after use.
+type Resolver struct {
+	roots     delegation
+	fixed     map[string]delegation // from Settings.Servers, by zone
+	named     map[netip.Addr]bool   // addresses in Settings.Servers
+	private   bool                  // the roots are special-purpose, so servers may be too
+	port      uint16
+	timeout   time.Duration
+	resolvers []netip.AddrPort
+	space     ipspace.Space
+	wire      *exchanger
+
+	zones     kept[delegation]
+	places    kept[string] // observed name → the zone it lies in
+	hosts     kept[hostAddrs]
+	wildcards kept[Answer]
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+	cancels map[*walk]context.CancelFunc
+}
+
+// New returns a Resolver; it asks nothing yet.
+func New(s Settings) *Resolver {
+	r := &Resolver{
+		fixed:     map[string]delegation{},
+		named:     map[netip.Addr]bool{},
+		port:      orElse(s.Port, 53),
+		timeout:   orElse(s.Timeout, 5*time.Second),
+		resolvers: slices.Clone(s.Resolvers),
+		space:     ipspace.New(),
+		cancels:   map[*walk]context.CancelFunc{},
+	}
+	r.wire = newExchanger(orElse(s.Workers, 256), r.timeout/10)
+	r.roots = publicRoots(r.port)
+	if len(s.Roots) > 0 {
+		r.roots = fixedDelegation(".", s.Roots)
+		r.private = slices.ContainsFunc(s.Roots, func(a netip.AddrPort) bool { return r.space.Special(a.Addr()) != "" })
+	}
+	for zone, servers := range s.Servers {
+		d := fixedDelegation(canonical(zone), servers)
+		r.fixed[d.zone] = d
+		for _, a := range servers {
+			r.named[a.Addr().Unmap()] = true
+		}
+	}
+	return r
+}
+
+func orElse[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// fixedDelegation is a zone whose servers are configured by address.
+func fixedDelegation(zone string, servers []netip.AddrPort) delegation {
+	d := delegation{zone: zone, fixed: true}
+	for _, a := range servers {
+		d.names = append(d.names, nameServer{at: []netip.AddrPort{a}})
+	}
+	return d
+}
+
+// Close ends running observations and waits for them. Observations after it say
+// in Cut that the resolver is closed.
+func (r *Resolver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, cancel := range r.cancels {
+		cancel()
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// begin enters an observation; ok is false after Close.
+func (r *Resolver) begin(w *walk, cancel context.CancelFunc) (ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.running.Add(1)
+	r.cancels[w] = cancel
+	return true
+}
+
+func (r *Resolver) end(w *walk) {
+	r.mu.Lock()
+	delete(r.cancels, w)
+	r.mu.Unlock()
+	r.running.Done()
+}

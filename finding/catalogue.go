@@ -1,0 +1,80 @@
+package finding
+
+import (
+	"slices"
+	"strings"
+)
+
+// The codes. Each has an entry in the catalogue and a row in a judge's test.
+const (
+	DNSStaleRecord      Code = "dns/stale-record"
+	DNSMissingRecord    Code = "dns/missing-record"
+	DNSNoRecord         Code = "dns/no-record"
+	DNSInconsistent     Code = "dns/inconsistent"
+	DNSServerDegraded   Code = "dns/nameserver-degraded"
+	DNSUnresolvable     Code = "dns/unresolvable"
+	DNSTTLExposure      Code = "dns/ttl-exposure"
+	DNSCachedStale      Code = "dns/cached-stale"
+	DNSDraining         Code = "dns/draining"
+	DNSSpecialAddress   Code = "dns/special-address"
+	DNSResolverDegraded Code = "dns/resolver-degraded"
+
+	LBReplaced        Code = "lb/replaced"
+	LBMissing         Code = "lb/missing"
+	LBPending         Code = "lb/pending"
+	LBAddressMismatch Code = "lb/address-mismatch"
+
+	HTTPUnreachable Code = "http/unreachable"
+	HTTPStatus      Code = "http/status"
+	HTTPBody        Code = "http/body"
+	HTTPHeader      Code = "http/header"
+
+	TLSExpired            Code = "tls/expired"
+	TLSExpiring           Code = "tls/expiring"
+	TLSNotYetValid        Code = "tls/not-yet-valid"
+	TLSNameMismatch       Code = "tls/name-mismatch"
+	TLSUntrusted          Code = "tls/untrusted"
+	TLSSelfSigned         Code = "tls/self-signed"
+	TLSDefaultCertificate Code = "tls/default-certificate"
+	TLSHandshake          Code = "tls/handshake"
+
+	SelfOffline        Code = "self/offline"
+	SelfSourceDegraded Code = "self/source-degraded"
+	SelfTargetUnmapped Code = "self/target-unmapped"
+	SelfNotObserved    Code = "self/not-observed"
+)
+
+// Entry explains one code: the text behind "driftprobe explain", the pages in
+// docs/findings and the help of metrics.
+type Entry struct {
+	Code Code
+	// Title is the finding in a few words.
+	Title string
+	// Why says why it matters and how it is recognised.
+	Why string
+	// Fix says what to do.
+	Fix string
+	// Reference is where the rule comes from: an RFC section or an API page.
+	Reference string
+}
+
+// Family returns the part of the code before the slash.
+func (c Code) Family() string {
+	family, _, _ := strings.Cut(string(c), "/")
+	return family
+}
+
+// Lookup returns the entry of a code.
+func Lookup(c Code) (Entry, bool) {
+	all := Catalogue()
+	i := slices.IndexFunc(all, func(e Entry) bool { return e.Code == c })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return all[i], true
+}
+
+// Catalogue returns every code that driftprobe can report, by family.
+func Catalogue() []Entry {
+	return slices.Concat(dnsEntries(), lbEntries(), httpEntries(), tlsEntries(), selfEntries())
+}

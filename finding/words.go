@@ -1,0 +1,46 @@
+package finding
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The texts of findings and incidents use these few ways of saying things, so
+// that every room writes alike.
+
+// Clock writes a moment in UTC with the precision that a person on call needs to
+// wait for it: "12:47:05 UTC".
+func Clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
+
+// Span writes a duration, rounded up, in one unit that fits its size: "41 s",
+// "6 min", "3 h", "5 days".
+func Span(d time.Duration) string {
+	up := func(unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", up(time.Second))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", up(time.Minute))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", up(time.Hour))
+	}
+	return fmt.Sprintf("%d days", up(24*time.Hour))
+}
+
+// Count writes a number with its noun: "1 hostname", "14 hostnames".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// List joins words, names at most limit of them and counts the rest: "a, b and
+// 11 more".
+func List(words []string, limit int) string {
+	if len(words) <= limit {
+		return strings.Join(words, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:limit], ", "), len(words)-limit)
+}

@@ -1,0 +1,129 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// balancersGone makes one incident for each load balancer that is gone, with all
+// that fails behind it.
+func (v *view) balancersGone() []finding.Incident {
+	var all []finding.Incident
+	for _, f := range v.unclaimed(is(finding.LBMissing)) {
+		ref := inventory.ServiceRef{Namespace: f.Subject.Namespace, Name: f.Subject.Name}
+		hosts := v.behind(ref)
+		effects := v.claim(append([]finding.Finding{f}, v.unclaimed(func(g finding.Finding) bool {
+			return slices.Contains(hosts, g.Subject.Host) &&
+				(g.Code == finding.HTTPUnreachable || g.Code == finding.TLSHandshake || g.Code == finding.DNSTTLExposure)
+		})...))
+		in := finding.Incident{
+			ID: "balancer-gone:" + ref.String(), Code: f.Code, Severity: f.Severity, State: finding.Firing,
+			Subject: f.Subject, Cause: f.Summary, Hosts: hosts, Effects: effects,
+			Evidence: []finding.Note{
+				{Label: ref.String(), Text: f.Observed},
+				{Label: "so", Text: v.atRisk(hosts)},
+			},
+			Fix: []finding.Step{{Text: f.Hint}},
+		}
+		if published := v.publishedFor(hosts); published != "" {
+			in.Evidence = slices.Insert(in.Evidence, 1, finding.Note{Label: "published", Text: published})
+		}
+		all = append(all, in)
+	}
+	return all
+}
+
+// atRisk says whom a lost load balancer hits, and for how long after the repair.
+func (v *view) atRisk(hosts []string) string {
+	if len(hosts) == 0 {
+		return "no hostname that is watched stands behind it."
+	}
+	var ttl uint32
+	for _, h := range hosts {
+		ttl = max(ttl, longestTTL(v.dns[h]))
+	}
+	text := fmt.Sprintf("%s behind it fail now or as soon as the address is released", finding.Count(len(hosts), "hostname", "hostnames"))
+	if ttl > 0 {
+		text += fmt.Sprintf("; caches keep the old address for up to %d s after the records are corrected", ttl)
+	}
+	return text + "."
+}
+
+func (v *view) publishedFor(hosts []string) string {
+	var words []string
+	for _, h := range hosts {
+		words = append(words, texts(v.dns[h].Published())...)
+	}
+	slices.Sort(words)
+	return finding.List(slices.Compact(words), 4)
+}
+
+// addressesDead makes one incident for each address at which several targets, or
+// the only one, cannot be reached.
+func (v *view) addressesDead() []finding.Incident {
+	var all []finding.Incident
+	dead := v.unclaimed(is(finding.HTTPUnreachable))
+	for _, fs := range groupBy(dead, func(f finding.Finding) string { return f.Subject.Address }) {
+		v.claim(fs)
+		hosts := v.hostsOf(fs)
+		e := v.expectedOf(hosts[0])
+		addr := fs[0].Subject.Address
+		in := finding.Incident{
+			ID: "address-dead:" + addr, Code: finding.HTTPUnreachable, Severity: finding.Worst(fs), State: finding.Firing,
+			Subject: finding.Subject{Address: addr, Namespace: e.Service.Namespace, Name: e.Service.Name},
+			Cause:   "nothing answers at " + addr,
+			Hosts:   hosts, Effects: fs,
+			Evidence: []finding.Note{{Label: addr, Text: strings.Join(distinct(fs, observedOf), "; ")}},
+			Fix:      hints(fs),
+		}
+		if name := e.Service.String(); name != "" {
+			in.Cause = "the load balancer of " + name + " does not answer at " + addr
+		}
+		others := v.deadElsewhere(hosts, addr)
+		in.Evidence = append(in.Evidence, finding.Note{Label: "so", Text: others})
+		all = append(all, in)
+	}
+	return all
+}
+
+// deadElsewhere says how the hosts fare at their other addresses.
+func (v *view) deadElsewhere(hosts []string, addr string) string {
+	good, looked := map[string]bool{}, map[string]bool{}
+	for _, h := range hosts {
+		for _, t := range v.targets[h] {
+			for _, o := range v.probes[t.Key] {
+				if other := o.Address.Addr().String(); other != addr && !o.Stranger {
+					looked[other] = true
+					if o.Answers(v.now) {
+						good[other] = true
+					}
+				}
+			}
+		}
+	}
+	switch {
+	case len(good) > 0:
+		return fmt.Sprintf("clients that are given %s fail; %s still answers.", addr, finding.List(keys(good), 4))
+	case len(looked) > 0:
+		return "no other address of these names answers either."
+	}
+	return "it is the only address that clients are given."
+}
+
+func observedOf(f finding.Finding) string { return f.Observed }
+
+// hints turns the findings' hints into steps, each once.
+func hints(fs []finding.Finding) []finding.Step {
+	var steps []finding.Step
+	for _, h := range distinct(fs, func(f finding.Finding) string { return f.Hint }) {
+		if len(steps) == 5 {
+			break
+		}
+		steps = append(steps, finding.Step{Text: h})
+	}
+	return steps
+}

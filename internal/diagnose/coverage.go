@@ -1,0 +1,161 @@
+package diagnose
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/probe"
+)
+
+// cleanFronts lists what is well: each front with the hosts behind it that no
+// incident names at or above unknown.
+func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
+	hit := map[string]bool{}
+	for _, in := range incidents {
+		if in.Severity >= finding.Unknown {
+			for _, h := range in.Hosts {
+				hit[h] = true
+			}
+		}
+	}
+	fronts := map[string]*finding.Front{}
+	for _, host := range v.hosts {
+		if _, looked := v.dns[host]; hit[host] || !looked || !v.answered(host) {
+			continue
+		}
+		e := v.expectedOf(host)
+		key := v.frontKey(host)
+		f := fronts[key]
+		if f == nil {
+			f = &finding.Front{Name: frontName(e), Drift: e.Known, Why: e.Why, Addresses: texts(e.Addresses)}
+			fronts[key] = f
+		}
+		if !e.Known || len(e.Addresses) == 0 {
+			f.Addresses = texts(v.dns[host].Published())
+		}
+		f.Hosts = append(f.Hosts, host)
+		f.MaxTTL = max(f.MaxTTL, longestTTL(v.dns[host]))
+		if until := v.certificatesUntil(host); !until.IsZero() && (f.CertificatesUntil.IsZero() || until.Before(f.CertificatesUntil)) {
+			f.CertificatesUntil = until
+		}
+	}
+	var all []finding.Front
+	for _, k := range keys(fronts) {
+		all = append(all, *fronts[k])
+	}
+	return all
+}
+
+func frontName(e inventory.Expected) string {
+	switch {
+	case e.Service != (inventory.ServiceRef{}):
+		return e.Service.String()
+	case len(e.Addresses) > 0:
+		return "pinned"
+	}
+	return "published"
+}
+
+// answered tells whether every target of the host answered somewhere that is not
+// a stranger's.
+func (v *view) answered(host string) bool {
+	for _, t := range v.targets[host] {
+		if !slices.ContainsFunc(v.probes[t.Key], func(o probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *view) certificatesUntil(host string) time.Time {
+	var until time.Time
+	for _, t := range v.targets[host] {
+		for _, o := range v.probes[t.Key] {
+			if o.Stranger || o.TLS == nil {
+				continue
+			}
+			if end := o.TLS.Trust.NotAfter; until.IsZero() || end.Before(until) {
+				until = end
+			}
+		}
+	}
+	return until
+}
+
+// coverage counts what was looked at, and says what was not.
+func (v *view) coverage() finding.Coverage {
+	c := finding.Coverage{Hosts: len(v.hosts)}
+	if !v.snap.Began.IsZero() {
+		c.Took = v.snap.At.Sub(v.snap.Began)
+	}
+	servers, resolvers := map[string]bool{}, map[netip.AddrPort]bool{}
+	for _, o := range v.snap.Observations.DNS {
+		for _, s := range o.Steps {
+			for _, a := range s.Answers {
+				servers[a.Server.String()] = servers[a.Server.String()] || a.Outcome.Speaks()
+			}
+		}
+		for _, r := range o.Resolvers {
+			resolvers[r.Resolver] = resolvers[r.Resolver] || r.Outcome.Speaks()
+		}
+	}
+	for _, spoke := range servers {
+		c.Servers++
+		if !spoke {
+			c.ServersSilent++
+		}
+	}
+	for _, spoke := range resolvers {
+		if spoke {
+			c.Resolvers++
+		}
+	}
+	addresses := map[netip.AddrPort]bool{}
+	noIPv6 := map[netip.Addr]bool{}
+	for _, o := range v.snap.Observations.Probes {
+		addresses[o.Address] = true
+		if o.Fault.Kind == probe.NoRoute && o.Address.Addr().Is6() {
+			noIPv6[o.Address.Addr()] = true
+		}
+	}
+	c.Addresses = len(addresses)
+	for _, cloud := range v.snap.Observations.Clouds {
+		c.Balancers += len(cloud.Balancers)
+	}
+	c.Notes = v.limits(len(noIPv6))
+	return c
+}
+
+// limits are what this look could not see.
+func (v *view) limits(noIPv6 int) []string {
+	var notes []string
+	byReason := map[string]int{}
+	for _, h := range v.hosts {
+		if e := v.expectedOf(h); !e.Known {
+			byReason[e.Why]++
+		}
+		if cut := v.dns[h].Cut; cut != "" {
+			notes = append(notes, h+": "+cut)
+		}
+	}
+	for _, why := range keys(byReason) {
+		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s: %s", finding.Count(byReason[why], "hostname", "hostnames"), why))
+	}
+	if noIPv6 > 0 {
+		notes = append(notes, fmt.Sprintf("%s could not be probed: this machine has no IPv6", finding.Count(noIPv6, "IPv6 address", "IPv6 addresses")))
+	}
+	for _, t := range v.snap.Inventory.Targets {
+		if t.Wildcard() {
+			notes = append(notes, fmt.Sprintf("%s was probed as %s", t.Host, t.ProbeName()))
+		}
+	}
+	return notes
+}
+
+func refOf(f finding.Finding) inventory.ServiceRef {
+	return inventory.ServiceRef{Namespace: f.Subject.Namespace, Name: f.Subject.Name}
+}

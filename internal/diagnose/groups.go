@@ -1,0 +1,247 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+)
+
+// likeness says which findings of one code have one cause: those with equal keys.
+// cause words it for a group.
+type likeness struct {
+	key   func(v *view, f finding.Finding) string
+	cause func(v *view, fs []finding.Finding, hosts []string) string
+}
+
+// groups makes incidents of all that no stronger rule has explained: findings of
+// one code that share a key are one incident.
+func (v *view) groups() []finding.Incident {
+	alike := likenesses()
+	var all []finding.Incident
+	rest := v.unclaimed(func(finding.Finding) bool { return true })
+	for _, fs := range groupBy(rest, func(f finding.Finding) string {
+		return string(f.Code) + " " + alike[f.Code].key(v, f)
+	}) {
+		v.claim(fs)
+		how := alike[fs[0].Code]
+		hosts := v.affected(fs)
+		in := finding.Incident{
+			ID:   string(fs[0].Code) + ":" + how.key(v, fs[0]),
+			Code: fs[0].Code, Severity: finding.Worst(fs), State: finding.Firing,
+			Subject: commonSubject(fs), Cause: how.cause(v, fs, hosts), Hosts: hosts, Effects: fs,
+			Evidence: evidence(fs), Fix: hints(fs),
+		}
+		if fs[0].Code == finding.DNSNoRecord {
+			in.Recovery, in.ClearBy = negativeRecovery(fs)
+		}
+		all = append(all, in)
+	}
+	return all
+}
+
+// likenesses is the table: a code that is not in it would be a bug that a test
+// finds.
+func likenesses() map[finding.Code]likeness {
+	bySubject := likeness{
+		func(_ *view, f finding.Finding) string {
+			return strings.Join([]string{f.Subject.Host, f.Subject.Address, f.Subject.Server, f.Subject.Namespace, f.Subject.Name, f.Subject.Source}, " ")
+		}, summary,
+	}
+	byFront := func(cause func(*view, []finding.Finding, []string) string) likeness {
+		return likeness{func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) }, cause}
+	}
+	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, summary}
+	byCertificate := likeness{certificateKey, certificateCause}
+	byAnswer := likeness{
+		func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) + " " + f.Observed }, answerCause,
+	}
+	bySilence := likeness{
+		func(_ *view, f finding.Finding) string { return f.Observed },
+		func(_ *view, fs []finding.Finding, _ []string) string {
+			return cmp.Or(map[bool]string{true: fs[0].Summary}[len(fs) == 1], "no authoritative server gave a usable answer: "+fs[0].Observed)
+		},
+	}
+	table := map[finding.Code]likeness{
+		finding.DNSTTLExposure:      byFront(exposureCause),
+		finding.DNSMissingRecord:    byFront(missingCause),
+		finding.DNSServerDegraded:   byServer,
+		finding.DNSResolverDegraded: byServer,
+		finding.DNSUnresolvable:     bySilence,
+		finding.HTTPStatus:          byAnswer,
+		finding.HTTPBody:            byAnswer,
+		finding.HTTPHeader:          byAnswer,
+		finding.TLSHandshake:        byAnswer,
+	}
+	for _, e := range finding.Catalogue() {
+		if _, own := table[e.Code]; own {
+			continue
+		}
+		table[e.Code] = bySubject
+		if e.Code.Family() == "tls" {
+			table[e.Code] = byCertificate
+		}
+	}
+	return table
+}
+
+func summary(_ *view, fs []finding.Finding, hosts []string) string {
+	if len(fs) == 1 || len(hosts) < 2 {
+		return fs[0].Summary
+	}
+	entry, _ := finding.Lookup(fs[0].Code)
+	return entry.Title
+}
+
+// certificateKey is the certificate itself: however many names and addresses
+// present it, it is one fault. A placeholder is new at each start of a controller,
+// so there the front is the key.
+func certificateKey(v *view, f finding.Finding) string {
+	front := v.frontKey(f.Subject.Host)
+	if f.Code == finding.TLSDefaultCertificate {
+		return front
+	}
+	for _, t := range v.targets[f.Subject.Host] {
+		for _, o := range v.probes[t.Key] {
+			if o.TLS != nil && len(o.TLS.Chain) > 0 && strings.HasPrefix(f.Subject.Address, o.Address.Addr().String()) {
+				return o.TLS.Chain[0].SHA256
+			}
+		}
+	}
+	return front
+}
+
+func certificateCause(_ *view, fs []finding.Finding, hosts []string) string {
+	if len(hosts) < 2 {
+		return fs[0].Summary
+	}
+	entry, _ := finding.Lookup(fs[0].Code)
+	if fs[0].Code == finding.TLSDefaultCertificate {
+		return entry.Title + " instead of the real one"
+	}
+	return entry.Title + ": " + fs[0].Observed
+}
+
+func answerCause(_ *view, fs []finding.Finding, hosts []string) string {
+	if len(hosts) < 2 {
+		return fs[0].Summary
+	}
+	entry, _ := finding.Lookup(fs[0].Code)
+	return entry.Title + ": " + fs[0].Observed
+}
+
+func exposureCause(_ *view, fs []finding.Finding, _ []string) string {
+	var ttl uint32
+	for _, f := range fs {
+		ttl = max(ttl, f.Record.TTL)
+	}
+	return fmt.Sprintf("if this load balancer is replaced, clients fail for up to %s after the records are corrected", finding.Span(time.Duration(ttl)*time.Second))
+}
+
+func missingCause(v *view, fs []finding.Finding, hosts []string) string {
+	addrs := distinct(fs, func(f finding.Finding) string { return f.Subject.Address })
+	if len(hosts) < 2 && len(fs) == 1 {
+		return fs[0].Summary
+	}
+	return finding.List(addrs, 4) + ": an address of the load balancer that is not published"
+}
+
+// affected are the hosts of a group; for a fault of a zone's server, the hosts of
+// that zone; for a fault of ours, all of them.
+func (v *view) affected(fs []finding.Finding) []string {
+	switch f := fs[0]; f.Code {
+	case finding.DNSServerDegraded:
+		return v.hostsIn(f.Subject.Host)
+	case finding.SelfOffline, finding.SelfSourceDegraded:
+		return v.hosts
+	}
+	if f := fs[0]; f.Subject.Namespace != "" && f.Subject.Host == "" {
+		return v.behind(refOf(f))
+	}
+	return v.hostsOf(fs)
+}
+
+func (v *view) hostsIn(zone string) []string {
+	var hosts []string
+	for _, h := range v.hosts {
+		for _, s := range v.dns[h].Steps {
+			if s.Zone == zone {
+				hosts = append(hosts, h)
+				break
+			}
+		}
+	}
+	return hosts
+}
+
+func commonSubject(fs []finding.Finding) finding.Subject {
+	s := fs[0].Subject
+	for _, f := range fs[1:] {
+		if f.Subject.Host != s.Host {
+			s.Host = ""
+		}
+		if f.Subject.Address != s.Address {
+			s.Address = ""
+		}
+		if f.Subject.Server != s.Server {
+			s.Server = ""
+		}
+	}
+	return s
+}
+
+// evidence lists what was expected and found, each distinct pair once.
+func evidence(fs []finding.Finding) []finding.Note {
+	var notes []finding.Note
+	observed := distinct(fs, observedOf)
+	for _, o := range observed[:min(len(observed), 4)] {
+		notes = append(notes, finding.Note{Label: "found", Text: o})
+	}
+	if more := len(observed) - 4; more > 0 {
+		notes = append(notes, finding.Note{Text: fmt.Sprintf("… %d more (-v)", more)})
+	}
+	if expected := distinct(fs, func(f finding.Finding) string { return f.Expected }); len(expected) > 0 {
+		notes = append(notes, finding.Note{Label: "expected", Text: finding.List(expected, 3)})
+	}
+	if at := seenAt(fs); len(at) > 0 {
+		notes = append(notes, finding.Note{Label: "seen at", Text: finding.List(at, 6)})
+	}
+	return notes
+}
+
+func seenAt(fs []finding.Finding) []string {
+	seen := map[string]bool{}
+	for _, f := range fs {
+		for _, s := range f.SeenAt {
+			seen[s] = true
+		}
+	}
+	return keys(seen)
+}
+
+func negativeRecovery(fs []finding.Finding) (string, time.Time) {
+	var clear time.Time
+	var ttl uint32
+	for _, f := range fs {
+		if f.ClearBy.After(clear) {
+			clear, ttl = f.ClearBy, f.Record.TTL
+		}
+	}
+	return fmt.Sprintf("by %s if the record is created now (negative TTL %d s)", finding.Clock(clear), ttl), clear
+}
+
+// longestTTL is the largest TTL of any record that leads to an address.
+func longestTTL(o dnscheck.Observation) uint32 {
+	var ttl uint32
+	for _, s := range o.Steps {
+		for _, a := range s.Answers {
+			if a.Outcome == dnscheck.OK || a.Outcome == dnscheck.Alias {
+				ttl = max(ttl, a.TTL)
+			}
+		}
+	}
+	return ttl
+}

@@ -1,0 +1,192 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+)
+
+// records lists what each wrong RRset should become, once for all the hosts that
+// it serves, zone by zone.
+func (v *view) records(fs []finding.Finding) []finding.Step {
+	type key struct{ zone, owner, typ string }
+	wanted := map[key]finding.Record{}
+	for _, f := range fs {
+		if f.Record == nil || f.Code != finding.DNSStaleRecord && f.Code != finding.DNSMissingRecord || f.Severity < finding.Warning {
+			continue
+		}
+		k := key{f.Record.Zone, f.Record.Owner, f.Record.Type}
+		r := *f.Record
+		r.TTL = max(r.TTL, wanted[k].TTL)
+		wanted[k] = r
+	}
+	var steps []finding.Step
+	for _, r := range wanted {
+		steps = append(steps, v.step(r))
+	}
+	slices.SortFunc(steps, func(a, b finding.Step) int {
+		return cmp.Or(cmp.Compare(a.Record.Zone, b.Record.Zone), cmp.Compare(a.Record.Owner, b.Record.Owner), cmp.Compare(a.Record.Type, b.Record.Type))
+	})
+	var zones []string
+	for _, s := range steps {
+		zones = append(zones, s.Record.Zone)
+	}
+	zones = slices.Compact(zones)
+	if len(steps) == 0 {
+		return nil
+	}
+	first := finding.Step{Text: fmt.Sprintf("set %s in the zone %s:", plural(len(steps), "this record", "these records"), strings.Join(zones, " and "))}
+	return append([]finding.Step{first}, steps...)
+}
+
+// step says what one RRset should become, and how its TTL may be better.
+func (v *view) step(r finding.Record) finding.Step {
+	s := finding.Step{Record: &r}
+	most := uint32(min(v.policy.MaxTTL/time.Second, 1<<31-1))
+	switch {
+	case len(r.Values) == 0:
+		s.Text = "delete it: the load balancer has no address of this family"
+	case most > 0 && r.TTL > most:
+		s.Text = fmt.Sprintf("TTL %d → %d while you are at it", r.TTL, most)
+		r.TTL = most
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// recovery says when the last client has recovered if the records are corrected
+// at this moment, and what the resolvers that were asked still hold.
+func (v *view) recovery(stale []finding.Finding) (string, time.Time) {
+	var ttl uint32
+	for _, f := range stale {
+		ttl = max(ttl, f.Record.TTL)
+	}
+	clear := v.now.Add(time.Duration(ttl) * time.Second)
+	text := fmt.Sprintf("by %s if you fix it now (TTL %d s)", finding.Clock(clear), ttl)
+	if held := v.held(stale); len(held) > 0 {
+		text += "; " + finding.List(held, 3)
+	}
+	return text, clear
+}
+
+// held says which resolvers still give one of the addresses, for how long at
+// most.
+func (v *view) held(fs []finding.Finding) []string {
+	until := map[string]time.Time{}
+	for _, f := range fs {
+		for _, h := range dnscheck.Held(v.dns[f.Subject.Host]) {
+			if h.Address.String() == f.Subject.Address && h.Until.After(until[h.Resolver]) {
+				until[h.Resolver] = h.Until
+			}
+		}
+	}
+	var words []string
+	for r, t := range until {
+		if t.After(v.now) {
+			words = append(words, fmt.Sprintf("%s holds the old answer for %s", r, finding.Span(t.Sub(v.now))))
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
+// cachesDraining makes one incident for each front whose records are right again
+// while caches still expire. It continues the incident of the wrong records.
+func (v *view) cachesDraining() []finding.Incident {
+	var all []finding.Incident
+	fs := v.unclaimed(is(finding.DNSDraining, finding.DNSCachedStale))
+	for _, part := range groupBy(fs, func(f finding.Finding) string { return v.frontKey(f.Subject.Host) }) {
+		all = append(all, v.drained(v.claim(part)))
+	}
+	return all
+}
+
+func (v *view) drained(fs []finding.Finding) finding.Incident {
+	hosts := v.hostsOf(fs)
+	front := v.frontKey(hosts[0])
+	e := v.expectedOf(hosts[0])
+	in := finding.Incident{
+		ID: movedID(front), Code: finding.DNSDraining, Severity: finding.Worst(fs), State: finding.Draining,
+		Subject: finding.Subject{Namespace: e.Service.Namespace, Name: e.Service.Name},
+		Hosts:   hosts, Effects: fs,
+	}
+	if in.Subject == (finding.Subject{}) {
+		in.Subject.Address = strings.Join(texts(e.Addresses), ", ")
+	}
+	var last time.Time
+	for _, f := range fs {
+		if f.ClearBy.After(in.ClearBy) {
+			in.ClearBy = f.ClearBy
+		}
+		for _, s := range v.snap.History.Records.Of(f.Subject.Host) {
+			if s.Address.String() == f.Subject.Address && s.LastSeen.After(last) {
+				last = s.LastSeen
+			}
+		}
+	}
+	in.Cause = "records are right; all clear by " + finding.Clock(in.ClearBy)
+	if !last.IsZero() {
+		in.Cause = fmt.Sprintf("records are right since %s; all clear by %s", finding.Clock(last), finding.Clock(in.ClearBy))
+	}
+	if in.Severity >= finding.Warning {
+		in.Cause = "a resolver serves an old address beyond its TTL"
+	}
+	in.Recovery = fmt.Sprintf("by %s, in %s", finding.Clock(in.ClearBy), finding.Span(in.ClearBy.Sub(v.now)))
+	in.Evidence = v.drainNotes(fs, hosts)
+	return in
+}
+
+// drainNotes says what the resolvers that were asked give at the moment.
+func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
+	var notes []finding.Note
+	stale := map[string]bool{}
+	for _, f := range fs {
+		if f.Code == finding.DNSCachedStale {
+			stale[f.Subject.Server] = true
+		}
+	}
+	type hold struct {
+		addr  string
+		until time.Time
+	}
+	worst := map[string]hold{}
+	right := map[string]bool{}
+	for _, h := range hosts {
+		for _, held := range dnscheck.Held(v.dns[h]) {
+			if !stale[held.Resolver] {
+				right[held.Resolver] = true
+			} else if slices.ContainsFunc(fs, func(f finding.Finding) bool {
+				return f.Subject.Server == held.Resolver && f.Subject.Address == held.Address.String()
+			}) && held.Until.After(worst[held.Resolver].until) {
+				worst[held.Resolver] = hold{held.Address.String(), held.Until}
+			}
+		}
+	}
+	for _, r := range keys(worst) {
+		notes = append(notes, finding.Note{Text: fmt.Sprintf("%s still answers %s for %s", r, worst[r].addr, finding.Span(worst[r].until.Sub(v.now)))})
+	}
+	if good := keys(right); len(good) > 0 {
+		notes = append(notes, finding.Note{Text: finding.List(good, 4) + plural(len(good), " is right", " are right")})
+	}
+	return notes
+}
+
+func keys[V any](m map[string]V) []string {
+	all := make([]string, 0, len(m))
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}

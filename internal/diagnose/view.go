@@ -1,0 +1,220 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/ipspace"
+	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// view is one snapshot, indexed for judging, and the findings made of it.
+type view struct {
+	policy Policy
+	now    time.Time
+	snap   snapshot.Snapshot
+	world  lbcheck.World
+	fronts map[inventory.ServiceRef]lbcheck.Front
+	// expected is by target key, targets by host; hosts are sorted.
+	expected map[string]inventory.Expected
+	targets  map[string][]inventory.Target
+	hosts    []string
+	dns      map[string]dnscheck.Observation
+	probes   map[string][]probe.Observation
+
+	findings []finding.Finding
+	claimed  map[finding.ID]bool
+}
+
+func world(s snapshot.Snapshot) lbcheck.World {
+	w := lbcheck.World{
+		Inventory: s.Inventory, Clouds: s.Observations.Clouds, History: s.History.Addresses,
+		Published: map[string][]netip.Addr{},
+	}
+	wanted := map[string]bool{}
+	for _, svc := range s.Inventory.Services {
+		for _, h := range svc.Hostnames {
+			wanted[h] = true
+		}
+	}
+	for _, o := range s.Observations.DNS {
+		if wanted[o.Host] {
+			w.Published[o.Host] = o.Published()
+		}
+	}
+	return w
+}
+
+func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
+	v := &view{
+		policy: p, now: now, snap: s, world: world(s),
+		expected: make(map[string]inventory.Expected, len(s.Inventory.Targets)),
+		targets:  make(map[string][]inventory.Target, len(s.Inventory.Targets)),
+		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
+		probes:   map[string][]probe.Observation{},
+		claimed:  map[finding.ID]bool{},
+	}
+	v.fronts = lbcheck.Join(v.world)
+	for _, t := range s.Inventory.Targets {
+		v.expected[t.Key] = lbcheck.Expect(v.world, v.fronts, t)
+		if v.targets[t.Host] == nil {
+			v.hosts = append(v.hosts, t.Host)
+		}
+		v.targets[t.Host] = append(v.targets[t.Host], t)
+	}
+	slices.Sort(v.hosts)
+	for _, o := range s.Observations.DNS {
+		v.dns[o.Host] = o
+	}
+	for _, o := range s.Observations.Probes {
+		v.probes[o.Target] = append(v.probes[o.Target], o)
+	}
+	return v
+}
+
+// expectedOf is the expectation for a host: of its first target for which drift
+// can be judged.
+func (v *view) expectedOf(host string) inventory.Expected {
+	var first inventory.Expected
+	for i, t := range v.targets[host] {
+		e := v.expected[t.Key]
+		if e.Known {
+			return e
+		}
+		if i == 0 {
+			first = e
+		}
+	}
+	return first
+}
+
+// judge calls every judge. Findings that several hosts repeat (a name server, a
+// resolver) are kept once, in their worst form.
+func (v *view) judge() {
+	all := v.judgeSelf()
+	if len(all) == 0 {
+		for _, host := range v.hosts {
+			all = append(all, v.judgeHost(host)...)
+		}
+	}
+	// In the order of the hosts: what a judge says must not depend on a map.
+	expected := make([]inventory.Expected, 0, len(v.expected))
+	for _, t := range v.snap.Inventory.Targets {
+		expected = append(expected, v.expected[t.Key])
+	}
+	all = append(all, lbcheck.Judge(v.policy.LB, v.now, v.world, v.fronts, expected)...)
+	worst := make(map[finding.ID]int, len(all))
+	for _, f := range all {
+		i, seen := worst[f.ID()]
+		switch {
+		case !seen:
+			worst[f.ID()] = len(v.findings)
+			v.findings = append(v.findings, f)
+		case f.Severity > v.findings[i].Severity:
+			v.findings[i] = f
+		}
+	}
+	finding.Sort(v.findings)
+}
+
+func (v *view) judgeHost(host string) []finding.Finding {
+	var fs []finding.Finding
+	observed, looked := v.dns[host]
+	if looked {
+		c := dnscheck.Case{
+			Expected: v.expectedOf(host), Observed: observed,
+			Seen: v.snap.History.Records.Of(host), Strangers: v.strangers(host),
+		}
+		fs = dnscheck.Judge(v.dnsPolicy(), v.now, c)
+	}
+	for _, t := range v.targets[host] {
+		e := v.expected[t.Key]
+		fs = append(fs, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key])...)
+		if !e.Known && t.Origin != "config" && t.Origin != "command line" && e.Service == (inventory.ServiceRef{}) {
+			fs = append(fs, unmapped(t, e))
+		}
+	}
+	return fs
+}
+
+func (v *view) dnsPolicy() dnscheck.Policy {
+	p := dnscheck.Policy{MaxTTL: v.policy.MaxTTL}
+	if !v.policy.Public {
+		return p
+	}
+	space := ipspace.New()
+	p.Special = func(a netip.Addr) string {
+		for _, allowed := range v.policy.Allow {
+			if allowed.Contains(a) {
+				return ""
+			}
+		}
+		return space.Special(a)
+	}
+	return p
+}
+
+func unmapped(t inventory.Target, e inventory.Expected) finding.Finding {
+	return finding.Finding{
+		Code: finding.SelfTargetUnmapped, Severity: finding.Unknown,
+		Subject:  finding.Subject{Host: t.Host},
+		Summary:  "no load balancer is known for " + t.Host + ", so nobody can say which addresses are right",
+		Expected: "a Service of type LoadBalancer in front of " + t.Origin,
+		Observed: e.Why,
+		Hint:     "name it in the configuration: targets[].service or targets[].addresses",
+	}
+}
+
+// strangers says what the probe met at the published addresses that are not
+// expected for the host.
+func (v *view) strangers(host string) map[netip.Addr]dnscheck.Stranger {
+	met := map[netip.Addr]dnscheck.Stranger{}
+	for _, t := range v.targets[host] {
+		for _, o := range v.probes[t.Key] {
+			if !o.Stranger {
+				continue
+			}
+			s := dnscheck.Stranger{Text: o.Fault.Text, Owner: v.owner(o.Address.Addr())}
+			switch {
+			case o.Answers(v.now):
+				s.Valid, s.Text = true, "a valid certificate for the name still answers"
+			case o.TLS != nil:
+				s.Text = "a certificate that clients refuse for this name"
+			case s.Text == "":
+				s.Text = "no TLS"
+			}
+			met[o.Address.Addr()] = s
+		}
+	}
+	return met
+}
+
+// owner names the load balancer of the account that has the address.
+func (v *view) owner(a netip.Addr) string {
+	for _, c := range v.snap.Observations.Clouds {
+		for _, b := range c.Balancers {
+			if slices.Contains(b.Addresses, a) {
+				return cmp.Or(b.Name, b.ID)
+			}
+		}
+	}
+	return ""
+}
+
+// accounted tells whether every load balancer of the account is known at the
+// moment, so that "owned by none" may be said.
+func (v *view) accounted() bool {
+	for _, c := range v.snap.Observations.Clouds {
+		if c.Failure != "" || c.At.IsZero() {
+			return false
+		}
+	}
+	return len(v.snap.Observations.Clouds) > 0
+}

@@ -1,0 +1,188 @@
+// Package inventory says what should be: the targets, the ingress Services, the
+// hosts that Kubernetes objects declare, which Service fronts which host, and
+// the gaps in what could be read. It is data with pure functions on it; it reads
+// nothing itself.
+package inventory
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Inventory is one reading of what should be.
+type Inventory struct {
+	// Targets are what to probe, from the configuration and from cluster objects.
+	Targets []Target `json:"targets"`
+	// Services are the Services of type LoadBalancer.
+	Services []Service `json:"services,omitempty"`
+	// Gaps are the sources that could not be read, wholly or in part.
+	Gaps []Gap `json:"gaps,omitempty"`
+}
+
+// Target is one URL to look at, and what should be true of it. Secrets (request
+// headers) are not part of it.
+type Target struct {
+	// Key identifies the target: its canonical URL.
+	Key string `json:"key"`
+	// Host is the DNS name, ASCII, lower case, no final dot. "*.shop.example" for
+	// a wildcard, which is resolved as it stands and probed as Probe.
+	Host string `json:"host"`
+	Port uint16 `json:"port"`
+	// Path is the request target, with the query; at least "/".
+	Path string `json:"path"`
+	// Origin says where the target comes from: "config", "command line",
+	// "Ingress shop/web".
+	Origin string `json:"origin"`
+	// Service pins the Service that must be in front; zero if not pinned.
+	Service ServiceRef `json:"service,omitzero"`
+	// Class is the ingress class of the declaring object, for finding its Service.
+	Class string `json:"class,omitempty"`
+	// Controller is the class's controller ("traefik.io/ingress-controller").
+	Controller string `json:"controller,omitempty"`
+	// StatusAddresses and StatusHostnames are what the declaring object's own
+	// status says; it can lag behind its Service.
+	StatusAddresses []netip.Addr `json:"status_addresses,omitempty"`
+	StatusHostnames []string     `json:"status_hostnames,omitempty"`
+	// Addresses pins the expected addresses, instead of a Service.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Allow are ranges in which published addresses are accepted as they are (a
+	// CDN in front).
+	Allow []netip.Prefix `json:"allow,omitempty"`
+	// Expect is the response that is right.
+	Expect Expect `json:"expect,omitzero"`
+}
+
+// ProbeName is the name to present as SNI and Host: the host itself, or for a
+// wildcard one name under it.
+func (t Target) ProbeName() string {
+	if len(t.Host) > 2 && t.Host[:2] == "*." {
+		return "driftprobe-check." + t.Host[2:]
+	}
+	return t.Host
+}
+
+// Wildcard tells whether the target stands for every name under a domain, so
+// that no particular response can be expected.
+func (t Target) Wildcard() bool { return t.ProbeName() != t.Host }
+
+// Expect is the response that is right. The zero value expects any answer that
+// is not an error of the server (5xx).
+type Expect struct {
+	Status []StatusRange `json:"status,omitempty"`
+	// BodyRegex is an RE2 expression that must match within the body.
+	BodyRegex string `json:"body_regex,omitempty"`
+	// Headers are RE2 expressions that the named response headers must match.
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// StatusRange is an inclusive range of HTTP status codes.
+type StatusRange struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// ServiceRef names a Kubernetes Service.
+type ServiceRef struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// String returns "namespace/name", or "" for the zero ServiceRef.
+func (r ServiceRef) String() string {
+	if r == (ServiceRef{}) {
+		return ""
+	}
+	return r.Namespace + "/" + r.Name
+}
+
+// Service is a Service of type LoadBalancer.
+type Service struct {
+	ServiceRef
+	UID string `json:"uid,omitempty"`
+	// Created is the object's creation time; zero if unknown.
+	Created time.Time `json:"created,omitzero"`
+	// Labels are only the well-known ones that name an ingress controller
+	// (app.kubernetes.io/name, app.kubernetes.io/instance).
+	Labels map[string]string `json:"labels,omitempty"`
+	// Addresses and Hostnames are status.loadBalancer.ingress.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	Hostnames []string     `json:"hostnames,omitempty"`
+	// BalancerID and BalancerName are what the cloud controller was told or has
+	// written down (annotations); BalancerName falls back to the cloud
+	// controllers' rule "a"+UID without dashes, cut to 32 characters.
+	BalancerID   string `json:"balancer_id,omitempty"`
+	BalancerName string `json:"balancer_name,omitempty"`
+	// Deleting is set once the object has a deletion timestamp.
+	Deleting bool `json:"deleting,omitempty"`
+}
+
+// Gap is a source, or part of one, that could not be read. What depends on it is
+// unknown, not fine.
+type Gap struct {
+	// Source is "kubernetes", "digitalocean", ….
+	Source string `json:"source"`
+	// Resource is the kind that is missing: "services", "ingresses", …; empty if
+	// all of the source is.
+	Resource string `json:"resource,omitempty"`
+	// What could not be read: "ingresses in namespace shop".
+	What string `json:"what"`
+	// Why, as a sentence for a person.
+	Why string `json:"why"`
+	// Hint says what to do about it.
+	Hint string `json:"hint,omitempty"`
+	// Since is when it was first missing.
+	Since time.Time `json:"since,omitzero"`
+	// Held is set when the last known set is still in use.
+	Held bool `json:"held,omitempty"`
+}
+
+// Expected is what should be published and answering for one target: the join of
+// what Kubernetes and the cloud say, or what the configuration pins.
+type Expected struct {
+	// Addresses are the load balancer's addresses, sorted, without ports. Both
+	// sources agree on each of them, or there is only one source.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Uncertain are addresses that only one of two sources names. None of them is
+	// called stale, and none is called missing.
+	Uncertain []netip.Addr `json:"uncertain,omitempty"`
+	// Former are addresses that the load balancer had and has lost.
+	Former []netip.Addr `json:"former,omitempty"`
+	// Allow are ranges in which published addresses are accepted as they are.
+	Allow []netip.Prefix `json:"allow,omitempty"`
+	// Known tells whether drift may be judged: false if no load balancer is known,
+	// or the truth about it could not be read. Why says what is missing.
+	Known bool   `json:"known"`
+	Why   string `json:"why,omitempty"`
+	// Service is the Service that fronts the target; zero if pinned or unknown.
+	Service ServiceRef `json:"service,omitzero"`
+	// Rule says how the Service was found: "config", "status address", "class",
+	// "only Service".
+	Rule string `json:"rule,omitempty"`
+}
+
+// Accepts tells whether an address may be published for the target.
+func (e Expected) Accepts(a netip.Addr) bool {
+	return contains(e.Addresses, a) || contains(e.Uncertain, a) || e.Allowed(a)
+}
+
+// Allowed tells whether the address is in an allowed range.
+func (e Expected) Allowed(a netip.Addr) bool {
+	for _, p := range e.Allow {
+		if p.Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Has tells whether the address is one of the load balancer's own, for certain.
+func (e Expected) Has(a netip.Addr) bool { return contains(e.Addresses, a) }
+
+func contains(list []netip.Addr, a netip.Addr) bool {
+	for _, b := range list {
+		if b == a {
+			return true
+		}
+	}
+	return false
+}

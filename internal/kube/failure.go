@@ -1,0 +1,122 @@
+package kube
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"unicode"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// maxText is the longest piece of foreign text that is passed on, in runes.
+const maxText = 300
+
+// failure is a reason, for a person.
+type failure struct {
+	why  string
+	hint string
+	// final is set if waiting won't mend it.
+	final bool
+}
+
+// explain puts an error of the client into words.
+func explain(err error, h *health, v verb) failure {
+	group := h.resource.Group
+	if group == "" {
+		group = `""`
+	}
+	switch {
+	case apierrors.IsForbidden(err):
+		where := "a ClusterRole"
+		if h.namespace != "" {
+			where = "a Role in namespace " + h.namespace
+		}
+		return failure{
+			why:   "not allowed: " + clip(message(err)),
+			hint:  fmt.Sprintf("grant list and watch on %s (apiGroup %s) by %s", h.resource.Resource, group, where),
+			final: true,
+		}
+	case apierrors.IsUnauthorized(err):
+		return failure{
+			why:   "the cluster does not accept our credentials (401)",
+			hint:  "renew the token or client certificate of " + h.place,
+			final: true,
+		}
+	case apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
+		return failure{
+			why:   fmt.Sprintf("the cluster does not serve %s of %s (404)", h.resource.Resource, h.resource.GroupVersion()),
+			hint:  "check that the server URL of " + h.place + " is that of a Kubernetes API server, 1.19 or newer",
+			final: true,
+		}
+	case apierrors.IsTooManyRequests(err):
+		return failure{why: "the cluster is overloaded and turns requests away (429)", hint: "it is asked again by itself; see the API server's load if this lasts"}
+	}
+	return transport(err, h, v)
+}
+
+// transport explains an error below HTTP, or an answer that is none of the above.
+func transport(err error, h *health, v verb) failure {
+	var unknown x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &unknown):
+		return failure{why: "the API server's certificate is signed by an unknown authority", hint: "set certificate-authority of the cluster in " + h.place}
+	case errors.As(err, &hostname):
+		return failure{why: "the API server's certificate is for another name: " + clip(hostname.Error()), hint: "correct the server URL (or tls-server-name) in " + h.place}
+	case errors.Is(err, context.DeadlineExceeded):
+		return failure{why: fmt.Sprintf("no answer to %s within %s", v, listTimeout), hint: "check the API server's load and the network to it"}
+	case errors.As(err, &status):
+		return failure{why: fmt.Sprintf("the API server answered %d: %s", status.Status().Code, clip(message(err))), hint: "see the API server's log; it is asked again by itself"}
+	}
+	// url.Error quotes the whole request; the cause alone says as much, and is
+	// the same for each resource.
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	// net.OpError names our own port, another each time.
+	text := err.Error()
+	var network *net.OpError
+	if errors.As(err, &network) && network.Addr != nil {
+		text = fmt.Sprintf("%s %s: %v", network.Op, network.Addr, network.Err)
+	}
+	return failure{why: "the API server can't be reached: " + clip(text), hint: "check that it answers, for " + h.place + ": kubectl get --raw /readyz"}
+}
+
+// message returns the API server's own words.
+func message(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Message != "" {
+		return status.Status().Message
+	}
+	return err.Error()
+}
+
+// clip makes foreign text safe for one line: no control characters, not long.
+func clip(text string) string {
+	count := 0
+	cut := len(text)
+	for i := range text {
+		if count == maxText {
+			cut = i
+			break
+		}
+		count++
+	}
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text[:cut])
+	if cut < len(text) {
+		clean += "…"
+	}
+	return strings.TrimSpace(clean)
+}

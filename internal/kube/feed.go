@@ -1,0 +1,159 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+)
+
+// listTimeout bounds one request of a list (or page of it), so that a server
+// that accepts and never answers is noticed.
+const listTimeout = time.Minute
+
+// feed keeps one resource of one namespace (or of all) in step with the cluster.
+// It is the store of a client-go reflector, which lists, watches, backs off and
+// lists again after 410 Gone. A shared informer would put a queue, a second copy
+// and listeners between, and would hide connection errors, which its error
+// handler is not told of.
+type feed[T any] struct {
+	*health
+	// read takes what we need out of an object; false if it is none of ours.
+	read func(*unstructured.Unstructured) (T, bool)
+	// items are what is known, by namespace/name; guarded by health.mu.
+	items map[string]T
+}
+
+func newFeed[T any](h *health, read func(*unstructured.Unstructured) (T, bool)) *feed[T] {
+	return &feed[T]{health: h, read: read, items: map[string]T{}}
+}
+
+// run keeps the feed until ctx ends.
+func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
+	f.began(time.Now())
+	resource := client.Resource(f.resource).Namespace(f.namespace)
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			limited, cancel := context.WithTimeout(ctx, listTimeout)
+			defer cancel()
+			list, err := resource.List(limited, o)
+			f.listed(ctx, time.Now(), err)
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			w, err := resource.Watch(ctx, o)
+			f.watched(ctx, time.Now(), err, o.SendInitialEvents != nil && *o.SendInitialEvents)
+			return w, err
+		},
+	}
+	cache.NewReflectorWithOptions(source, &unstructured.Unstructured{}, f, cache.ReflectorOptions{
+		Name: f.what(),
+	}).RunWithContext(ctx)
+}
+
+// entry is an object cut down to what is kept of it.
+type entry[T any] struct {
+	metav1.ObjectMeta // name and namespace only: the key
+	value             T
+	keep              bool
+}
+
+// Transformer cuts objects down while a list still streams in, so that memory
+// follows what is kept and not what the cluster holds.
+func (f *feed[T]) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) { return f.entry(obj) }
+}
+
+func (f *feed[T]) entry(obj any) (*entry[T], error) {
+	switch o := obj.(type) {
+	case *entry[T]:
+		return o, nil
+	case *unstructured.Unstructured:
+		value, keep := f.read(o)
+		return &entry[T]{metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}, value, keep}, nil
+	}
+	return nil, fmt.Errorf("%s: an object of type %T", f.what(), obj)
+}
+
+func (e *entry[T]) key() string { return e.Namespace + "/" + e.Name }
+
+// Add takes in an object of a watch event.
+func (f *feed[T]) Add(obj any) error { return f.Update(obj) }
+
+// Update takes in an object of a watch event, and signals if it changed in a way
+// that matters.
+func (f *feed[T]) Update(obj any) error {
+	e, err := f.entry(obj)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	old, had := f.items[e.key()]
+	if e.keep {
+		f.items[e.key()] = e.value
+	} else {
+		delete(f.items, e.key())
+	}
+	f.mu.Unlock()
+	if had != e.keep || e.keep && !reflect.DeepEqual(old, e.value) {
+		f.signal()
+	}
+	return nil
+}
+
+// Delete takes in a deletion of a watch event.
+func (f *feed[T]) Delete(obj any) error {
+	e, err := f.entry(obj)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	_, had := f.items[e.key()]
+	delete(f.items, e.key())
+	f.mu.Unlock()
+	if had {
+		f.signal()
+	}
+	return nil
+}
+
+// Replace takes in a complete list: the one way by which things vanish without a
+// deletion event.
+func (f *feed[T]) Replace(list []any, _ string) error {
+	next := make(map[string]T)
+	for _, obj := range list {
+		e, err := f.entry(obj)
+		if err != nil {
+			return err
+		}
+		if e.keep {
+			next[e.key()] = e.value
+		}
+	}
+	f.mu.Lock()
+	same := f.synced && reflect.DeepEqual(f.items, next)
+	f.items = next
+	f.mu.Unlock()
+	if !f.complete() && !same {
+		f.signal()
+	}
+	return nil
+}
+
+// Resync is of no use here.
+func (f *feed[T]) Resync() error { return nil }
+
+// snapshot returns a copy of what is known.
+func (f *feed[T]) snapshot() map[string]T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.items)
+}

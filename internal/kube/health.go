@@ -1,0 +1,166 @@
+package kube
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"driftprobe/internal/inventory"
+)
+
+// verb is what was asked of the cluster when it failed.
+type verb string
+
+const (
+	listing  verb = "list"
+	watching verb = "watch"
+)
+
+// health knows whether one resource can be read. Lists and watches are told
+// apart: with a watch refused and lists allowed, what is known is right but late.
+type health struct {
+	resource  schema.GroupVersionResource
+	namespace string
+	place     string
+	log       *slog.Logger
+	signal    func()
+	// settled is closed once the resource was read in full or refused for good.
+	settled chan struct{}
+
+	mu     sync.Mutex
+	synced bool // a full list is known
+	failed map[verb]failure
+	last   verb // the newest request, to tell by which way a full list came
+	since  time.Time
+	done   bool // settled is closed
+}
+
+// what names the resource for a person: "services in namespace shop".
+func (h *health) what() string {
+	text := map[string]string{"ingressclasses": "ingress classes"}[h.resource.Resource]
+	if text == "" {
+		text = h.resource.Resource
+	}
+	if h.namespace != "" {
+		text += " in namespace " + h.namespace
+	}
+	return text
+}
+
+func (h *health) began(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.since = now
+}
+
+// listed notes the outcome of one list request. A good one counts only when the
+// list is complete.
+func (h *health) listed(ctx context.Context, now time.Time, err error) {
+	h.mu.Lock()
+	h.last = listing
+	h.mu.Unlock()
+	if ctx.Err() == nil && err != nil && !expired(err) {
+		h.fail(now, listing, err)
+	}
+}
+
+// watched notes that a watch was opened, or why not. One with initial events is
+// a way to list: an older server refuses those, which is no fault, and success
+// shows only when they are complete.
+func (h *health) watched(ctx context.Context, now time.Time, err error, initial bool) {
+	h.mu.Lock()
+	h.last = watching
+	h.mu.Unlock()
+	switch {
+	case ctx.Err() != nil || expired(err):
+	case err == nil && !initial:
+		h.recover(watching)
+	case err != nil && !(initial && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err))):
+		h.fail(now, watching, err)
+	}
+}
+
+// complete notes a full list, and tells whether that was news that it signalled.
+func (h *health) complete() bool {
+	h.mu.Lock()
+	h.synced = true
+	h.settle()
+	last := h.last
+	h.mu.Unlock()
+	told := h.recover(listing)
+	if last == watching {
+		told = h.recover(watching) || told
+	}
+	return told
+}
+
+func (h *health) settle() {
+	if !h.done {
+		h.done = true
+		close(h.settled)
+	}
+}
+
+func (h *health) fail(now time.Time, v verb, err error) {
+	why := explain(err, h, v)
+	h.mu.Lock()
+	old, had := h.failed[v]
+	if h.synced && len(h.failed) == 0 {
+		h.since = now
+	}
+	h.failed[v] = why
+	if why.final && v == listing {
+		h.settle()
+	}
+	h.mu.Unlock()
+	if !had || old != why {
+		h.log.Warn("kubernetes: can't "+string(v)+" "+h.what(), "why", why.why)
+		h.signal()
+	}
+}
+
+// recover forgets a failure, and tells whether there was one.
+func (h *health) recover(v verb) bool {
+	h.mu.Lock()
+	_, had := h.failed[v]
+	delete(h.failed, v)
+	h.mu.Unlock()
+	if had {
+		h.log.Info("kubernetes: can " + string(v) + " " + h.what() + " again")
+		h.signal()
+	}
+	return had
+}
+
+// gap returns what is missing, if anything is.
+func (h *health) gap() (inventory.Gap, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	why, bad := h.failed[listing]
+	if !bad {
+		why, bad = h.failed[watching]
+	}
+	if !bad && h.synced {
+		return inventory.Gap{}, false
+	}
+	if !bad {
+		why = failure{
+			why:  "the cluster has not given a complete list yet",
+			hint: "give it more time, or see whether it answers: kubectl get " + h.resource.Resource,
+		}
+	}
+	return inventory.Gap{
+		Source: "kubernetes", What: h.what(), Why: why.why, Hint: why.hint,
+		Since: h.since.UTC(), Held: h.synced,
+	}, true
+}
+
+// expired tells whether the server only asks for a new list: 410 Gone, and its
+// kin, are part of the protocol.
+func expired(err error) bool {
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+}

@@ -1,0 +1,139 @@
+package monitor
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/diagnose"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// round is all that one judgement reads. Nothing in it is changed afterwards.
+type round struct {
+	inventory inventory.Inventory
+	seen      snapshot.Observations
+	// fresh are the DNS observations since the last round, for the history.
+	fresh []dnscheck.Observation
+	// publish: hand the report out even if something was not looked at yet.
+	publish bool
+}
+
+// outcome is what a judgement says to the loop: first the plan that follows from
+// the newest expectations, then, when the report is published, that it is over.
+type outcome struct {
+	steps []step
+	// moved are the keys of targets whose expected addresses changed.
+	moved map[string]bool
+	over  bool
+}
+
+// judge makes Reports. It remembers what must outlive a round, and belongs to one
+// goroutine.
+type judge struct {
+	o         Options
+	history   snapshot.History
+	expected  map[string]inventory.Expected
+	published bool
+}
+
+// serve judges rounds until there are no more.
+func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
+	for r := range rounds {
+		s, steps, moved := j.prepare(r, time.Now())
+		out <- outcome{steps: steps, moved: moved}
+		if j.published || r.publish || complete(s, steps, len(j.o.Clouds)) {
+			j.published = true
+			j.o.Stats.Judgements.Add(1)
+			j.o.Publish(s, diagnose.Diagnose(j.o.Policy, s.At, s))
+		}
+		out <- outcome{over: true}
+	}
+}
+
+// prepare brings the history up to date and makes the Snapshot and the plan that
+// follows from it. Probes of addresses that are not in the plan any more are left
+// out: they say nothing about what is.
+func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, []step, map[string]bool) {
+	s := snapshot.Snapshot{
+		Version: snapshot.Version, At: now,
+		Inventory: r.inventory, Observations: r.seen, History: j.history,
+	}
+	j.history = diagnose.Remember(now, s, r.fresh)
+	s.History = j.history
+	expected := diagnose.Expectations(s)
+	moved := changed(j.expected, expected)
+	j.expected = expected
+	steps := plan(r.inventory.Targets, expected, byHost(r.seen.DNS))
+	s.Observations.Probes = onlyPlanned(r.seen.Probes, steps)
+	return s, steps, moved
+}
+
+// changed returns the keys whose expected addresses differ; not those that are
+// new, because they are looked at anyway.
+func changed(old, now map[string]inventory.Expected) map[string]bool {
+	moved := map[string]bool{}
+	for key, e := range now {
+		was, ok := old[key]
+		if ok && (was.Known != e.Known || was.Service != e.Service ||
+			!reflect.DeepEqual(was.Addresses, e.Addresses) || !reflect.DeepEqual(was.Uncertain, e.Uncertain)) {
+			moved[key] = true
+		}
+	}
+	return moved
+}
+
+func byHost(os []dnscheck.Observation) map[string]dnscheck.Observation {
+	m := make(map[string]dnscheck.Observation, len(os))
+	for _, o := range os {
+		m[o.Host] = o
+	}
+	return m
+}
+
+func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
+	wanted := make(map[probeKey]struct{}, len(steps))
+	for _, s := range steps {
+		wanted[s.key()] = struct{}{}
+	}
+	kept := make([]probe.Observation, 0, len(os))
+	for _, o := range os {
+		if _, ok := wanted[probeKey{o.Target, o.Address}]; ok {
+			kept = append(kept, o)
+		}
+	}
+	return kept
+}
+
+// complete tells whether everything was looked at once. Before that a first
+// report would call things unknown that will be known in a moment.
+func complete(s snapshot.Snapshot, steps []step, clouds int) bool {
+	return len(s.Observations.DNS) == len(hosts(s.Inventory)) &&
+		len(s.Observations.Probes) == len(steps) && len(s.Observations.Clouds) == clouds
+}
+
+// assemble copies the newest observations, sorted by their keys.
+func assemble(dns map[string]dnscheck.Observation, probes map[probeKey]probe.Observation, clouds []lbcheck.Observation) snapshot.Observations {
+	seen := snapshot.Observations{
+		DNS:    make([]dnscheck.Observation, 0, len(dns)),
+		Probes: make([]probe.Observation, 0, len(probes)),
+		Clouds: clouds,
+	}
+	names := slices.AppendSeq(make([]string, 0, len(dns)), maps.Keys(dns))
+	slices.SortFunc(names, cmp.Compare[string])
+	for _, n := range names {
+		seen.DNS = append(seen.DNS, dns[n])
+	}
+	keys := slices.AppendSeq(make([]probeKey, 0, len(probes)), maps.Keys(probes))
+	slices.SortFunc(keys, probeKey.compare)
+	for _, k := range keys {
+		seen.Probes = append(seen.Probes, probes[k])
+	}
+	return seen
+}

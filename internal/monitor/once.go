@@ -1,0 +1,78 @@
+package monitor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/diagnose"
+	"driftprobe/internal/snapshot"
+)
+
+// Once looks at everything one time and judges once: first the clouds and all
+// names together, then the addresses that follow from them. progress, if not nil,
+// is called before and after each look, never concurrently; total grows when the
+// addresses are known. If ctx ends early, what is missing says so.
+//
+// Of Options it does not use the intervals, Publish and Previous' observations
+// (but for a cloud's last list, if the cloud fails now).
+func Once(ctx context.Context, o Options, progress func(done, total int)) (snapshot.Snapshot, finding.Report) {
+	o = o.withDefaults()
+	t := &tally{report: progress}
+	j := &judge{o: o, history: o.Previous.History}
+	s := snapshot.Snapshot{Version: snapshot.Version, Began: time.Now()}
+	r := round{inventory: o.current()}
+	clouds := newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
+
+	names := hosts(r.inventory)
+	t.expect(len(names) + len(o.Clouds))
+	var lists sync.WaitGroup
+	lists.Go(func() { gather(ctx, o.cloudLook(clouds), numbers(o.Clouds), len(o.Clouds), t) })
+	dns := gather(ctx, o.dnsLook(), names, o.Workers, t)
+	lists.Wait()
+	r.seen = assemble(dns, nil, clouds.list())
+	r.fresh = r.seen.DNS
+	planned, steps, _ := j.prepare(r, time.Now())
+
+	byKey := make(map[probeKey]step, len(steps))
+	keys := make([]probeKey, 0, len(steps))
+	for _, p := range steps {
+		byKey[p.key()] = p
+		keys = append(keys, p.key())
+	}
+	t.expect(len(keys))
+	probes := gather(ctx, o.probeLook(func(k probeKey) step { return byKey[k] }), keys, o.Workers, t)
+	s.Inventory, s.History = r.inventory, planned.History
+	s.Observations = assemble(dns, probes, planned.Observations.Clouds)
+	s.At = time.Now()
+	o.Stats.Judgements.Add(1)
+	return s, diagnose.Diagnose(o.Policy, s.At, s)
+}
+
+// tally counts looks for a progress display.
+type tally struct {
+	mu          sync.Mutex
+	done, total int
+	report      func(done, total int)
+}
+
+func (t *tally) expect(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total += n
+	t.tell()
+}
+
+func (t *tally) add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done++
+	t.tell()
+}
+
+func (t *tally) tell() {
+	if t.report != nil {
+		t.report(t.done, t.total)
+	}
+}

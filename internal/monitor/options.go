@@ -1,0 +1,116 @@
+// Package monitor is the probe loop: it decides when to look at what, keeps the
+// newest observation of each thing, and hands out a Snapshot and a Report when
+// something changed.
+//
+// Run loops until its context ends; Once looks at everything one time. The looks
+// themselves (DNS, probe, cloud) and the judging (internal/diagnose) are others'
+// duties: nothing here decides what is wrong. A look that panics or does not come
+// back becomes an observation that says so, and never ends the process.
+package monitor
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+	"driftprobe/internal/diagnose"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// Options say what to look at, how often, and with what.
+type Options struct {
+	// Interval, DNSInterval and CloudInterval are the time between two looks at
+	// the same address, name and cloud account. Zero: 30 s, 60 s, 60 s.
+	Interval, DNSInterval, CloudInterval time.Duration
+	// Timeout bounds one probe; zero: 10 s. A list from a cloud has three times as
+	// long, because it comes in pages.
+	Timeout time.Duration
+	// DNSTimeout bounds one look at a name, over all its zones; zero: twice Timeout.
+	DNSTimeout time.Duration
+	// Targets are those of the configuration and the command line.
+	Targets []inventory.Target
+	// Cluster is the watched Kubernetes cluster; nil if there is none.
+	Cluster Cluster
+	// Clouds list the load balancers of one account each.
+	Clouds []func(context.Context) lbcheck.Observation
+	// Resolve looks at one name, Probe at one address of a target. Both must be
+	// safe for concurrent use and should return when their context ends.
+	Resolve func(context.Context, string) dnscheck.Observation
+	Probe   func(context.Context, probe.Request) probe.Observation
+	// Headers returns the secret request headers of a target, by its key. It is
+	// called before each probe that may send them; nil: there are none.
+	Headers func(targetKey string) http.Header
+	// Policy is handed to the judges.
+	Policy diagnose.Policy
+	// Previous is the last snapshot before a restart or reload. Its history is
+	// continued; its observations stand until newer ones come, unless they are
+	// older than three intervals.
+	Previous snapshot.Snapshot
+	// Workers bounds the DNS looks, and apart from them the probes, that run at
+	// the same time; zero: 256.
+	Workers int
+	// Publish is called after each judgement, never concurrently. The Snapshot is
+	// not changed afterwards. A slow Publish delays the next judgement, no looks.
+	Publish func(snapshot.Snapshot, finding.Report)
+	// Stats is counted up for metrics; nil if nobody reads it.
+	Stats *Stats
+	// Log is for faults of our own; nil discards them.
+	Log *slog.Logger
+}
+
+// Cluster is a Kubernetes cluster that is watched by someone else.
+type Cluster interface {
+	// Inventory is the newest reading; what it returns is not changed afterwards.
+	Inventory() inventory.Inventory
+	// Changed gets a value after a change. Changes that come together may share
+	// one value.
+	Changed() <-chan struct{}
+}
+
+// Stats counts what the loop does. It is safe for concurrent use; the zero value
+// is ready.
+type Stats struct {
+	// DNSLooks, Probes and CloudLooks count looks that came back, Panics those that
+	// panicked, Overdue those that did not come back within twice their bound.
+	DNSLooks, Probes, CloudLooks, Panics, Overdue atomic.Uint64
+	// Judgements counts Reports made.
+	Judgements atomic.Uint64
+	// LagNanoseconds is how long the look that waits longest is over its time.
+	LagNanoseconds atomic.Int64
+}
+
+// withDefaults fills in what was left zero.
+func (o Options) withDefaults() Options {
+	o.Interval = positive(o.Interval, 30*time.Second)
+	o.DNSInterval = positive(o.DNSInterval, time.Minute)
+	o.CloudInterval = positive(o.CloudInterval, time.Minute)
+	o.Timeout = positive(o.Timeout, 10*time.Second)
+	o.DNSTimeout = positive(o.DNSTimeout, 2*o.Timeout)
+	if o.Workers <= 0 {
+		o.Workers = 256
+	}
+	if o.Publish == nil {
+		o.Publish = func(snapshot.Snapshot, finding.Report) {}
+	}
+	if o.Stats == nil {
+		o.Stats = new(Stats)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func positive(d, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return fallback
+}

@@ -1,0 +1,91 @@
+package monitor
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/inventory"
+	"driftprobe/probe"
+)
+
+// maxAddresses bounds the addresses that are probed for one target: what the DNS
+// publishes is not ours, and could be thousands.
+const maxAddresses = 64
+
+// probeKey identifies a probe: one address of one target.
+type probeKey struct {
+	target  string
+	address netip.AddrPort
+}
+
+func (k probeKey) compare(l probeKey) int {
+	return cmp.Or(cmp.Compare(k.target, l.target), k.address.Compare(l.address))
+}
+
+// step is one probe of a plan.
+type step struct {
+	request probe.Request
+	// trusted: the address is the load balancer's for certain, so that the
+	// target's secret headers may be sent there.
+	trusted bool
+}
+
+func (s step) key() probeKey { return probeKey{s.request.Target.Key, s.request.Address} }
+
+// plan says which addresses to probe for the targets, and how. The order is that
+// of the targets, then of the addresses.
+//
+//   - an expected address gets the whole probe, with the target's headers;
+//   - one that is expected by one of two sources, or allowed, gets it without;
+//   - one that is published and not accepted is a stranger; but if nobody can say
+//     what is right, it is all that clients have, and gets the probe without headers.
+//
+// If there are more than maxAddresses, those stay that were named first in this
+// list, and among equals the lower ones.
+func plan(targets []inventory.Target, expected map[string]inventory.Expected, dns map[string]dnscheck.Observation) []step {
+	steps := make([]step, 0, 2*len(targets))
+	for _, t := range targets {
+		steps = append(steps, planTarget(t, expected[t.Key], dns[t.Host])...)
+	}
+	return steps
+}
+
+func planTarget(t inventory.Target, e inventory.Expected, o dnscheck.Observation) []step {
+	var accepted, strangers []netip.Addr
+	for _, a := range o.Published() {
+		if e.Known && !e.Accepts(a) {
+			strangers = append(strangers, a)
+		} else {
+			accepted = append(accepted, a)
+		}
+	}
+	var steps []step
+	for _, group := range [][]netip.Addr{e.Addresses, e.Uncertain, accepted, strangers} {
+		sorted := slices.SortedFunc(slices.Values(group), netip.Addr.Compare)
+		for _, a := range sorted {
+			if len(steps) < maxAddresses && a.IsValid() && !planned(steps, a) {
+				steps = append(steps, stepTo(t, e, a))
+			}
+		}
+	}
+	slices.SortFunc(steps, func(a, b step) int { return a.request.Address.Compare(b.request.Address) })
+	return steps
+}
+
+func stepTo(t inventory.Target, e inventory.Expected, a netip.Addr) step {
+	return step{
+		request: probe.Request{
+			Target:   t,
+			Address:  netip.AddrPortFrom(a, t.Port),
+			Stranger: e.Known && !e.Accepts(a),
+			Pinned:   slices.Contains(t.Addresses, a),
+		},
+		trusted: e.Has(a),
+	}
+}
+
+func planned(steps []step, a netip.Addr) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.request.Address.Addr() == a })
+}

@@ -1,0 +1,157 @@
+package monitor
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/inventory"
+)
+
+func TestPlan(t *testing.T) {
+	cdn := []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	for name, c := range map[string]struct {
+		expected  inventory.Expected
+		published []string
+		want      string
+	}{
+		"an expected address is probed with headers, published or not": {
+			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1")}, nil, "192.0.2.1 headers",
+		},
+		"an address that only one source names is probed without headers": {
+			inventory.Expected{Uncertain: addrs("192.0.2.2")}, []string{"192.0.2.2"}, "192.0.2.2 full",
+		},
+		"a published address in an allowed range is probed without headers": {
+			inventory.Expected{Known: true, Allow: cdn}, []string{"198.51.100.7"}, "198.51.100.7 full",
+		},
+		"a published address that nobody expects is a stranger": {
+			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1")}, []string{"192.0.2.1", "203.0.113.9"},
+			"192.0.2.1 headers, 203.0.113.9 stranger",
+		},
+		"if nobody knows what is right a published address is probed without headers": {
+			inventory.Expected{}, []string{"203.0.113.9"}, "203.0.113.9 full",
+		},
+		"an expected address in an unknown truth is still the target's own": {
+			inventory.Expected{Addresses: addrs("192.0.2.1")}, []string{"192.0.2.1", "203.0.113.9"},
+			"192.0.2.1 headers, 203.0.113.9 full",
+		},
+		"a former address is a stranger": {
+			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1"), Former: addrs("192.0.2.8")}, []string{"192.0.2.8"},
+			"192.0.2.1 headers, 192.0.2.8 stranger",
+		},
+		"both families are probed": {
+			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1", "2001:db8::1")}, []string{"2001:db8::1"},
+			"192.0.2.1 headers, 2001:db8::1 headers",
+		},
+		"nothing published and nothing expected is nothing to do": {inventory.Expected{}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := site("a.example")
+			dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(c.published...)...)}
+			var got []string
+			for _, s := range plan([]inventory.Target{target}, map[string]inventory.Expected{target.Key: c.expected}, dns) {
+				how := "full"
+				switch {
+				case s.request.Stranger && s.trusted:
+					how = "stranger with headers"
+				case s.request.Stranger:
+					how = "stranger"
+				case s.trusted:
+					how = "headers"
+				}
+				if s.request.Address.Port() != 443 || s.request.Pinned {
+					t.Errorf("request: %+v", s.request)
+				}
+				got = append(got, s.request.Address.Addr().String()+" "+how)
+			}
+			if g := strings.Join(got, ", "); g != c.want {
+				t.Errorf("got  %s\nwant %s", g, c.want)
+			}
+		})
+	}
+}
+
+func TestPlanIsBoundedAndKeepsTheExpectedAddresses(t *testing.T) {
+	var flood []string
+	for i := range 250 {
+		flood = append(flood, fmt.Sprintf("192.0.2.%d", i))
+	}
+	target := site("a.example")
+	dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(flood...)...)}
+	expected := map[string]inventory.Expected{target.Key: {Known: true, Addresses: addrs("203.0.113.200", "192.0.2.249")}}
+	first := plan([]inventory.Target{target}, expected, dns)
+	if len(first) != maxAddresses {
+		t.Fatalf("%d probes", len(first))
+	}
+	own := 0
+	for _, s := range first {
+		if s.trusted {
+			own++
+		}
+	}
+	if own != 2 {
+		t.Errorf("%d of the 2 expected addresses are in the plan", own)
+	}
+	if again := plan([]inventory.Target{target}, expected, dns); !reflect.DeepEqual(first, again) {
+		t.Error("the same input gives another plan")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	pinned := site("a.example", "192.0.2.1")
+	declared := inventory.Target{
+		Key: "https://a.example/", Host: "a.example", Origin: "Ingress shop/web", Class: "traefik",
+		Controller: "traefik.io/ingress-controller", StatusAddresses: addrs("192.0.2.7"),
+	}
+	other := declared
+	other.Key, other.Host = "https://b.example/", "b.example"
+	deep := site("a.example")
+	deep.Key, deep.Path = "https://a.example/healthz", "/healthz"
+	own := deep
+	own.Class, own.StatusHostnames = "mine", []string{"lb.example"}
+
+	withClusterFacts := func(c inventory.Target) inventory.Target {
+		c.Class, c.Controller, c.StatusAddresses = declared.Class, declared.Controller, declared.StatusAddresses
+		return c
+	}
+	for name, c := range map[string]struct {
+		configured, cluster, want []inventory.Target
+	}{
+		"a configured target wins over the cluster's of the same key": {
+			[]inventory.Target{pinned}, []inventory.Target{other, declared}, []inventory.Target{withClusterFacts(pinned), other},
+		},
+		"a configured target of the same host takes over the cluster's facts": {
+			[]inventory.Target{deep}, []inventory.Target{declared}, []inventory.Target{declared, withClusterFacts(deep)},
+		},
+		"facts that a target has are kept": {
+			[]inventory.Target{own}, []inventory.Target{declared}, []inventory.Target{declared, own},
+		},
+		"of two configured targets with one key the first stays": {
+			[]inventory.Target{pinned, site("a.example")}, nil, []inventory.Target{pinned},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := merge(c.configured, inventory.Inventory{Targets: c.cluster, Gaps: []inventory.Gap{{Source: "kubernetes"}}})
+			if !reflect.DeepEqual(got.Targets, c.want) {
+				t.Errorf("got  %+v\nwant %+v", got.Targets, c.want)
+			}
+			if len(got.Gaps) != 1 {
+				t.Error("the gaps were lost")
+			}
+		})
+	}
+}
+
+func TestHostsAreThoseOfTargetsAndOfServices(t *testing.T) {
+	got := hosts(inventory.Inventory{
+		Targets:  []inventory.Target{site("b.example"), site("a.example"), site("a.example")},
+		Services: []inventory.Service{{Hostnames: []string{"lb.example", "a.example"}}, {}},
+	})
+	if want := []string{"a.example", "b.example", "lb.example"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,281 @@
+package monitor
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// grace is how long Run waits for looks that do not heed the end of their context.
+const grace = 5 * time.Second
+
+// Run looks and judges until ctx ends, and returns the last snapshot. It has then
+// waited for all it started, but for looks that ignore their context: those are
+// left behind after five seconds, and logged.
+//
+// The first report is published when everything was looked at once, or after
+// twice the bound of a look. Later ones follow whenever something changed, at
+// most once a second.
+func Run(ctx context.Context, o Options) snapshot.Snapshot {
+	o = o.withDefaults()
+	l := newLoop(o)
+	j := &judge{o: o, history: o.Previous.History}
+	rounds := make(chan round, 1)
+	l.rounds = rounds
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		j.serve(rounds, l.outcomes)
+	}()
+	l.run(ctx)
+	close(rounds)
+	<-ended
+	l.drain()
+	s, _, _ := j.prepare(l.round(), time.Now())
+	return s
+}
+
+// loop owns all that is known, and starts every look and every judgement.
+type loop struct {
+	o        Options
+	began    time.Time
+	dns      *lane[string, dnscheck.Observation]
+	probes   *lane[probeKey, probe.Observation]
+	clouds   *lane[int, lbcheck.Observation]
+	accounts *accounts
+
+	inventory inventory.Inventory
+	targets   map[string]bool
+	steps     map[probeKey]step
+	fresh     []dnscheck.Observation
+
+	rounds chan<- round
+	// outcomes has room for all that one judgement says, so that the judge never
+	// waits for the loop, even after its end.
+	outcomes chan outcome
+	changed  <-chan struct{}
+
+	// dirty: something is new since the last judgement began. judging: one is
+	// under way. stale: the cluster has changed since it was read.
+	dirty, judging, stale bool
+	// judged, read and swept are when each was last done.
+	judged, read, swept time.Time
+}
+
+func newLoop(o Options) *loop {
+	l := &loop{o: o, began: time.Now(), steps: map[probeKey]step{}, outcomes: make(chan outcome, 2)}
+	l.accounts = newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
+	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
+	l.probes = newLane(o.probeLook(func(k probeKey) step { return l.steps[k] }), o.Interval, o.Workers, hashProbe)
+	l.clouds = newLane(o.cloudLook(l.accounts), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
+	l.seed(o.Previous.Observations)
+	l.clouds.sync(numbers(o.Clouds), l.began)
+	if o.Cluster != nil {
+		l.changed = o.Cluster.Changed()
+	}
+	l.reread(l.began)
+	return l
+}
+
+// seed takes over observations from before, unless they are so old that a report
+// made from them would not be about now.
+func (l *loop) seed(before snapshot.Observations) {
+	for _, seen := range before.DNS {
+		if l.began.Sub(seen.At) <= 3*l.o.DNSInterval {
+			l.dns.newest[seen.Host] = seen
+		}
+	}
+	for _, seen := range before.Probes {
+		if l.began.Sub(seen.At) <= 3*l.o.Interval {
+			l.probes.newest[probeKey{seen.Target, seen.Address}] = seen
+		}
+	}
+}
+
+// numbers are the keys of cloud accounts: they have no better name before they
+// answer.
+func numbers(clouds []func(context.Context) lbcheck.Observation) []int {
+	keys := make([]int, len(clouds))
+	for i := range keys {
+		keys[i] = i
+	}
+	return keys
+}
+
+func (l *loop) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		now := time.Now()
+		l.turn(ctx, now)
+		timer.Reset(l.wake(now).Sub(now))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case r := <-l.dns.results:
+			l.take(ctx, r)
+		case r := <-l.probes.results:
+			l.dirty = ctx.Err() == nil && l.probes.take(r, time.Now()) || l.dirty
+		case r := <-l.clouds.results:
+			l.dirty = ctx.Err() == nil && l.clouds.take(r, time.Now()) || l.dirty
+		case _, open := <-l.changed:
+			if l.stale = true; !open {
+				l.changed = nil
+			}
+		case o := <-l.outcomes:
+			l.follow(o, time.Now())
+		}
+	}
+}
+
+// take keeps what the DNS said, unless it is only the echo of our own end.
+func (l *loop) take(ctx context.Context, r result[string, dnscheck.Observation]) {
+	if ctx.Err() == nil && l.dns.take(r, time.Now()) {
+		l.fresh = append(l.fresh, l.dns.newest[r.entry.key])
+		l.dirty = true
+	}
+}
+
+// turn does what is due.
+func (l *loop) turn(ctx context.Context, now time.Time) {
+	if l.stale && now.Sub(l.read) >= gap {
+		l.reread(now)
+	}
+	if now.Sub(l.swept) >= gap {
+		l.swept = now
+		if n := l.dns.expire(now) + l.probes.expire(now) + l.clouds.expire(now); n > 0 {
+			l.dirty = true
+			l.o.Stats.Overdue.Add(uint64(n))
+			l.o.Log.Error("looks did not come back in twice their time", "looks", n)
+		}
+	}
+	l.dns.dispatch(ctx, now)
+	l.probes.dispatch(ctx, now)
+	l.clouds.dispatch(ctx, now)
+	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.probes.lag(now), l.clouds.lag(now))))
+	if l.dirty && !l.judging && now.Sub(l.judged) >= gap {
+		l.judged, l.judging, l.dirty = now, true, false
+		r := l.round()
+		l.fresh = nil
+		l.rounds <- r
+	}
+}
+
+// wake is when the next turn is due, if nothing happens before.
+func (l *loop) wake(now time.Time) time.Time {
+	at := now.Add(time.Hour)
+	sooner := func(t time.Time, ok bool) {
+		if ok && t.Before(at) {
+			at = t
+		}
+	}
+	sooner(l.dns.next())
+	sooner(l.probes.next())
+	sooner(l.clouds.next())
+	sooner(l.read.Add(gap), l.stale)
+	sooner(l.judged.Add(gap), l.dirty && !l.judging)
+	sooner(l.swept.Add(gap), len(l.dns.running)+len(l.probes.running)+len(l.clouds.running) > 0)
+	return at
+}
+
+func (l *loop) round() round {
+	return round{
+		inventory: l.inventory,
+		seen:      assemble(l.dns.newest, l.probes.newest, l.accounts.list()),
+		fresh:     l.fresh,
+		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
+	}
+}
+
+// reread takes over what should be. Vanished targets lose their probes at once;
+// new ones get theirs when the next plan is made.
+func (l *loop) reread(now time.Time) {
+	before := l.inventory.Services
+	l.stale, l.dirty, l.read = false, true, now
+	l.inventory = l.o.current()
+	l.targets = make(map[string]bool, len(l.inventory.Targets))
+	for _, t := range l.inventory.Targets {
+		l.targets[t.Key] = true
+	}
+	l.dns.sync(hosts(l.inventory), now)
+	if len(l.steps) > 0 {
+		l.adopt(l.steps, now)
+	}
+	if !reflect.DeepEqual(before, l.inventory.Services) {
+		// Until the cloud confirms it, a new address is only half a truth.
+		l.clouds.hurry(numbers(l.o.Clouds), now)
+		for _, s := range l.inventory.Services {
+			l.dns.hurry(s.Hostnames, now)
+		}
+	}
+}
+
+// adopt makes the steps of targets that are still there the ones to do.
+func (l *loop) adopt(steps map[probeKey]step, now time.Time) {
+	l.steps = make(map[probeKey]step, len(steps))
+	keys := make([]probeKey, 0, len(steps))
+	for k, s := range steps {
+		if l.targets[k.target] {
+			l.steps[k] = s
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, probeKey.compare)
+	l.probes.sync(keys, now)
+}
+
+// follow does what a judgement says. What it does not know yet (the inventory may
+// have changed since it began) is left to the next.
+func (l *loop) follow(o outcome, now time.Time) {
+	if o.over {
+		l.judging = false
+		return
+	}
+	old := l.steps
+	steps := make(map[probeKey]step, len(o.steps))
+	var names []string
+	var again []probeKey
+	for _, s := range o.steps {
+		k := s.key()
+		steps[k] = s
+		was, known := old[k]
+		moved := o.moved[k.target]
+		if moved && (len(names) == 0 || names[len(names)-1] != s.request.Target.Host) {
+			names = append(names, s.request.Target.Host)
+		}
+		if moved || known && (was.trusted != s.trusted || was.request.Stranger != s.request.Stranger) {
+			again = append(again, k)
+		}
+	}
+	l.adopt(steps, now)
+	l.dns.hurry(names, now)
+	l.probes.hurry(again, now)
+}
+
+// drain waits for the looks that are still under way. Their results are not kept:
+// they only tell of our own end.
+func (l *loop) drain() {
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	for len(l.dns.running)+len(l.probes.running)+len(l.clouds.running) > 0 {
+		select {
+		case r := <-l.dns.results:
+			delete(l.dns.running, r.entry)
+		case r := <-l.probes.results:
+			delete(l.probes.running, r.entry)
+		case r := <-l.clouds.results:
+			delete(l.clouds.running, r.entry)
+		case <-limit.C:
+			l.o.Log.Error("looks were left behind at the end", "looks",
+				len(l.dns.running)+len(l.probes.running)+len(l.clouds.running))
+			return
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"driftprobe/finding"
+)
+
+const explainWidth = 80
+
+// Explain writes one entry of the catalogue.
+func Explain(w io.Writer, e finding.Entry) error {
+	p := page{width: explainWidth}
+	p.hang(Safe(string(e.Code))+"  ", Safe(e.Title), 2)
+	p.blank()
+	p.hang("why  ", Safe(e.Why), 5)
+	p.blank()
+	p.hang("fix  ", Safe(e.Fix), 5)
+	if e.Reference != "" {
+		p.blank()
+		p.hang("see  ", Safe(e.Reference), 5)
+	}
+	return write(w, p.String())
+}
+
+// ExplainAll writes the list of codes with their titles.
+func ExplainAll(w io.Writer) error {
+	p := page{width: explainWidth}
+	width := 0
+	for _, e := range finding.Catalogue() {
+		width = max(width, columns(string(e.Code)))
+	}
+	for _, e := range finding.Catalogue() {
+		p.hang(pad(string(e.Code), width)+"  ", e.Title, width+2)
+	}
+	p.blank()
+	p.line(fmt.Sprintf("%d codes; more on one: driftprobe explain CODE", len(finding.Catalogue())))
+	return write(w, p.String())
+}

@@ -1,0 +1,82 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// count writes "1 hostname", "14 hostnames".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func hostnames(n int) string { return count(n, "hostname", "hostnames") }
+
+// took writes how long a look took: "240 ms", "1.3 s", "2 min 3 s".
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", max(1, d.Milliseconds()))
+	case d < time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	}
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+}
+
+// left writes how much of a lifetime is left, rounded down: "41 days", "20 h".
+func left(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return fmt.Sprintf("%d days", d/day)
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d min", d/time.Minute)
+}
+
+// ago writes a past span: "6 min", "3 h 5 min", "12 days".
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// clock writes t in UTC: the time of day if that is within 12 hours of now, else
+// with the date.
+func clock(t, now time.Time) string {
+	t = t.UTC()
+	if d := now.Sub(t).Abs(); d < 12*time.Hour {
+		return t.Format("15:04 UTC")
+	}
+	return t.Format("2006-01-02 15:04 UTC")
+}
+
+// few lists up to n words, and how many more there are.
+func few(words []string, n int) string {
+	if len(words) <= n+1 {
+		return strings.Join(words, ", ")
+	}
+	return fmt.Sprintf("%s, … %d more", strings.Join(words[:n], ", "), len(words)-n)
+}
+
+// safe makes every word harmless.
+func safe(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = Safe(w)
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+// Package snapshot is the one document: what should be (inventory), the newest
+// observation of each thing looked at, and what is remembered (history). A Report
+// is a pure function of it, a policy and a time; so a bug report is this file, and
+// a regression test too. It reads nothing and judges nothing.
+package snapshot
+
+import (
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/inventory"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// Version is the document's version. A reader refuses any other.
+const Version = 1
+
+// Snapshot is everything known at one moment.
+type Snapshot struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	// Began is when the first look of this round began; zero in a running loop.
+	Began        time.Time           `json:"began,omitzero"`
+	Inventory    inventory.Inventory `json:"inventory"`
+	Observations Observations        `json:"observations"`
+	History      History             `json:"history"`
+}
+
+// Observations are the newest of each kind and key, sorted by key.
+type Observations struct {
+	// DNS has one entry a host (and one for each hostname in a Service's status).
+	DNS []dnscheck.Observation `json:"dns"`
+	// Probes has one entry for each target and address.
+	Probes []probe.Observation `json:"probes"`
+	// Clouds has one entry for each cloud account.
+	Clouds []lbcheck.Observation `json:"clouds,omitempty"`
+}
+
+// History is what must survive a restart.
+type History struct {
+	Records   dnscheck.History `json:"records"`
+	Addresses lbcheck.History  `json:"addresses"`
+}

@@ -1,0 +1,213 @@
+package lbcheck
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"driftprobe/internal/inventory"
+)
+
+// World is all that is known about load balancers at one moment.
+type World struct {
+	Inventory inventory.Inventory
+	Clouds    []Observation
+	History   History
+	// Published holds what the DNS gives for each hostname that stands in a
+	// Service's status; a name that could not be resolved is absent.
+	Published map[string][]netip.Addr
+}
+
+// Front is the join of what Kubernetes and the cloud say about one Service's load
+// balancer.
+type Front struct {
+	Service inventory.Service
+	// Addresses are certain, Uncertain ones are named by one of two sources only.
+	Addresses, Uncertain []netip.Addr
+	// Known tells whether an address that stands in neither list is certainly not
+	// the balancer's; Why says why not.
+	Known bool
+	Why   string
+	// Balancer is the cloud's own entry, if it was found, and Provider its cloud.
+	Balancer *Balancer
+	Provider string
+	// Lost: the cloud's list is complete and has no such balancer although the
+	// Service names it by id.
+	Lost bool
+	// Absent: the Service is not in the inventory any more, though it was once.
+	Absent bool
+}
+
+// Join makes one Front for each Service that is known, also for those that only
+// the history knows. The map's values are independent of the order of the inputs.
+func Join(w World) map[inventory.ServiceRef]Front {
+	fronts := make(map[inventory.ServiceRef]Front, len(w.Inventory.Services))
+	for _, s := range w.Inventory.Services {
+		fronts[s.ServiceRef] = w.join(s)
+	}
+	if _, gap := w.gap(); gap {
+		return fronts
+	}
+	for ref := range w.History.former() {
+		if _, there := fronts[ref]; !there {
+			fronts[ref] = Front{
+				Service: inventory.Service{ServiceRef: ref}, Absent: true,
+				Why: "the Service " + ref.String() + " is gone",
+			}
+		}
+	}
+	return fronts
+}
+
+// gap returns the hole in the list of Services, if there is one.
+func (w World) gap() (inventory.Gap, bool) {
+	for _, g := range w.Inventory.Gaps {
+		if g.Source == "kubernetes" && (g.Resource == "" || g.Resource == "services") {
+			return g, true
+		}
+	}
+	return inventory.Gap{}, false
+}
+
+func (w World) join(s inventory.Service) Front {
+	f := Front{Service: s}
+	cloud, balancer, found := w.find(s)
+	if found {
+		f.Balancer, f.Provider = &balancer, cloud.Provider
+	}
+	gap, stale := w.gap()
+	switch {
+	case found && cloud.Failure == "":
+		f.compare(s, balancer)
+		// A held list of Services is no source to disagree with.
+		if stale {
+			f.Addresses, f.Uncertain, f.Known = balancer.Addresses, nil, len(balancer.Addresses) > 0
+		}
+	case stale:
+		f.Uncertain, f.Why = s.Addresses, "the Services could not be read: "+gap.Why
+	case w.failing() != "" && (found || s.BalancerID != "" || len(s.Hostnames) > 0):
+		f.held(s, balancer, w.failing())
+	case s.BalancerID != "" && len(w.Clouds) > 0:
+		f.Lost, f.Uncertain = true, s.Addresses
+		f.Why = fmt.Sprintf("the cloud has no load balancer %s", s.BalancerID)
+	default:
+		f.Addresses = slices.Concat(s.Addresses, w.resolve(s))
+		f.Known = len(f.Addresses) > 0
+	}
+	if !f.Known && f.Why == "" {
+		f.Why = "the load balancer of " + s.String() + " has no address yet"
+		if len(s.Hostnames) > 0 {
+			f.Why = fmt.Sprintf("the hostname %s of %s could not be resolved", s.Hostnames[0], s)
+		}
+	}
+	slices.SortFunc(f.Addresses, netip.Addr.Compare)
+	slices.SortFunc(f.Uncertain, netip.Addr.Compare)
+	return f
+}
+
+// find looks for the Service's balancer: by id, else by the name that the cloud's
+// controller gives it. Two of one name are none.
+func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
+	for _, c := range w.Clouds {
+		for _, b := range c.Balancers {
+			if s.BalancerID != "" && b.ID == s.BalancerID {
+				return c, b, true
+			}
+		}
+	}
+	if s.BalancerID != "" || s.BalancerName == "" {
+		return Observation{}, Balancer{}, false
+	}
+	var in Observation
+	var match []Balancer
+	for _, c := range w.Clouds {
+		for _, b := range c.Balancers {
+			if b.Name == s.BalancerName {
+				in, match = c, append(match, b)
+			}
+		}
+	}
+	if len(match) != 1 {
+		return Observation{}, Balancer{}, false
+	}
+	return in, match[0], true
+}
+
+// compare holds the status against the cloud's entry, each family on its own: a
+// family that the status leaves out altogether is taken from the cloud.
+func (f *Front) compare(s inventory.Service, b Balancer) {
+	for _, v4 := range []bool{true, false} {
+		declared, running := family(s.Addresses, v4), family(b.Addresses, v4)
+		if len(declared) == 0 {
+			f.Addresses = append(f.Addresses, running...)
+			continue
+		}
+		for _, a := range union(declared, running) {
+			if slices.Contains(declared, a) && slices.Contains(running, a) {
+				f.Addresses = append(f.Addresses, a)
+			} else {
+				f.Uncertain = append(f.Uncertain, a)
+			}
+		}
+	}
+	f.Known = len(f.Addresses)+len(f.Uncertain) > 0
+}
+
+// held judges with the cloud's last complete list: it counts only where the
+// status, which is fresh, says the same.
+func (f *Front) held(s inventory.Service, b Balancer, failure string) {
+	for _, a := range union(s.Addresses, b.Addresses) {
+		if slices.Contains(s.Addresses, a) && slices.Contains(b.Addresses, a) {
+			f.Addresses = append(f.Addresses, a)
+		} else {
+			f.Uncertain = append(f.Uncertain, a)
+		}
+	}
+	f.Known = len(f.Addresses) > 0 && len(f.Uncertain) == 0
+	if !f.Known {
+		f.Why = "the cloud's load balancers could not be read: " + failure
+	}
+}
+
+func (w World) failing() string {
+	for _, c := range w.Clouds {
+		if c.Failure != "" {
+			return c.Failure
+		}
+	}
+	return ""
+}
+
+// resolve returns the addresses behind the hostnames of a Service's status. A
+// hostname that could not be resolved leaves the whole unknown.
+func (w World) resolve(s inventory.Service) []netip.Addr {
+	var all []netip.Addr
+	for _, h := range s.Hostnames {
+		addrs := w.Published[h]
+		if len(addrs) == 0 {
+			return nil
+		}
+		all = union(all, addrs)
+	}
+	return all
+}
+
+func family(addrs []netip.Addr, v4 bool) []netip.Addr {
+	var same []netip.Addr
+	for _, a := range addrs {
+		if a.Is4() == v4 {
+			same = append(same, a)
+		}
+	}
+	return same
+}
+
+func union(a, b []netip.Addr) []netip.Addr {
+	all := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	return all
+}

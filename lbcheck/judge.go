@@ -1,0 +1,203 @@
+package lbcheck
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// Policy is what the operator accepts.
+type Policy struct {
+	// ReplacedFor is how long a replacement stays worth telling by itself; 0 means
+	// a day.
+	ReplacedFor time.Duration
+	// PendingFor is how long a new Service may be without an address; 0 means five
+	// minutes.
+	PendingFor time.Duration
+}
+
+// Judge looks at the load balancers themselves and at the sources that tell of
+// them. It is pure. expected has one entry a target: it tells which Services are
+// in use, and which older addresses the targets' own objects still name.
+func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
+	fs := judgeSources(w)
+	older := map[inventory.ServiceRef][]netip.Addr{}
+	used := map[inventory.ServiceRef]bool{}
+	for _, e := range expected {
+		used[e.Service] = true
+		older[e.Service] = union(older[e.Service], e.Former)
+	}
+	for _, ref := range refs(fronts) {
+		f := fronts[ref]
+		switch {
+		case f.Absent && !used[ref]:
+			// A Service that was removed and fronts nothing any more is no loss.
+		case f.Absent || f.Lost || f.Service.Deleting:
+			fs = append(fs, missing(f, w.History.Of(ref)))
+		case len(f.Addresses)+len(f.Uncertain) == 0:
+			if pending := judgePending(p, now, f); pending != nil {
+				fs = append(fs, *pending)
+			}
+		case len(f.Uncertain) > 0 && f.Balancer != nil:
+			fs = append(fs, mismatch(f))
+		}
+		if r := replaced(p, now, f, w.History.Of(ref), older[ref]); r != nil {
+			fs = append(fs, *r)
+		}
+	}
+	finding.Sort(fs)
+	return fs
+}
+
+func judgeSources(w World) []finding.Finding {
+	var fs []finding.Finding
+	for _, g := range w.Inventory.Gaps {
+		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
+		f.Subject.Name = g.Resource
+		fs = append(fs, f)
+	}
+	for _, c := range w.Clouds {
+		if c.Failure != "" {
+			fs = append(fs, degraded(c.Provider, "load balancers", c.Failure, c.FailureHint, !c.At.IsZero()))
+		}
+	}
+	return fs
+}
+
+func degraded(source, what, why, hint string, held bool) finding.Finding {
+	f := finding.Finding{
+		Code: finding.SelfSourceDegraded, Severity: finding.Unknown,
+		Subject:  finding.Subject{Source: source},
+		Summary:  fmt.Sprintf("%s: %s could not be read: %s", source, what, why),
+		Expected: "a complete list of " + what,
+		Observed: why,
+		Hint:     hint,
+	}
+	if held {
+		f.Observed += "; the last complete list is held"
+	}
+	return f
+}
+
+func subject(f Front) finding.Subject {
+	return finding.Subject{Namespace: f.Service.Namespace, Name: f.Service.Name}
+}
+
+func missing(f Front, seen []Sighting) finding.Finding {
+	out := finding.Finding{
+		Code: finding.LBMissing, Severity: finding.Critical, Subject: subject(f),
+		Summary:  fmt.Sprintf("the Service %s is gone, and its load balancer with it", f.Service),
+		Expected: "a Service of type LoadBalancer with a load balancer",
+		Observed: "no such Service",
+		Hint:     "create the Service again; the new load balancer will have another address, so correct the records then",
+	}
+	switch {
+	case f.Lost:
+		out.Summary = fmt.Sprintf("the cloud has no load balancer for the Service %s", f.Service)
+		out.Expected = "the load balancer " + f.Service.BalancerID
+		out.Observed = "it is not in the cloud's complete list; Service.status still says " + list(f.Service.Addresses)
+		out.Hint = "touch the Service (any annotation) so that the cloud controller makes a new load balancer, then point the records at its address"
+	case f.Service.Deleting:
+		out.Summary = fmt.Sprintf("the Service %s is being deleted, and its load balancer with it", f.Service)
+		out.Observed = "the Service has a deletion timestamp"
+		out.Hint = "if this is not meant, create it again as soon as it is gone; the new load balancer will have another address"
+	}
+	if len(seen) > 0 {
+		out.Observed += fmt.Sprintf("; its last address was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen))
+	}
+	return out
+}
+
+func judgePending(p Policy, now time.Time, f Front) *finding.Finding {
+	if f.Why != "" && len(f.Service.Hostnames) > 0 {
+		return nil // a hostname that does not resolve is the DNS's finding
+	}
+	out := &finding.Finding{
+		Code: finding.LBPending, Severity: finding.Warning, Subject: subject(f),
+		Summary:  fmt.Sprintf("the load balancer of %s has no address", f.Service),
+		Expected: "an address in Service.status.loadBalancer",
+		Observed: "none",
+		Hint:     fmt.Sprintf("kubectl -n %s describe service %s", f.Service.Namespace, f.Service.Name),
+	}
+	if created := f.Service.Created; !created.IsZero() {
+		age := now.Sub(created)
+		out.Observed = fmt.Sprintf("none for %s", finding.Span(age))
+		if age < cmp.Or(p.PendingFor, 5*time.Minute) {
+			out.Severity = finding.Info
+		}
+	}
+	return out
+}
+
+func mismatch(f Front) finding.Finding {
+	return finding.Finding{
+		Code: finding.LBAddressMismatch, Severity: finding.Warning, Subject: subject(f),
+		Summary:  fmt.Sprintf("Kubernetes and %s disagree about the address of %s", f.Provider, f.Service),
+		Expected: fmt.Sprintf("%s has %s (load balancer %s)", f.Provider, list(f.Balancer.Addresses), f.Balancer.ID),
+		Observed: "Service.status says " + list(f.Service.Addresses),
+		Hint:     "touch the Service (any annotation) so that the cloud controller writes its status again",
+	}
+}
+
+// replaced tells of a balancer that has an address now and had others before:
+// from the history, or from an object whose status still names the older one.
+func replaced(p Policy, now time.Time, f Front, seen []Sighting, older []netip.Addr) *finding.Finding {
+	if len(f.Addresses) == 0 || len(older) == 0 {
+		return nil
+	}
+	// What the history saw the balancer lose longer ago than this is old news; what
+	// only an object's status names has no date and is news.
+	var news []netip.Addr
+	var since time.Time
+	for _, a := range older {
+		i := slices.IndexFunc(seen, func(s Sighting) bool { return s.Address == a })
+		if i < 0 || now.Sub(seen[i].LastSeen) < cmp.Or(p.ReplacedFor, 24*time.Hour) {
+			news = append(news, a)
+		}
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	for _, s := range seen {
+		if slices.Contains(f.Addresses, s.Address) && s.FirstSeen.After(since) {
+			since = s.FirstSeen
+		}
+	}
+	out := &finding.Finding{
+		Code: finding.LBReplaced, Severity: finding.Info, Subject: subject(f),
+		Summary:  fmt.Sprintf("the load balancer of %s has another address: %s instead of %s", f.Service, list(f.Addresses), list(news)),
+		Expected: "the address it had: " + list(news),
+		Observed: list(f.Addresses),
+		Hint:     "point the names behind it at the new address",
+	}
+	if hist := slices.ContainsFunc(seen, func(s Sighting) bool { return slices.Contains(news, s.Address) }); hist && !since.IsZero() {
+		out.Observed += ", first seen at " + finding.Clock(since)
+	}
+	return out
+}
+
+func refs(fronts map[inventory.ServiceRef]Front) []inventory.ServiceRef {
+	all := make([]inventory.ServiceRef, 0, len(fronts))
+	for ref := range fronts {
+		all = append(all, ref)
+	}
+	slices.SortFunc(all, compareRefs)
+	return all
+}
+
+func list(addrs []netip.Addr) string {
+	if len(addrs) == 0 {
+		return "no address"
+	}
+	var words []string
+	for _, a := range addrs {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, ", ")
+}

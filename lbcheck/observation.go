@@ -1,0 +1,60 @@
+// Package lbcheck joins the load balancers that Kubernetes declares with those
+// that the cloud runs, says which addresses are to be expected for a target, and
+// judges the balancers themselves. It asks nobody: cloud adapters live in folders
+// beside it (lbcheck/digitalocean) and return an Observation.
+package lbcheck
+
+import (
+	"net/netip"
+	"time"
+
+	"driftprobe/internal/inventory"
+)
+
+// Observation is one complete list of the load balancers of a cloud account, or
+// the failure to get it.
+type Observation struct {
+	// Provider is the cloud's name in lower case: "digitalocean".
+	Provider string `json:"provider"`
+	// At is when the list was complete; of the last complete one if Failure is set.
+	At time.Time `json:"at"`
+	// Balancers is complete or not used at all: never half a list.
+	Balancers []Balancer `json:"balancers,omitempty"`
+	// Failure says in one sentence why the newest attempt failed, FailureHint what
+	// to do; empty if it did not. Balancers then holds the last complete list, if
+	// there ever was one (At is zero if not).
+	Failure     string `json:"failure,omitempty"`
+	FailureHint string `json:"failure_hint,omitempty"`
+}
+
+// Balancer is one load balancer in the cloud.
+type Balancer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Status is the cloud's word: "new", "active", "errored".
+	Status string `json:"status"`
+	// Addresses are its public addresses, v4 and v6; empty while it has none.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Internal balancers have no public address.
+	Internal bool      `json:"internal,omitempty"`
+	Region   string    `json:"region,omitempty"`
+	Tags     []string  `json:"tags,omitempty"`
+	Created  time.Time `json:"created,omitzero"`
+}
+
+// History remembers which addresses each Service's load balancer had. It is a
+// value: Remember returns a new one.
+type History struct {
+	// Sightings are ordered by Service, then address.
+	Sightings []Sighting `json:"sightings,omitempty"`
+}
+
+// Sighting is one address that a Service's load balancer had.
+type Sighting struct {
+	Service inventory.ServiceRef `json:"service"`
+	Address netip.Addr           `json:"address"`
+	// Balancer is the cloud's id of the load balancer, if known.
+	Balancer  string    `json:"balancer,omitempty"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}

@@ -1,0 +1,256 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"driftprobe/internal/inventory"
+)
+
+func reset(c net.Conn) {
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
+}
+
+// TestFaults meets every kind of bad peer on a real socket.
+func TestFaults(t *testing.T) {
+	w := newWorld(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := netip.MustParseAddrPort(free.Addr().String())
+	_ = free.Close()
+
+	for name, c := range map[string]struct {
+		serve   func(net.Conn) // nil: nobody listens
+		slow    bool
+		want    Fault // Text must be contained
+		reached Phase
+	}{
+		"nobody listens is refused": {
+			nil, false, Fault{PhaseConnect, Refused, "connection refused: nothing listens on port"}, PhaseNone,
+		},
+		"accepts and says nothing is a timeout in TLS": {
+			func(c net.Conn) { stall(c) }, true, Fault{PhaseTLS, Timeout, "timeout in the TLS handshake"}, PhaseConnect,
+		},
+		"hangs up without a word is closed in TLS": {
+			func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, false, Fault{PhaseTLS, Closed, "PROXY protocol"}, PhaseConnect,
+		},
+		"reset in TLS": {reset, false, Fault{PhaseTLS, Reset, "reset"}, PhaseConnect},
+		"plain HTTP on the port": {
+			func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			}, false, Fault{PhaseTLS, NotTLS, "speaks plain HTTP, not TLS"}, PhaseConnect,
+		},
+		"another protocol on the port, with escapes in its banner": {
+			func(c net.Conn) {
+				_, _ = io.WriteString(c, "\x1b[2J-2.0-x\r\n")
+				stall(c)
+			}, false, Fault{PhaseTLS, NotTLS, `does not speak TLS (its answer begins with "\x1b[2J-")`}, PhaseConnect,
+		},
+		"a name that the server does not know is an alert": {
+			func(c net.Conn) {
+				cfg := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("no") }}
+				_ = tls.Server(c, cfg).Handshake()
+			}, false, Fault{PhaseTLS, Alert, "(TLS alert internal error)"}, PhaseConnect,
+		},
+		"unrecognized_name is an alert with its meaning": {
+			func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, 112})
+				stall(c)
+			}, false, Fault{PhaseTLS, Alert, "the server has no certificate for this name (TLS alert unrecognized name)"}, PhaseConnect,
+		},
+		"a broken handshake message is malformed": {
+			func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = c.Write([]byte{22, 3, 3, 0, 4, 1, 0, 0, 0})
+				stall(c)
+			}, false, Fault{PhaseTLS, Malformed, "breaks the protocol"}, PhaseConnect,
+		},
+		"a server that wants a client certificate": {
+			func(c net.Conn) {
+				s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{w.good}, ClientAuth: tls.RequireAnyClientCert})
+				_ = s.Handshake()
+				stall(c)
+			}, false, Fault{PhaseHTTP, Alert, "wants a client certificate"}, PhaseTLS,
+		},
+		"hangs up after the handshake": {
+			tlsServer(w.good, func(c *tls.Conn) { _ = readRequest(c) }), false,
+			Fault{PhaseHTTP, Closed, "hung up while we were waiting for the response"}, PhaseTLS,
+		},
+		"reset after the request": {
+			tlsServer(w.good, func(c *tls.Conn) { _ = readRequest(c); reset(c.NetConn()) }), false,
+			Fault{PhaseHTTP, Reset, "reset"}, PhaseTLS,
+		},
+		"never answers the request": {
+			tlsServer(w.good, func(c *tls.Conn) { stall(c) }), true,
+			Fault{PhaseHTTP, Timeout, "timeout while waiting for the response"}, PhaseTLS,
+		},
+		"garbage instead of HTTP": {
+			tlsServer(w.good, says("\x00\x01garbage\r\n\r\n")), false, Fault{PhaseHTTP, Malformed, "not valid HTTP"}, PhaseTLS,
+		},
+		"a protocol switch nobody asked for": {
+			tlsServer(w.good, says("HTTP/1.1 101 Switching\r\n\r\n")), false, Fault{PhaseHTTP, Malformed, "status 101"}, PhaseTLS,
+		},
+		"interim responses without end are bounded": {
+			tlsServer(w.good, func(c *tls.Conn) {
+				_ = readRequest(c)
+				for {
+					if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"); err != nil {
+						return
+					}
+				}
+			}), false, Fault{PhaseHTTP, Malformed, "longer than 64 KiB"}, PhaseTLS,
+		},
+		"a header without end is bounded": {
+			tlsServer(w.good, func(c *tls.Conn) {
+				_ = readRequest(c)
+				_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+				for err == nil {
+					_, err = io.WriteString(c, "X-Pad: "+strings.Repeat("a", 4000)+"\r\n")
+				}
+			}), false, Fault{PhaseHTTP, Malformed, "longer than 64 KiB"}, PhaseTLS,
+		},
+		"a body that drips meets the deadline": {
+			tlsServer(w.good, func(c *tls.Conn) {
+				says("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n.")(c)
+				stall(c)
+			}), true, Fault{PhaseHTTP, Timeout, "timeout while reading the response's body"}, PhaseTLS,
+		},
+		"a body that stops short": {
+			tlsServer(w.good, says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n.")), false,
+			Fault{PhaseHTTP, Closed, "reading the response's body"}, PhaseTLS,
+		},
+		"chunks that are not": {
+			tlsServer(w.good, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), false,
+			Fault{PhaseHTTP, Malformed, "body breaks its own encoding"}, PhaseTLS,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at, p := closed, prober(w.roots)
+			if c.serve != nil {
+				at = listen(t, c.serve)
+			}
+			if c.slow {
+				p = hasty(w.roots)
+			}
+			o := p.Observe(t.Context(), Request{Target: target(at), Address: at})
+			if o.Fault.Phase != c.want.Phase || o.Fault.Kind != c.want.Kind || !strings.Contains(o.Fault.Text, c.want.Text) {
+				t.Errorf("fault %+v, want %+v", o.Fault, c.want)
+			}
+			if o.Reached != c.reached {
+				t.Errorf("reached %q, want %q", o.Reached, c.reached)
+			}
+			if strings.Contains(o.Fault.Text, "127.0.0.1") {
+				t.Errorf("the text names an address: %q", o.Fault.Text)
+			}
+			if o.Answers(o.At) {
+				t.Error("it counts as an answer")
+			}
+		})
+	}
+}
+
+// TestClassify covers what loopback cannot show.
+func TestClassify(t *testing.T) {
+	v4, v6 := netip.MustParseAddrPort("192.0.2.1:443"), netip.MustParseAddrPort("[2001:db8::1]:443")
+	on := func(n syscall.Errno) error { return &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", n)} }
+	for name, c := range map[string]struct {
+		err  error
+		at   netip.AddrPort
+		want Kind
+	}{
+		"host unreachable":                {on(syscall.EHOSTUNREACH), v4, NoRoute},
+		"network unreachable":             {on(syscall.ENETUNREACH), v4, NoRoute},
+		"no IPv6 in this kernel":          {on(syscall.EAFNOSUPPORT), v6, NoRoute},
+		"no IPv6 address to come from":    {on(syscall.EADDRNOTAVAIL), v6, NoRoute},
+		"local ports used up":             {on(syscall.EADDRNOTAVAIL), v4, Self},
+		"no file descriptors":             {on(syscall.EMFILE), v4, Self},
+		"our own firewall":                {on(syscall.EPERM), v4, Self},
+		"the kernel gave up":              {on(syscall.ETIMEDOUT), v4, Timeout},
+		"the deadline":                    {context.DeadlineExceeded, v4, Timeout},
+		"refused, as Windows counts":      {on(10061), v4, Refused},
+		"an error that nobody knows here": {errors.New("?"), v4, Self},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := classify(PhaseConnect, "connecting", c.at, c.err); got.Kind != c.want || got.Text == "" {
+				t.Errorf("%+v, want kind %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCancelledByUsIsNoFaultOfTheTarget(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	at := listen(t, func(c net.Conn) { cancel(); stall(c) })
+	o := prober(nil).Observe(ctx, Request{Target: target(at), Address: at})
+	if o.Fault.Kind != Self || o.Fault.Phase != PhaseTLS {
+		t.Errorf("fault %+v", o.Fault)
+	}
+}
+
+// panics is a context that fails in the middle of a look.
+type panics struct{ context.Context }
+
+func (panics) Deadline() (time.Time, bool) { panic("secret") }
+
+func TestPanicIsOurFault(t *testing.T) {
+	at := netip.MustParseAddrPort("127.0.0.1:1")
+	o := prober(nil).Observe(panics{t.Context()}, Request{Target: target(at), Address: at})
+	if o.Fault != (Fault{PhaseConnect, Self, "a bug in driftprobe ended this look"}) {
+		t.Errorf("fault %+v", o.Fault)
+	}
+}
+
+func TestNoRootsAtAllIsOurFault(t *testing.T) {
+	w := newWorld(t)
+	at := listen(t, tlsServer(w.good, nil))
+	p := prober(w.roots)
+	p.rootless = true
+	o := p.Observe(t.Context(), Request{Target: target(at), Address: at})
+	if o.Fault.Kind != Self || o.TLS == nil {
+		t.Errorf("fault %+v, facts %v", o.Fault, o.TLS)
+	}
+	if fs := Judge(Policy{}, o.At, target(at), inventory.Expected{}, []Observation{o}); len(fs) != 1 || fs[0].Code != "self/not-observed" {
+		t.Errorf("findings %+v", fs)
+	}
+}
+
+// TestNoGoroutineIsLeft looks for our own frames: the test's servers have
+// goroutines too.
+func TestNoGoroutineIsLeft(t *testing.T) {
+	w := newWorld(t)
+	ends := []netip.AddrPort{
+		listen(t, tlsServer(w.good, says(okResponse))),
+		listen(t, func(c net.Conn) { stall(c) }),
+		listen(t, tlsServer(w.good, func(c *tls.Conn) { stall(c) })),
+		listen(t, reset),
+	}
+	for _, at := range ends {
+		hasty(w.roots).Observe(t.Context(), Request{Target: target(at), Address: at})
+	}
+	stacks := make([]byte, 1<<20)
+	for range 10_000 { // a goroutine that is about to end may need a turn
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(text, "probe.interrupt") && !strings.Contains(text, "probe.(*look)") &&
+			!strings.Contains(text, "tls.(*Conn).handshakeContext.func") {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("goroutines are left:\n%s", stacks[:runtime.Stack(stacks, true)])
+}

@@ -1,0 +1,127 @@
+package probe
+
+import (
+	"fmt"
+	"strings"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// response judges status, body and header. A wildcard stands for any name under
+// a domain, and nobody need be at home at the one that we made up: whatever came
+// back, the way there works.
+func (j judge) response(h HTTP) []finding.Finding {
+	if j.target.Wildcard() {
+		return nil
+	}
+	var all []finding.Finding
+	if f, ok := j.status(h); ok {
+		all = append(all, f)
+	}
+	expect := j.target.Expect
+	if expect.BodyRegex != "" && h.BodyMatched != nil && !*h.BodyMatched {
+		f := j.finding(finding.HTTPBody, finding.Critical,
+			fmt.Sprintf("%s answers at %s with a body that is not the expected one", j.host, j.at))
+		f.Expected = fmt.Sprintf("a body with a match of \"%s\"", printable(expect.BodyRegex, maxText))
+		f.Observed = fmt.Sprintf("%s, no match in %d bytes", j.responseText(h), h.BodyBytes)
+		f.Hint = "read what it says: " + j.curl()
+		all = append(all, f)
+	}
+	if len(h.HeadersMissing) > 0 {
+		f := j.finding(finding.HTTPHeader, finding.Critical,
+			fmt.Sprintf("%s answers at %s without an expected header", j.host, j.at))
+		f.Expected = headerText(expect, h.HeadersMissing)
+		f.Observed = fmt.Sprintf("%s, absent or different: %s", j.responseText(h), few(h.HeadersMissing))
+		f.Hint = "read what it says: " + j.curl()
+		all = append(all, f)
+	}
+	return all
+}
+
+// status: what was asked for is critical if it is missing. Unasked, only the
+// server's own errors are (RFC 9110 section 15.6); 404 is usual at the root of an
+// API, and also what an ingress controller says of a host that it does not know.
+func (j judge) status(h HTTP) (finding.Finding, bool) {
+	expected, severity := "a status below 500", finding.Critical
+	if ranges := j.target.Expect.Status; len(ranges) > 0 {
+		for _, r := range ranges {
+			if r.From <= h.Status && h.Status <= r.To {
+				return finding.Finding{}, false
+			}
+		}
+		expected = rangesText(ranges)
+	} else if h.Status == 404 {
+		severity = finding.Info
+	} else if h.Status < 500 {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPStatus, severity,
+		fmt.Sprintf("%s answers at %s with HTTP %d", j.host, j.at, h.Status))
+	f.Expected = expected
+	f.Observed = j.responseText(h)
+	f.Hint = j.statusHint(h.Status)
+	return f, true
+}
+
+func (j judge) statusHint(status int) string {
+	switch {
+	case status == 502 || status == 503 || status == 504:
+		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
+	case status == 404:
+		return "check that the ingress controller has a route for this host and path; if the answer is right, set expect.status"
+	case status == 401 || status == 403:
+		return "give the probe what it needs (headers), or set expect.status"
+	case status >= 300 && status < 400:
+		return "put the address to which it redirects into the target's url, or set expect.status"
+	}
+	return "read what it says: " + j.curl()
+}
+
+// responseText is "HTTP 503, server nginx".
+func (j judge) responseText(h HTTP) string {
+	text := fmt.Sprintf("HTTP %d", h.Status)
+	if h.Location != "" {
+		text += " to " + printable(h.Location, maxText)
+	}
+	if h.Server != "" {
+		text += ", server " + printable(h.Server, 40)
+	}
+	return text
+}
+
+func rangesText(ranges []inventory.StatusRange) string {
+	var parts []string
+	for _, r := range ranges {
+		if r.From == r.To {
+			parts = append(parts, fmt.Sprint(r.From))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d–%d", r.From, r.To))
+		}
+	}
+	return "HTTP " + strings.Join(parts, " or ")
+}
+
+func headerText(expect inventory.Expect, names []string) string {
+	parts := make([]string, 0, len(names))
+	for _, n := range names {
+		parts = append(parts, n+": "+expect.Headers[n])
+	}
+	return few(parts)
+}
+
+// few lists at most five texts, made printable, and counts the rest.
+func few(texts []string) string {
+	const most = 5
+	var b strings.Builder
+	for i, t := range texts[:min(len(texts), most)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(printable(t, maxText))
+	}
+	if more := len(texts) - most; more > 0 {
+		fmt.Fprintf(&b, ", … %d more", more)
+	}
+	return b.String()
+}

@@ -1,0 +1,80 @@
+package probe
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// maxText is how much of a peer's text a finding shows, in characters.
+const maxText = 80
+
+// printable makes text from a peer safe for a terminal, a chat or a log line:
+// what is not printable (control characters, escape sequences, line breaks,
+// direction marks, invalid UTF-8) is shown as an escape, and the whole is cut at
+// limit characters.
+func printable(s string, limit int) string {
+	var b strings.Builder
+	count := 0
+	for len(s) > 0 {
+		if count == limit {
+			b.WriteString("…")
+			break
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strconv.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		s = s[size:]
+		count++
+	}
+	return b.String()
+}
+
+// clip keeps text as the peer sent it, but bounded and valid UTF-8, so that it
+// survives a round trip through JSON.
+func clip(s string) string {
+	const limit = 256
+	if len(s) > limit+utf8.UTFMax {
+		s = s[:limit+utf8.UTFMax] // whole characters up to the limit, whatever follows
+	}
+	return cut(strings.ToValidUTF8(s, "\uFFFD"), limit)
+}
+
+// cut shortens valid UTF-8 to at most limit bytes, between characters.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// moment writes a time for a person.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// span writes a duration for a person, in the largest unit that fits.
+func span(d time.Duration) string {
+	d = d.Abs()
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	default:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+}

@@ -1,0 +1,217 @@
+package probe
+
+import (
+	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// trustOf verifies a presented chain (leaf first, not empty, at most MaxChain).
+// Dates and name are set aside and reported on their own.
+//
+// The dates of the root do not count: RFC 5280 section 6.1 takes from a trust
+// anchor its name and key only, and browsers, Android and Java do so. Trust
+// stores drop old roots by themselves.
+func trustOf(chain []*x509.Certificate, roots *x509.CertPool, name string, now time.Time) Trust {
+	leaf := chain[0]
+	t := Trust{NameMatches: leaf.VerifyHostname(name) == nil} // SANs only, never the CN
+	path, err := bestPath(chain, roots, now)
+	if err != nil {
+		t.Why = whyUntrusted(chain, err)
+		path = chain[:1]
+	}
+	t.Trusted = err == nil
+	var ends *x509.Certificate
+	t.NotBefore, ends = bounds(path)
+	t.NotAfter, t.Ends = ends.NotAfter.UTC(), clip(title(ends.Subject))
+	return t
+}
+
+// bestPath finds the path to a root that a client would like best: one that is
+// valid now before one that is not, then the one that ends last.
+//
+// Verify checks dates, so it is given copies of the presented certificates that
+// never expire. What is left are the dates of the root, and systems that verify
+// by themselves (macOS, Windows); for those the moments at which a presented
+// certificate begins and ends are tried too.
+func bestPath(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) ([]*x509.Certificate, error) {
+	original := make(map[*x509.Certificate]*x509.Certificate, len(chain))
+	undated := make([]*x509.Certificate, len(chain))
+	intermediates := x509.NewCertPool()
+	for i, c := range chain {
+		twin := *c
+		twin.NotBefore, twin.NotAfter = time.Unix(0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		undated[i], original[&twin] = &twin, c
+		if i > 0 {
+			intermediates.AddCert(&twin)
+		}
+	}
+	var first error
+	for _, at := range moments(chain, now) {
+		paths, err := undated[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: at})
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		for _, p := range paths {
+			for i, c := range p {
+				if o, ok := original[c]; ok {
+					p[i] = o
+				}
+			}
+		}
+		return slices.MaxFunc(paths, func(a, b []*x509.Certificate) int { return comparePaths(a, b, now) }), nil
+	}
+	return nil, first
+}
+
+// moments are now, and then each start and end of a presented certificate.
+func moments(chain []*x509.Certificate, now time.Time) []time.Time {
+	list := []time.Time{now}
+	for _, c := range chain {
+		for _, at := range []time.Time{c.NotBefore.Add(time.Second), c.NotAfter.Add(-time.Second)} {
+			if !slices.ContainsFunc(list, at.Equal) {
+				list = append(list, at)
+			}
+		}
+	}
+	return list
+}
+
+func comparePaths(a, b []*x509.Certificate, now time.Time) int {
+	startA, endA := bounds(a)
+	startB, endB := bounds(b)
+	validA := !now.Before(startA) && now.Before(endA.NotAfter)
+	validB := !now.Before(startB) && now.Before(endB.NotAfter)
+	if validA != validB {
+		if validA {
+			return 1
+		}
+		return -1
+	}
+	return endA.NotAfter.Compare(endB.NotAfter)
+}
+
+// bounds returns the latest start on a path and the certificate that ends first.
+// The root, if there is one beside the leaf, does not count.
+func bounds(path []*x509.Certificate) (start time.Time, ends *x509.Certificate) {
+	ends, start = path[0], path[0].NotBefore
+	for _, c := range path[:max(1, len(path)-1)] {
+		if c.NotBefore.After(start) {
+			start = c.NotBefore
+		}
+		if c.NotAfter.Before(ends.NotAfter) {
+			ends = c
+		}
+	}
+	return start.UTC(), ends
+}
+
+// whyUntrusted names the cause. Verify says "unknown authority" for most of
+// them, so we follow the issuers through what was presented ourselves.
+func whyUntrusted(chain []*x509.Certificate, err error) string {
+	if selfSigned(chain[0]) {
+		return "signed by itself"
+	}
+	if text := invalidText(err); text != "" {
+		return text
+	}
+	at, used := chain[0], 1
+	for ; used <= len(chain); used++ {
+		if selfSigned(at) {
+			return fmt.Sprintf("signed by an unknown authority «%s»", shown(at.Subject))
+		}
+		if weak(at.SignatureAlgorithm) {
+			return fmt.Sprintf("«%s» is signed with %s, which clients no longer accept", shown(at.Subject), at.SignatureAlgorithm)
+		}
+		issuers := issuersOf(at, chain[1:])
+		if len(issuers) == 0 {
+			break
+		}
+		i := slices.IndexFunc(issuers, func(c *x509.Certificate) bool { return signed(at, c) })
+		if i < 0 {
+			return fmt.Sprintf("the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer))
+		}
+		at = issuers[i]
+	}
+	switch {
+	case at != chain[0]:
+		return fmt.Sprintf("signed by an unknown authority «%s»", shown(at.Issuer))
+	case len(chain) == 1:
+		return fmt.Sprintf("issuer «%s» is not trusted and no intermediate was sent", shown(at.Issuer))
+	default:
+		return fmt.Sprintf("issuer «%s» is not trusted and its certificate is not among those sent", shown(at.Issuer))
+	}
+}
+
+// invalidText puts Verify's own reasons into words, where it has one.
+func invalidText(err error) string {
+	if unknown := (x509.UnhandledCriticalExtension{}); errors.As(err, &unknown) {
+		return "it has a critical extension that clients do not know"
+	}
+	invalid := x509.CertificateInvalidError{}
+	if !errors.As(err, &invalid) {
+		return ""
+	}
+	switch invalid.Reason {
+	case x509.NotAuthorizedToSign:
+		return "a certificate on the path is not allowed to sign others"
+	case x509.CANotAuthorizedForThisName:
+		return "its authority is not allowed to sign for this name"
+	case x509.TooManyIntermediates:
+		return "there are more intermediates than its authority allows"
+	case x509.IncompatibleUsage:
+		return "it is not meant for servers (extended key usage)"
+	case x509.Expired:
+		return "its root is not valid at any moment at which the rest is"
+	}
+	return "no path to a trusted root is valid"
+}
+
+func issuersOf(c *x509.Certificate, among []*x509.Certificate) []*x509.Certificate {
+	var found []*x509.Certificate
+	for _, o := range among {
+		if o != c && bytes.Equal(o.RawSubject, c.RawIssuer) {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// selfSigned tells whether a certificate is signed with its own key. A weak
+// signature that Go will not check counts if the names say so.
+func selfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && signed(c, c)
+}
+
+func signed(c, by *x509.Certificate) bool {
+	err := by.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
+	return err == nil || weak(c.SignatureAlgorithm)
+}
+
+func weak(a x509.SignatureAlgorithm) bool {
+	switch a {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return true
+	}
+	return false
+}
+
+// title is the name by which people know a certificate's subject or issuer.
+func title(n pkix.Name) string {
+	switch {
+	case n.CommonName != "":
+		return n.CommonName
+	case len(n.Organization) > 0:
+		return n.Organization[0]
+	}
+	return n.String()
+}
+
+func shown(n pkix.Name) string { return printable(title(n), maxText) }

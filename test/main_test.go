@@ -1,0 +1,31 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+// binary is the program under test; set once, before the first test.
+var binary string
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "driftprobe-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "driftprobe")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/driftprobe")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build driftprobe: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}

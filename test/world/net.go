@@ -1,0 +1,37 @@
+package world
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"testing"
+)
+
+// Net is one /24 of the loopback network, 127.53.N.0, held by one test.
+type Net struct{ n byte }
+
+// Addr is the address 127.53.N.last.
+func (n Net) Addr(last byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 53, n.n, last}) }
+
+// claimPort is held on the last address of a Net as long as the test runs, so
+// that two tests, also of two processes, never share one.
+const claimPort = 5353
+
+// claimNet takes a free /24 for the test. Low numbers are left to people who
+// start a demo on the same machine.
+func claimNet(t testing.TB) Net {
+	t.Helper()
+	var err error
+	for range 100 {
+		n := Net{byte(16 + rand.IntN(224))}
+		var held net.Listener
+		held, err = net.Listen("tcp", netip.AddrPortFrom(n.Addr(254), claimPort).String())
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { held.Close() })
+		return n
+	}
+	t.Fatalf("claim a loopback network: %v", err)
+	return Net{}
+}

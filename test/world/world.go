@@ -1,0 +1,66 @@
+package world
+
+import (
+	"net/netip"
+	"testing"
+)
+
+// World is the house of the package comment.
+type World struct {
+	Net Net
+	// Root is the root server's address.
+	Root netip.Addr
+	// Shop are ns1 to ns3 of shop.example, Edge ns1 and ns2 of edge.example.
+	Shop, Edge []*Authority
+	Resolver   *Resolver
+	CA         *CA
+	// Old and New are addresses for load balancers; nothing listens there yet.
+	Old, New netip.Addr
+
+	dir string
+}
+
+// Start starts all but the load balancers. The zones of shop.example and
+// edge.example are empty until Serve or Publish is called.
+func Start(t testing.TB) *World {
+	t.Helper()
+	w := &World{Net: claimNet(t), dir: t.TempDir()}
+	at := w.Net.Addr
+	w.Root, w.Old, w.New = at(1), at(20), at(21)
+	shop := Zone{Origin: "shop.example", Servers: map[string]netip.Addr{
+		"ns1.shop.example": at(3), "ns2.shop.example": at(4), "ns3.shop.example": at(5),
+	}}
+	edge := Zone{Origin: "edge.example", Servers: map[string]netip.Addr{
+		"ns1.edge.example": at(6), "ns2.edge.example": at(7),
+	}}
+	example := Zone{
+		Origin: "example", Servers: map[string]netip.Addr{"ns.nic.example": at(2)},
+		Delegations: []Zone{shop, edge},
+	}
+	root := Zone{
+		Origin: ".", Servers: map[string]netip.Addr{"root-server": at(1)},
+		Delegations: []Zone{example},
+	}
+	startAuthority(t, nsd, w.dir, "root-server", at(1), root)
+	startAuthority(t, nsd, w.dir, "ns.nic.example", at(2), example)
+	w.Shop = []*Authority{
+		startAuthority(t, nsd, w.dir, "ns1.shop.example", at(3), shop),
+		startAuthority(t, knot, w.dir, "ns2.shop.example", at(4), shop),
+		startAuthority(t, nsd, w.dir, "ns3.shop.example", at(5), shop),
+	}
+	w.Edge = []*Authority{
+		startAuthority(t, knot, w.dir, "ns1.edge.example", at(6), edge),
+		startAuthority(t, nsd, w.dir, "ns2.edge.example", at(7), edge),
+	}
+	w.Resolver = startResolver(t, w.dir, at(10), w.Root)
+	w.CA = startCA(t, w.dir, at(30))
+	return w
+}
+
+// Serve gives all the servers of a zone the same records.
+func Serve(t testing.TB, servers []*Authority, records ...string) {
+	t.Helper()
+	for _, a := range servers {
+		a.Serve(t, records...)
+	}
+}
