@@ -1,10 +1,11 @@
-# syntax=docker/dockerfile:1
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG TARGETOS=linux TARGETARCH=amd64 VERSION=dev COMMIT=unknown
+# The first two are set by the builder; empty means the platform it runs on.
+ARG TARGETOS TARGETARCH
+ARG VERSION=dev COMMIT=unknown
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
     -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" \
     -o /out/driftprobe ./cmd/driftprobe

@@ -110,6 +110,7 @@ type Kubernetes struct {
 	Kubeconfig string   `yaml:"kubeconfig"` // path; empty: the usual places
 	Context    string   `yaml:"context"`    // empty: the kubeconfig's current one
 	Namespaces []string `yaml:"namespaces"` // empty: all
+	HTTPSPort  uint16   `yaml:"https_port"` // where the hosts found in the cluster answer; 1 to 65535
 }
 
 // DigitalOcean is how the cloud's API is reached. Without TokenFile the token
@@ -164,7 +165,7 @@ func Default() Config {
 			Port:      53,
 			Resolvers: []netip.AddrPort{resolver(1, 1, 1, 1), resolver(8, 8, 8, 8), resolver(9, 9, 9, 9)},
 		},
-		Kubernetes: Kubernetes{Enabled: Auto},
+		Kubernetes: Kubernetes{Enabled: Auto, HTTPSPort: 443},
 		Alerts: Alerts{
 			Pending:      Pending{Critical: 30 * time.Second, Warning: 5 * time.Minute},
 			ResolveAfter: time.Minute,

@@ -59,10 +59,9 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 	case x.slots <- struct{}{}:
 		defer func() { <-x.slots }()
 	case <-ctx.Done():
-		return reply{outcome: unasked, detail: "time ran out before it could be asked"}
 	}
 	if deadline, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(deadline) < x.least {
-		return reply{outcome: unasked, detail: "time ran out before it could be asked"}
+		return reply{outcome: unasked, detail: outOfTime(ctx)}
 	}
 	edns := true
 	r := x.overUDP(ctx, server, q, edns)
@@ -75,9 +74,16 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 		r = x.overTCP(ctx, server, q, edns)
 	}
 	if r.msg == nil && errors.Is(ctx.Err(), context.Canceled) {
-		r.outcome = unasked
+		r.outcome, r.detail = unasked, outOfTime(ctx)
 	}
 	return r
+}
+
+func outOfTime(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return "the observation was ended from outside"
+	}
+	return "time ran out before every server was asked"
 }
 
 func rejectsEDNS(r reply) bool {
@@ -102,11 +108,11 @@ func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q questi
 	l := listener{id: id, q: q}
 	for range udpTries {
 		sent := time.Now()
+		if !setShare(ctx, conn, 1, 3) {
+			break
+		}
 		if _, err := conn.Write(packet); err != nil {
 			return networkReply(err, "UDP")
-		}
-		if !setReadShare(ctx, conn, 1, 3) {
-			break
 		}
 		m, err := x.listenUDP(conn, &l)
 		switch {
@@ -175,7 +181,7 @@ func (x *exchanger) overTCP(ctx context.Context, server netip.AddrPort, q questi
 	if err != nil {
 		return reply{outcome: unasked, detail: err.Error(), tcp: true}
 	}
-	if !setReadShare(ctx, conn, 2, 3) {
+	if !setShare(ctx, conn, 2, 3) {
 		return reply{outcome: unasked, tcp: true}
 	}
 	framed := append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...)
@@ -237,8 +243,8 @@ func share(left time.Duration, num, den int64) time.Duration {
 	return min(max(left*time.Duration(num)/time.Duration(den), minTry), left)
 }
 
-// setReadShare lets reads wait for a share of the time left; false if ctx ended.
-func setReadShare(ctx context.Context, conn net.Conn, num, den int64) bool {
+// setShare lets conn wait for a share of the time left; false if ctx ended.
+func setShare(ctx context.Context, conn net.Conn, num, den int64) bool {
 	deadline, _ := ctx.Deadline()
 	left := time.Until(deadline)
 	err := conn.SetDeadline(time.Now().Add(share(left, num, den)))

@@ -55,13 +55,16 @@ func (h History) Of(host string) []Sighting {
 }
 
 // Remember adds observations to the history and forgets what is too old to
-// matter. The receiver is not changed. If one host is observed twice, both count.
+// matter, also of hosts that are observed no more. The receiver is not changed. If
+// one host is observed several times, all count, in whatever order they come.
 func (h History) Remember(os []Observation) History {
 	if len(os) == 0 {
 		return h
 	}
-	fresh := map[string][]Sighting{}
-	for _, o := range os {
+	inTime := slices.SortedStableFunc(slices.Values(os), func(a, b Observation) int { return a.At.Compare(b.At) })
+	newest := inTime[len(inTime)-1].At
+	fresh := make(map[string][]Sighting, len(os))
+	for _, o := range inTime {
 		old, seen := fresh[o.Host]
 		if !seen {
 			old = h.Of(o.Host)
@@ -70,7 +73,7 @@ func (h History) Remember(os []Observation) History {
 	}
 	next := make([]Sighting, 0, len(h.Sightings)+len(os))
 	for _, s := range h.Sightings {
-		if _, replaced := fresh[s.Host]; !replaced {
+		if _, replaced := fresh[s.Host]; !replaced && s.matters(newest) {
 			next = append(next, s)
 		}
 	}
@@ -80,6 +83,9 @@ func (h History) Remember(os []Observation) History {
 	slices.SortFunc(next, compareSightings)
 	return History{Sightings: next}
 }
+
+// matters tells whether a sighting need be remembered at a moment.
+func (s Sighting) matters(at time.Time) bool { return at.Sub(s.LastSeen) < max(keep, s.longest()) }
 
 func compareSightings(a, b Sighting) int {
 	return cmp.Or(cmp.Compare(a.Host, b.Host), a.Address.Compare(b.Address))
@@ -92,15 +98,18 @@ func merge(old []Sighting, o Observation) []Sighting {
 	for addr, path := range paths {
 		s := Sighting{Host: o.Host, Address: addr, Path: path, FirstSeen: o.At, LastSeen: o.At}
 		if i := slices.IndexFunc(old, func(p Sighting) bool { return p.Address == addr }); i >= 0 {
-			s.FirstSeen = old[i].FirstSeen
-			if old[i].LastSeen.After(o.At) {
-				s = old[i]
+			was := old[i]
+			if was.FirstSeen.Before(s.FirstSeen) {
+				s.FirstSeen = was.FirstSeen
+			}
+			if was.LastSeen.After(o.At) || was.LastSeen.Equal(o.At) && longer(was.Path, path) {
+				s.LastSeen, s.Path = was.LastSeen, was.Path
 			}
 		}
 		next = append(next, s)
 	}
 	for _, s := range old {
-		if _, again := paths[s.Address]; !again && o.At.Sub(s.LastSeen) < max(keep, s.longest()) {
+		if _, again := paths[s.Address]; !again && s.matters(o.At) {
 			next = append(next, s)
 		}
 	}
@@ -126,21 +135,22 @@ func (s Sighting) longest() time.Duration {
 // what is published now, and false if the way is still published.
 //
 // Each record of the path that is published no more may be cached until its TTL
-// after it was last seen. A record behind it that is still published can be read
-// anew by a cache that still follows the old one, so its TTL is added.
+// after it was last seen. If everything behind it is still published, a cache that
+// still follows it can read that anew, so the TTLs of what is behind are added.
 func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 	var clear time.Time
 	gone := false
 	var tail time.Duration
 	for i := len(s.Path) - 1; i >= 0; i-- {
 		l := s.Path[i]
-		if now.publishes(l) {
+		switch {
+		case !now.publishes(l):
+			if end := s.LastSeen.Add(seconds(l.TTL) + tail); end.After(clear) {
+				clear = end
+			}
+			gone, tail = true, 0
+		case !gone:
 			tail += seconds(l.TTL)
-			continue
-		}
-		gone = true
-		if end := s.LastSeen.Add(seconds(l.TTL) + tail); end.After(clear) {
-			clear = end
 		}
 	}
 	return clear, gone

@@ -46,69 +46,83 @@ type Stranger struct {
 // pure. Findings about a server or resolver carry no host, so that a caller who
 // judges many hosts of one zone can drop the repetitions by finding.ID.
 func Judge(p Policy, now time.Time, c Case) []finding.Finding {
-	var fs []finding.Finding
-	fs = append(fs, judgeServers(c)...)
-	if !c.speaks() {
-		return append(fs, judgeSilence(now, c)...)
-	}
-	fs = append(fs, judgeConsistency(c)...)
-	if none := judgeAbsence(now, c); none != nil {
+	fs := append(judgeServers(c), judgeConsistency(c)...)
+	published := c.Observed.Published()
+	none := judgeAbsence(now, c)
+	switch {
+	case none != nil:
 		fs = append(fs, *none)
-	} else {
-		fs = append(fs, judgeAddresses(p, now, c)...)
+	case len(published) == 0:
+		fs = append(append(fs, unresolvable(c)), judgeMissing(c, published)...)
+	default:
+		fs = append(fs, judgeAddresses(p, now, c, published)...)
 	}
-	fs = append(fs, judgeCaches(now, c)...)
+	if none != nil || len(published) > 0 {
+		fs = append(fs, judgeCaches(now, c)...)
+	}
+	for i := range fs {
+		f := &fs[i]
+		f.Summary, f.Expected, f.Observed, f.Hint = clip(f.Summary), clip(f.Expected), clip(f.Observed), clip(f.Hint)
+	}
 	finding.Sort(fs)
 	return fs
 }
 
-// speaks tells whether any authority said something usable about the name, its
-// parent's denial included.
-func (c Case) speaks() bool {
-	for _, s := range c.Observed.Steps {
-		if s.Failure.Outcome == NoName {
-			return true
-		}
-		for _, a := range s.Answers {
-			if a.Outcome.Speaks() {
-				return true
-			}
-		}
+const (
+	// maxText bounds a finding's texts: a name in presentation form can have 1,000
+	// bytes, and a hostile zone can give many.
+	maxText = 1500
+	// maxUnexpected bounds the addresses of one host that are told one by one.
+	maxUnexpected = 32
+)
+
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
 	}
-	return false
+	return strings.ToValidUTF8(text[:maxText], "") + " …"
 }
 
 // judgeAddresses compares the published set with the expected one.
-func judgeAddresses(p Policy, now time.Time, c Case) []finding.Finding {
+func judgeAddresses(p Policy, now time.Time, c Case, published []netip.Addr) []finding.Finding {
 	var fs []finding.Finding
-	published := c.Observed.Published()
 	for _, addr := range published {
 		switch {
-		case c.Expected.Known && !c.Expected.Accepts(addr):
+		case c.Expected.Accepts(addr) || len(fs) == maxUnexpected:
+		case c.Expected.Known:
 			fs = append(fs, stale(now, c, addr))
-		case p.Special != nil && p.Special(addr) != "" && !c.Expected.Has(addr):
+		case p.Special != nil && p.Special(addr) != "":
 			fs = append(fs, special(p, c, addr))
 		}
 	}
-	if !c.Expected.Known {
-		return fs
-	}
-	for _, want := range c.Expected.Addresses {
-		if !slices.Contains(published, want) && !c.covered(want, published) {
-			fs = append(fs, missing(c, want, published))
-		}
-	}
+	fs = append(fs, judgeMissing(c, published)...)
 	if f := ttlExposure(p, c); f != nil {
 		fs = append(fs, *f)
 	}
 	return fs
 }
 
-// covered tells whether another accepted way stands in for the address: a name
-// that is published in an allowed range (a CDN) need not publish the balancer.
-func (c Case) covered(want netip.Addr, published []netip.Addr) bool {
+// judgeMissing looks for the load balancer's addresses among those published, as
+// far as authority has answered.
+func judgeMissing(c Case, published []netip.Addr) []finding.Finding {
+	if !c.Expected.Known || c.covered(published) {
+		return nil
+	}
+	var fs []finding.Finding
+	for _, want := range c.Expected.Addresses {
+		if !slices.Contains(published, want) && c.Observed.answered(typeFor(want)) {
+			fs = append(fs, missing(c, want, published))
+		}
+	}
+	return fs
+}
+
+// covered tells whether another accepted way stands in for the load balancer: a
+// name that is published in an allowed range (a CDN) need not publish it, in
+// neither family.
+func (c Case) covered(published []netip.Addr) bool {
 	return slices.ContainsFunc(published, func(a netip.Addr) bool {
-		return a.Is4() == want.Is4() && c.Expected.Allowed(a)
+		return c.Expected.Allowed(a) && !c.Expected.Has(a)
 	})
 }
 
@@ -134,17 +148,30 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 			f.Severity = finding.Warning
 		}
 		f.Observed += "; there: " + s.Text
+		if s.Owner != "" {
+			f.Observed += "; the address belongs to the load balancer " + s.Owner
+		}
 	}
-	f.Hint = "set " + recordText(rec)
-	if len(rec.Values) == 0 {
-		f.Hint = fmt.Sprintf("delete %s %s %s: the load balancer has no address of this family", rec.Owner, rec.Type, addr)
-	}
+	f.Hint = staleHint(c.Expected, rec, addr)
 	return f
 }
 
+// staleHint says what to do with a record that publishes a stale address. Without
+// a right value to set, the address must go.
+func staleHint(e inventory.Expected, rec finding.Record, addr netip.Addr) string {
+	if len(rec.Values) > 0 {
+		return "set " + recordText(rec)
+	}
+	remove := fmt.Sprintf("delete %s %s %s (zone %s)", rec.Owner, rec.Type, addr, rec.Zone)
+	if len(sameFamily(e.Addresses, addr)) == 0 && expectedValues(e, addr) == "" {
+		return remove + ": the load balancer has no address of this family"
+	}
+	return remove + ", or set it to " + expectedValues(e, addr)
+}
+
 func missing(c Case, want netip.Addr, published []netip.Addr) finding.Finding {
-	owner, zone, ttl := c.Observed.final(typeFor(want))
-	rec := finding.Record{Zone: zone, Owner: owner, Type: string(typeFor(want)), Values: wanted(c, want), TTL: ttl}
+	end, ttl := c.Observed.end(typeFor(want))
+	rec := finding.Record{Zone: end.Zone, Owner: end.owner(), Type: string(typeFor(want)), Values: wanted(c, want), TTL: ttl}
 	f := finding.Finding{
 		Code: finding.DNSMissingRecord, Severity: finding.Warning,
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: want.String()},
@@ -152,7 +179,7 @@ func missing(c Case, want netip.Addr, published []netip.Addr) finding.Finding {
 		Expected: expectedText(c.Expected, want),
 		Observed: "published: " + addrList(published),
 		Hint:     "set " + recordText(rec),
-		SeenAt:   c.Observed.speakers(),
+		SeenAt:   end.speaking(),
 		Record:   &rec,
 	}
 	if want.Is6() && !slices.ContainsFunc(published, netip.Addr.Is6) {
@@ -181,7 +208,7 @@ func special(p Policy, c Case, addr netip.Addr) finding.Finding {
 // ttlExposure finds the record with the largest TTL on a way to an address of the
 // load balancer.
 func ttlExposure(p Policy, c Case) *finding.Finding {
-	if p.MaxTTL <= 0 {
+	if p.MaxTTL <= 0 || !c.Expected.Known {
 		return nil
 	}
 	var worst Link
@@ -199,7 +226,7 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 		return nil
 	}
 	step, _ := c.Observed.step(worst.Owner)
-	rec := finding.Record{Zone: step.Zone, Owner: step.owner(Type(worst.Type)), Type: worst.Type, Values: []string{worst.Value}, TTL: worst.TTL}
+	rec := finding.Record{Zone: step.Zone, Owner: step.owner(), Type: worst.Type, Values: []string{worst.Value}, TTL: worst.TTL}
 	return &finding.Finding{
 		Code: finding.DNSTTLExposure, Severity: finding.Warning,
 		Subject:  finding.Subject{Host: c.Observed.Host},
@@ -212,34 +239,28 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 	}
 }
 
-// wanted are the values that the RRset should have: the load balancer's addresses
-// of that family, and what is published in an allowed range.
+// wanted are the values that the RRset should have: what is published and
+// accepted, and the load balancer's addresses of that family unless something in
+// an allowed range stands in for them.
 func wanted(c Case, like netip.Addr) []string {
-	var values []string
-	for _, a := range c.Expected.Addresses {
-		if a.Is4() == like.Is4() {
-			values = append(values, a.String())
-		}
+	published := c.Observed.family(like)
+	right := slices.DeleteFunc(slices.Clone(published), func(a netip.Addr) bool { return !c.Expected.Accepts(a) })
+	if !c.covered(published) {
+		right = append(right, sameFamily(c.Expected.Addresses, like)...)
 	}
-	for _, a := range c.Observed.family(like) {
-		if c.Expected.Allowed(a) && !slices.Contains(values, a.String()) {
-			values = append(values, a.String())
-		}
+	var values []string
+	for _, a := range right {
+		values = append(values, a.String())
 	}
 	slices.Sort(values)
-	return values
+	return slices.Compact(values)
 }
 
+// expectedText says what a server should give instead of an address.
 func expectedText(e inventory.Expected, like netip.Addr) string {
-	var same []netip.Addr
-	for _, a := range e.Addresses {
-		if a.Is4() == like.Is4() {
-			same = append(same, a)
-		}
-	}
-	text := "no " + string(typeFor(like)) + " record"
-	if len(same) > 0 {
-		text = addrList(same)
+	text := expectedValues(e, like)
+	if text == "" {
+		text = "no " + string(typeFor(like)) + " record"
 	}
 	if name := e.Service.String(); name != "" {
 		text += " (" + name + ")"
@@ -247,6 +268,28 @@ func expectedText(e inventory.Expected, like netip.Addr) string {
 	return text
 }
 
+// expectedValues names the right addresses of a family: those that are certain,
+// those that only one source names, and the allowed ranges.
+func expectedValues(e inventory.Expected, like netip.Addr) string {
+	var ways []string
+	if same := sameFamily(e.Addresses, like); len(same) > 0 {
+		ways = append(ways, addrList(same))
+	}
+	if perhaps := sameFamily(e.Uncertain, like); len(perhaps) > 0 {
+		ways = append(ways, "perhaps "+addrList(perhaps))
+	}
+	var ranges []string
+	for _, p := range e.Allow {
+		if p.Addr().Is4() == like.Is4() {
+			ranges = append(ranges, p.String())
+		}
+	}
+	if len(ranges) > 0 {
+		ways = append(ways, "an address in "+finding.List(ranges, maxListed))
+	}
+	return strings.Join(ways, ", or ")
+}
+
 func recordText(r finding.Record) string {
-	return fmt.Sprintf("%s %s %s (zone %s)", r.Owner, r.Type, strings.Join(r.Values, ", "), r.Zone)
+	return fmt.Sprintf("%s %s %s (zone %s)", r.Owner, r.Type, finding.List(r.Values, maxListed), r.Zone)
 }

@@ -11,73 +11,78 @@ import (
 // families. A name that some servers have and others deny is inconsistent, not
 // absent. Silence beside a denial does not change it: the denial is authoritative.
 func judgeAbsence(now time.Time, c Case) *finding.Finding {
-	if len(c.Observed.Published()) > 0 {
-		return nil
-	}
-	step, denial, ok := c.Observed.denial()
+	step, d, ok := c.Observed.denial()
 	if !ok {
 		return nil
 	}
-	rec := finding.Record{Zone: step.Zone, Owner: step.Name, Type: string(A), TTL: denial.ttl}
-	for _, a := range c.Expected.Addresses {
-		if a.Is4() == c.Expected.Addresses[0].Is4() {
-			rec.Type = string(typeFor(a))
-			rec.Values = append(rec.Values, a.String())
-		}
-	}
+	keeps := "; caches keep the denial for up to " + finding.Span(seconds(d.ttl))
+	rec := finding.Record{Zone: d.zone, Owner: step.Name, Type: string(A), TTL: d.ttl}
 	f := &finding.Finding{
 		Code: finding.DNSNoRecord, Severity: finding.Critical,
 		Subject:  finding.Subject{Host: c.Observed.Host},
-		Summary:  fmt.Sprintf("%s has no address record: %s", c.Observed.Host, denial.text),
+		Summary:  fmt.Sprintf("%s has no address record: %s", c.Observed.Host, d.text),
 		Expected: "an A or AAAA record",
-		Observed: denial.text,
-		Hint:     "create the record; caches keep the denial for up to " + finding.Span(seconds(denial.ttl)),
+		Observed: d.text,
+		Hint:     "create the record" + keeps,
 		SeenAt:   step.speaking(),
 		Record:   &rec,
-		ClearBy:  now.Add(seconds(denial.ttl)),
+		ClearBy:  now.Add(seconds(d.ttl)),
 	}
-	if len(rec.Values) > 0 {
-		f.Expected = rec.Type + " " + addrList(c.Expected.Addresses)
-		f.Hint = "set " + recordText(rec) + "; caches keep the denial for up to " + finding.Span(seconds(denial.ttl))
+	if n := len(f.SeenAt); n > 0 {
+		f.Observed += fmt.Sprintf(", on %d of %d authoritative servers of %s", n, step.asked(), d.zone)
+	}
+	if first := c.Expected.Addresses; c.Expected.Known && len(first) > 0 {
+		rec.Type = string(typeFor(first[0]))
+		for _, a := range sameFamily(first, first[0]) {
+			rec.Values = append(rec.Values, a.String())
+		}
+		f.Expected = rec.Type + " " + expectedText(c.Expected, first[0])
+		f.Hint = "set " + recordText(rec) + keeps
+	}
+	if step.Failure.Outcome == NoName {
+		f.Hint = fmt.Sprintf("find out why %s does not delegate it any more (expired, or removed at the registrar)%s", d.zone, keeps)
 	}
 	return f
 }
 
 type denial struct {
-	text string
-	ttl  uint32
+	text, zone string
+	ttl        uint32
 }
 
 // denial returns the end of the alias chain and what denies it. Nothing is denied
-// as long as one family has not been answered at all by anyone.
+// as long as one family has not been answered on every way.
 func (o Observation) denial() (Step, denial, bool) {
-	if len(o.Steps) == 0 {
+	if len(o.Published()) > 0 || !o.answered(A) || !o.answered(AAAA) {
 		return Step{}, denial{}, false
 	}
-	last := o.Steps[len(o.Steps)-1]
-	if last.Failure.Outcome == NoName {
-		text := fmt.Sprintf("the zone %s says that %s does not exist (NXDOMAIN)", last.Failure.At, last.Name)
-		last.Zone = last.Failure.At
-		return last, denial{text, last.Failure.NegativeTTL}, true
-	}
+	var end Step
 	var d denial
-	denied := map[Type]bool{}
-	noName := false
-	for _, a := range last.Answers {
-		switch a.Outcome {
-		case NoName:
-			// NXDOMAIN denies every type at once (RFC 8020).
-			noName = true
-			denied[A], denied[AAAA] = true, true
-			d.ttl = max(d.ttl, a.TTL)
-		case NoData:
-			denied[a.Type] = true
-			d.ttl = max(d.ttl, a.TTL)
+	for _, s := range o.Steps {
+		if denied, ok := s.denial(); ok {
+			end, d = s, denied
 		}
 	}
-	d.text = last.Name + " exists without A and AAAA (NODATA)"
-	if noName {
-		d.text = last.Name + " does not exist (NXDOMAIN)"
+	return end, d, true
+}
+
+func (s Step) denial() (denial, bool) {
+	if s.Failure.Outcome == NoName {
+		text := fmt.Sprintf("the zone %s says that %s does not exist (NXDOMAIN)", s.Failure.At, s.Name)
+		return denial{text, s.Failure.At, s.Failure.NegativeTTL}, true
 	}
-	return last, d, denied[A] && denied[AAAA]
+	d := denial{zone: s.Zone, text: s.Name + " exists without A and AAAA (NODATA)"}
+	denied := false
+	for _, a := range s.Answers {
+		switch a.Outcome {
+		case NoName:
+			d.text = s.Name + " does not exist (NXDOMAIN)"
+		case NoData:
+		default:
+			continue
+		}
+		denied = true
+		d.ttl = max(d.ttl, a.TTL)
+	}
+	return d, denied
 }

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,7 +24,7 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 	published := c.Observed.Published()
 	clear := map[netip.Addr]time.Time{}
 	for _, s := range c.Seen {
-		if slices.Contains(published, s.Address) || c.Expected.Accepts(s.Address) {
+		if !c.dropped(s.Address, published) {
 			continue
 		}
 		end, gone := s.ClearBy(c.Observed)
@@ -32,26 +33,39 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 			fs = append(fs, draining(now, c, s, end))
 		}
 	}
+	told := 0
 	for _, h := range Held(c.Observed) {
-		if slices.Contains(published, h.Address) || c.Expected.Accepts(h.Address) || !h.Until.After(now) {
+		if told == maxUnexpected || !c.dropped(h.Address, published) || !h.Until.After(now) {
 			continue
 		}
 		fs = append(fs, cachedStale(now, c, h, clear[h.Address]))
+		told++
 	}
 	return fs
 }
 
+// dropped tells whether authority publishes an address no more that it should not
+// publish: a server that is silent now has dropped nothing.
+func (c Case) dropped(addr netip.Addr, published []netip.Addr) bool {
+	return !slices.Contains(published, addr) && !c.Expected.Accepts(addr) && c.Observed.answered(typeFor(addr))
+}
+
 func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding {
-	return finding.Finding{
+	f := finding.Finding{
 		Code: finding.DNSDraining, Severity: finding.Info,
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
-		Summary:  fmt.Sprintf("%s is published right; caches may give %s for another %s", c.Observed.Host, s.Address, finding.Span(end.Sub(now))),
+		Summary:  fmt.Sprintf("%s publishes %s no more; caches may give it for another %s", c.Observed.Host, s.Address, finding.Span(end.Sub(now))),
 		Expected: expectedText(c.Expected, s.Address),
 		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s", s.Address, finding.Clock(s.LastSeen)),
 		Hint:     "wait until " + finding.Clock(end),
 		SeenAt:   c.Observed.speakers(),
 		ClearBy:  end,
 	}
+	last, _ := c.Observed.end(typeFor(s.Address))
+	if silent := last.asked() - len(last.speaking()); silent > 0 {
+		f.Observed += fmt.Sprintf("; %d of %d servers of %s gave no answer now and may still publish it", silent, last.asked(), last.Zone)
+	}
+	return f
 }
 
 func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Finding {
@@ -92,13 +106,7 @@ func Held(o Observation) []Hold {
 		}
 	}
 	slices.SortStableFunc(holds, func(a, b Hold) int {
-		if a.Resolver != b.Resolver {
-			if a.Resolver < b.Resolver {
-				return -1
-			}
-			return 1
-		}
-		return a.Address.Compare(b.Address)
+		return cmp.Or(cmp.Compare(a.Resolver, b.Resolver), a.Address.Compare(b.Address), a.Until.Compare(b.Until))
 	})
 	return holds
 }
@@ -107,7 +115,11 @@ func Held(o Observation) []Hold {
 func judgeResolvers(c Case) []finding.Finding {
 	var fs []finding.Finding
 	named := map[string]bool{}
-	for _, r := range c.Observed.Resolvers {
+	// SERVFAIL first: it says more than silence about the other type does.
+	inOrder := slices.SortedStableFunc(slices.Values(c.Observed.Resolvers), func(a, b ResolverAnswer) int {
+		return cmp.Or(cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Detail, b.Detail))
+	})
+	for _, r := range inOrder {
 		name := resolverName(r.Resolver)
 		if r.Outcome.Speaks() || named[name] {
 			continue

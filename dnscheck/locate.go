@@ -9,10 +9,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// cutLimit bounds the delegations on the way to one name: each takes one label
-// more, so names end sooner than this.
-const cutLimit = 40
-
 // locate finds the zone that holds name, and its servers. The question is for the
 // SOA record: every authoritative answer to it tells the zone, also where one
 // server holds parent and child and so never refers. The delegation is empty if
@@ -27,10 +23,8 @@ func (w *walk) locate(ctx context.Context, name string, depth int) (delegation, 
 	if d.zone == "" || failure.Outcome != "" || !h.answer.Outcome.Speaks() {
 		return d, failure
 	}
-	if h.soa != nil {
-		if zone := canonical(h.soa.Hdr.Name); strictlyBelow(d.zone, zone) {
-			d = w.hiddenCut(ctx, d, h, zone)
-		}
+	if h.soa != nil && strictlyBelow(d.zone, canonical(h.soa.Hdr.Name)) {
+		d = w.hiddenCut(ctx, d, h, canonical(h.soa.Hdr.Name))
 	} else if parent := parentOf(name); h.answer.Outcome == Alias && strictlyBelow(d.zone, parent) {
 		// An alias is no apex, so it lies in the zone of its parent.
 		if above, failed := w.locate(ctx, parent, depth); above.zone != "" && failed.Outcome == "" && within(d.zone, above.zone) {
@@ -42,10 +36,11 @@ func (w *walk) locate(ctx context.Context, name string, depth int) (delegation, 
 }
 
 // descend follows referrals from the closest known zone. It returns the last zone
-// reached, and what was heard there; if nothing leads on, h is empty.
+// reached, and what was heard there; if nothing leads on, h is empty. It ends, as
+// each zone is below the one before.
 func (w *walk) descend(ctx context.Context, q question, depth int) (d delegation, h heard, failure Failure) {
 	d = w.r.closest(q.name)
-	for range cutLimit {
+	for {
 		child, h, failed := w.oneCut(ctx, d, q, depth)
 		switch {
 		case child.zone != "":
@@ -58,10 +53,9 @@ func (w *walk) descend(ctx context.Context, q question, depth int) (d delegation
 		case h.leads():
 			return d, h, Failure{}
 		default:
-			return w.stuck(d, q, failed)
+			return w.stuck(ctx, d, q, failed)
 		}
 	}
-	return delegation{}, heard{}, Failure{}
 }
 
 // onlyDelegates tells whether a zone is one that passes names on and holds none
@@ -74,7 +68,7 @@ func (w *walk) onlyDelegates(d delegation, name string) bool {
 
 // stuck is the end of a walk in a zone whose servers all fail. A zone that may
 // hold the name is returned as if found, so that each of its servers is heard.
-func (w *walk) stuck(d delegation, q question, failed []heard) (delegation, heard, Failure) {
+func (w *walk) stuck(ctx context.Context, d delegation, q question, failed []heard) (delegation, heard, Failure) {
 	if !d.fixed {
 		w.r.zones.drop(d.zone) // it may have been delegated anew
 	}
@@ -88,25 +82,39 @@ func (w *walk) stuck(d delegation, q question, failed []heard) (delegation, hear
 		counts[h.answer.Outcome]++
 		texts = append(texts, h.server.String()+": "+h.answer.Detail)
 	}
-	if len(texts) == 0 && !w.onlyDelegates(d, q.name) {
-		return d, heard{}, Failure{}
-	}
-	if len(texts) == 0 {
+	switch {
+	case w.onlyDelegates(d, q.name) && len(texts) > 0:
+		return d, heard{}, Failure{Outcome: mostOf(counts), At: bare(d.zone), Text: stuckText(d, texts)}
+	case w.cutShort(ctx):
 		return delegation{}, heard{}, Failure{}
+	case w.onlyDelegates(d, q.name) && len(failed) == 0:
+		return d, heard{}, Failure{Outcome: Unreachable, At: bare(d.zone), Text: noIPv6}
 	}
-	if !w.onlyDelegates(d, q.name) {
-		return d, heard{}, Failure{}
-	}
+	return d, heard{}, Failure{}
+}
+
+const noIPv6 = "its name servers have only IPv6 addresses, and there is no IPv6 here"
+
+// stuckText names some of the servers that failed.
+func stuckText(d delegation, texts []string) string {
+	const shown = 3
 	slices.Sort(texts)
+	listed := strings.Join(texts[:min(shown, len(texts))], "; ")
+	if more := len(texts) - shown; more > 0 {
+		listed += fmt.Sprintf("; %d more", more)
+	}
+	return fmt.Sprintf("no server of the zone %s gave a usable answer (%s)", bare(d.zone), listed)
+}
+
+// mostOf is the outcome that most servers share.
+func mostOf(counts map[Outcome]int) Outcome {
 	most := Silent
 	for _, o := range []Outcome{Unreachable, Refused, Failed, Lame, Malformed, Forbidden} {
 		if counts[o] > counts[most] {
 			most = o
 		}
 	}
-	const shown = 3
-	text := fmt.Sprintf("no server of the zone %s gave a usable answer (%s)", bare(d.zone), strings.Join(texts[:min(shown, len(texts))], "; "))
-	return d, heard{}, Failure{Outcome: most, At: bare(d.zone), Text: text}
+	return most
 }
 
 // closest is the deepest zone at or above name whose servers are known.
@@ -127,17 +135,14 @@ func (r *Resolver) closest(name string) delegation {
 // oneCut asks the servers of d for q: a child, or what was heard of the name, or
 // who failed. Walks that need the same child wait for the first of them once.
 func (w *walk) oneCut(ctx context.Context, d delegation, q question, depth int) (child delegation, h heard, failed []heard) {
-	leave := w.r.zones.lead(ctx, childToward(d.zone, q.name))
-	if leave == nil {
-		if known := w.r.closest(q.name); strictlyBelow(d.zone, known.zone) {
-			return known, heard{}, nil
-		}
-	} else {
-		defer leave()
-	}
 	servers, dead := w.serversToWalk(ctx, d, depth)
 	if len(servers) == 0 {
 		return delegation{}, heard{}, dead
+	}
+	if leave := w.r.zones.lead(ctx, childToward(d.zone, q.name)); leave != nil {
+		defer leave()
+	} else if known := w.r.closest(q.name); strictlyBelow(d.zone, known.zone) {
+		return known, heard{}, nil
 	}
 	h, failed = w.race(ctx, d.zone, servers, q)
 	if h.child.zone != "" {

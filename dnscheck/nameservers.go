@@ -99,9 +99,10 @@ func (w *walk) split(d delegation, names []nameServer) (servers []Server, dead [
 			}
 			why := w.r.forbidden(d, s.Address.Addr())
 			switch {
-			case seen[s.Address] || s.Address.Addr().Is6() && !s.Address.Addr().Is4In6() && !w.r.reaches(s.Address.Addr()):
+			case seen[s.Address]:
 			case why != "":
 				dead = append(dead, heard{server: s, answer: Answer{Outcome: Forbidden, Detail: why}})
+			case s.Address.Addr().Unmap().Is6() && !w.r.reaches(s.Address.Addr()):
 			case len(servers) == serverLimit:
 				w.limit(fmt.Sprintf("the zone %s has more than %d server addresses", bare(d.zone), serverLimit))
 			default:
@@ -174,7 +175,7 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 	case failure.Outcome != "":
 		return noAddress(host, failure.Text), 0
 	case h.msg == nil && w.cutShort(ctx):
-		return hostAddrs{why: Answer{Outcome: unasked, Detail: "time ran out before the name servers were found"}}, 0
+		return hostAddrs{why: Answer{Outcome: unasked, Detail: outOfTime(ctx)}}, 0
 	case h.msg == nil:
 		return noAddress(host, "no usable answer from the servers of "+bare(d.zone)), 0
 	}
@@ -188,7 +189,8 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 	}
 	found.addrs = found.addrs[:min(len(found.addrs), glueLimit)]
 	if len(found.addrs) == 0 {
-		return noAddress(host, string(h.answer.Outcome)), h.answer.TTL
+		why := map[Outcome]string{NoName: "NXDOMAIN", Alias: "it is an alias"}[h.answer.Outcome]
+		return noAddress(host, orElse(why, "no address records")), h.answer.TTL
 	}
 	return found, ttl
 }

@@ -80,12 +80,17 @@ type Failure struct {
 // Server is one address of one name server.
 type Server struct {
 	// Name is the server's host name, no final dot; empty if configured by address.
-	Name    string         `json:"name,omitempty"`
+	Name string `json:"name,omitempty"`
+	// Address is the zero value if no address was found for Name; the outcome is then
+	// Unreachable and its detail says why.
 	Address netip.AddrPort `json:"address"`
 }
 
 // String returns "ns1.example (192.0.2.1)"; the port is shown unless it is 53.
 func (s Server) String() string {
+	if !s.Address.IsValid() {
+		return s.Name
+	}
 	a := s.Address.Addr().String()
 	if p := s.Address.Port(); p != 53 {
 		a = s.Address.String()

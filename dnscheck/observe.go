@@ -93,8 +93,7 @@ func (c *chain) inOrder(host string) []Step {
 // fill does the work of one step. If the servers refer further down than what
 // was known, it begins once more.
 func (w *walk) fill(ctx context.Context, s *Step, name string) {
-	for again := true; again; {
-		again = false
+	for range 2 {
 		d, failure := w.locate(ctx, name, 0)
 		s.Failure = failure
 		if d.zone == "" {
@@ -106,28 +105,30 @@ func (w *walk) fill(ctx context.Context, s *Step, name string) {
 		}
 		servers, dead := w.serversToJudge(ctx, d)
 		if len(servers)+len(dead) == 0 {
-			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: "its name servers have only IPv6 addresses, and there is no IPv6 here"}
+			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
 			return
 		}
-		var below []delegation
-		s.Answers, below = w.askAll(ctx, d, servers, name)
-		spoken := slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Outcome.Speaks() })
-		s.Answers = append(s.Answers, deadAnswers(w, dead)...)
-		if !spoken && !d.fixed {
-			w.r.zones.drop(d.zone) // perhaps it was delegated anew: ask the parent next time
-			w.r.places.drop(name)
+		answers, below := w.askAll(ctx, d, servers, name)
+		s.Answers = append(answers, w.deadAnswers(dead)...)
+		slices.SortStableFunc(s.Answers, compareAnswers)
+		if slices.ContainsFunc(answers, func(a Answer) bool { return a.Outcome.Speaks() }) {
+			break
 		}
-		if known, ok := w.r.places.get(name); !spoken && len(below) > 0 && (!ok || known == d.zone) {
-			w.r.places.drop(name)
+		w.r.places.drop(name)
+		if len(below) > 0 {
 			w.r.zones.put(below[0].zone, below[0], keepFor(below[0].ttl))
-			again = strictlyBelow(d.zone, below[0].zone) && ctx.Err() == nil
+			continue
 		}
-		w.wildcard(ctx, s, d.zone, name)
+		if !d.fixed {
+			w.r.zones.drop(d.zone) // perhaps it was delegated anew: the parent is asked next time
+		}
+		return
 	}
+	w.wildcard(ctx, s, canonical(s.Zone), name)
 }
 
 // deadAnswers are entries for servers that could not be asked.
-func deadAnswers(w *walk, dead []heard) []Answer {
+func (w *walk) deadAnswers(dead []heard) []Answer {
 	var out []Answer
 	for _, h := range dead {
 		if h.answer.Outcome == unasked {
@@ -167,7 +168,6 @@ func (w *walk) askAll(ctx context.Context, d delegation, servers []Server, name 
 		}
 	}
 	asked.Wait()
-	slices.SortFunc(answers, compareAnswers)
 	return answers, below
 }
 

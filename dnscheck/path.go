@@ -4,38 +4,60 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"driftprobe/finding"
 )
 
 // paths returns, for each published address, the records that lead to it from the
 // host. If several ways lead to one address the longest-lived is given, because
 // it is the one that keeps clients waiting.
+//
+// One round goes one alias further and keeps one way a name: servers that all
+// disagree could otherwise make as many ways as there are orders of names.
 func (o Observation) paths() map[netip.Addr][]Link {
 	found := map[netip.Addr][]Link{}
-	if len(o.Steps) > 0 {
-		o.walk(o.Steps[0].Name, nil, found)
+	if len(o.Steps) == 0 {
+		return found
+	}
+	ways := map[string][]Link{o.Steps[0].Name: nil}
+	for range o.Steps {
+		next := map[string][]Link{}
+		for _, s := range o.Steps {
+			before, reached := ways[s.Name]
+			if !reached {
+				continue
+			}
+			for _, p := range s.links() {
+				path := append(before[:len(before):len(before)], p.Link)
+				switch {
+				case p.addr.IsValid():
+					prefer(found, p.addr, path)
+				case !visited(path, p.Value):
+					prefer(next, p.Value, path)
+				}
+			}
+		}
+		if ways = next; len(ways) == 0 {
+			break
+		}
 	}
 	return found
 }
 
-func (o Observation) walk(name string, before []Link, found map[netip.Addr][]Link) {
-	if len(before) > MaxSteps {
-		return
+// prefer keeps the longer-lived of two ways.
+func prefer[K comparable](ways map[K][]Link, to K, path []Link) {
+	if old, seen := ways[to]; !seen || longer(path, old) {
+		ways[to] = path
 	}
-	step, ok := o.step(name)
-	if !ok {
-		return
-	}
-	for _, p := range step.links() {
-		path := append(before[:len(before):len(before)], p.Link)
-		switch old, seen := found[p.addr]; {
-		case !p.addr.IsValid():
-			if !visited(before, p.Value) {
-				o.walk(p.Value, path, found)
-			}
-		case !seen || totalTTL(path) > totalTTL(old):
-			found[p.addr] = path
-		}
-	}
+}
+
+// longer orders ways by the time that caches can hold them, then by their text, so
+// that the choice does not depend on who answered first.
+func longer(a, b []Link) bool {
+	order := cmp.Or(cmp.Compare(totalTTL(a), totalTTL(b)), slices.CompareFunc(b, a, func(x, y Link) int {
+		return cmp.Or(cmp.Compare(x.Owner, y.Owner), cmp.Compare(x.Type, y.Type), cmp.Compare(x.Value, y.Value), cmp.Compare(x.TTL, y.TTL))
+	}))
+	return order > 0
 }
 
 func (o Observation) step(name string) (Step, bool) {
@@ -49,13 +71,86 @@ func (o Observation) step(name string) (Step, bool) {
 
 // publishes tells whether any server gives the record now, with whatever TTL.
 func (o Observation) publishes(l Link) bool {
-	step, ok := o.step(l.Owner)
-	if !ok {
-		return false
-	}
-	return slices.ContainsFunc(step.links(), func(p published) bool {
-		return p.Type == l.Type && p.Value == l.Value
+	step, _ := o.step(l.Owner)
+	return slices.ContainsFunc(step.Answers, func(a Answer) bool {
+		switch {
+		case l.Type == "CNAME":
+			return a.Outcome == Alias && a.Target == l.Value
+		case a.Outcome != OK || string(a.Type) != l.Type:
+			return false
+		}
+		return slices.ContainsFunc(a.Addresses, func(ip netip.Addr) bool { return ip.String() == l.Value })
 	})
+}
+
+// answered tells whether authority has said, on every way from the host to its
+// end, what it publishes of a type. One silent step leaves the whole open.
+func (o Observation) answered(t Type) bool {
+	ended := false
+	for _, s := range o.Steps {
+		spoke, end := s.answers(t)
+		if !spoke || !o.followed(s) {
+			return false
+		}
+		ended = ended || end
+	}
+	return ended
+}
+
+// answers tells whether a server of the step spoke about a type, and whether one
+// of them did otherwise than by an alias. An alias and NXDOMAIN speak for every
+// type (RFC 1034 section 3.6.2, RFC 8020).
+func (s Step) answers(t Type) (spoke, end bool) {
+	end = s.Failure.Outcome == NoName
+	for _, a := range s.Answers {
+		spoke = spoke || a.Outcome == Alias
+		end = end || a.Outcome == NoName || a.Outcome.Speaks() && a.Outcome != Alias && a.Type == t
+	}
+	return spoke || end, end
+}
+
+// followed tells whether every alias of the step has a step of its own.
+func (o Observation) followed(s Step) bool {
+	return !slices.ContainsFunc(s.Answers, func(a Answer) bool {
+		_, known := o.step(a.Target)
+		return a.Outcome == Alias && !known
+	})
+}
+
+// unanswered is the first step that leaves open what is published.
+func (o Observation) unanswered() Step {
+	for _, s := range o.Steps {
+		four, _ := s.answers(A)
+		six, _ := s.answers(AAAA)
+		if !four || !six || !o.followed(s) {
+			return s
+		}
+	}
+	return Step{Name: o.Host}
+}
+
+// circular tells whether every server on the way spoke of aliases only, and all of
+// them were followed: no resolver can come to an end.
+func (o Observation) circular() bool {
+	for _, s := range o.Steps {
+		spoke, end := s.answers(A)
+		_, other := s.answers(AAAA)
+		if !spoke || end || other || !o.followed(s) {
+			return false
+		}
+	}
+	return len(o.Steps) > 0
+}
+
+// aliases writes the records of a circle.
+func (o Observation) aliases() string {
+	var all []string
+	for _, s := range o.Steps {
+		for _, l := range s.links() {
+			all = append(all, l.Owner+" CNAME "+l.Value)
+		}
+	}
+	return finding.List(all, maxListed)
 }
 
 // published is a record that some server gives, and its address if it is an
@@ -69,14 +164,16 @@ type published struct {
 // with the largest TTL, ordered by type and value.
 func (s Step) links() []published {
 	var all []published
+	index := map[Link]int{}
 	note := func(typ, value string, ttl uint32, addr netip.Addr) {
-		for i, p := range all {
-			if p.Type == typ && p.Value == value {
-				all[i].TTL = max(p.TTL, ttl)
-				return
-			}
+		key := Link{Type: typ, Value: value}
+		i, seen := index[key]
+		if !seen {
+			i = len(all)
+			index[key] = i
+			all = append(all, published{Link{s.Name, typ, value, ttl}, addr})
 		}
-		all = append(all, published{Link{s.Name, typ, value, ttl}, addr})
+		all[i].TTL = max(all[i].TTL, ttl)
 	}
 	for _, a := range s.Answers {
 		switch a.Outcome {

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -23,10 +24,8 @@ func (o Observation) where(addr netip.Addr) place {
 	p := place{typ: typeFor(addr)}
 	for _, s := range o.Steps {
 		var names []string
-		asked := map[Server]bool{}
 		var ttl uint32
 		for _, a := range s.Answers {
-			asked[a.Server] = true
 			if a.Outcome == OK && slices.Contains(a.Addresses, addr) {
 				names = append(names, a.Server.String())
 				ttl = max(ttl, a.TTL)
@@ -34,7 +33,7 @@ func (o Observation) where(addr netip.Addr) place {
 		}
 		if len(names) > 0 {
 			slices.Sort(names)
-			p.step, p.servers, p.asked, p.ttl = s, slices.Compact(names), len(asked), ttl
+			p.step, p.servers, p.asked, p.ttl = s, slices.Compact(names), s.asked(), ttl
 		}
 	}
 	return p
@@ -42,52 +41,69 @@ func (o Observation) where(addr netip.Addr) place {
 
 // record describes what the RRset at this place should become.
 func (p place) record(values []string) finding.Record {
-	return finding.Record{Zone: p.step.Zone, Owner: p.step.owner(p.typ), Type: string(p.typ), Values: values, TTL: p.ttl}
+	return finding.Record{Zone: p.step.Zone, Owner: p.step.owner(), Type: string(p.typ), Values: values, TTL: p.ttl}
 }
 
-// owner is the name to edit: the wildcard if it gives the very same answer as the
-// name itself, otherwise the name.
-func (s Step) owner(t Type) string {
-	if s.WildcardOwner == "" {
+// owner is the name to edit: the wildcard if it gives the very same records as
+// the name itself, in every type; otherwise the name. One record of the name's own
+// takes all its types out of the wildcard (RFC 4592 section 2.2.1).
+func (s Step) owner() string {
+	same := false
+	for _, w := range s.Wildcard {
+		if w.Outcome != OK && w.Outcome != Alias {
+			continue
+		}
+		same = slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Type == w.Type && sameData(w, a) })
+		if !same {
+			break
+		}
+	}
+	if s.WildcardOwner == "" || !same {
 		return s.Name
 	}
-	for _, w := range s.Wildcard {
-		for _, a := range s.Answers {
-			if w.Type == t && a.Type == t && w.Outcome == a.Outcome && w.Target == a.Target && slices.Equal(w.Addresses, a.Addresses) {
-				return s.WildcardOwner
-			}
-		}
-	}
-	// A CNAME is the same for every type.
-	if t == "CNAME" {
-		return s.owner(A)
-	}
-	return s.Name
+	return s.WildcardOwner
 }
 
-// final returns the owner, zone and TTL of the address records of a type at the
-// end of the alias chain.
-func (o Observation) final(t Type) (owner, zone string, ttl uint32) {
-	if len(o.Steps) == 0 {
-		return o.Host, "", 0
-	}
-	last := o.Steps[len(o.Steps)-1]
-	for _, a := range last.Answers {
-		if a.Outcome == OK {
-			ttl = max(ttl, a.TTL)
+// end returns the last step that answers about a type, one that publishes
+// addresses before one that denies them, and the TTL of its records.
+func (o Observation) end(t Type) (Step, uint32) {
+	var end Step
+	var ttl uint32
+	has := false
+	for _, s := range o.Steps {
+		var own, any uint32
+		ok, denied := false, false
+		for _, a := range s.Answers {
+			switch {
+			case a.Outcome == OK:
+				ok, any = true, max(any, a.TTL)
+				if a.Type == t {
+					own = max(own, a.TTL)
+				}
+			case a.Outcome == NoName || a.Outcome == NoData && a.Type == t:
+				denied = true
+			}
+		}
+		if ok || denied && !has {
+			end, ttl, has = s, cmp.Or(own, any), has || ok
 		}
 	}
-	owner = last.Name
-	if last.WildcardOwner != "" && (last.owner(A) == last.WildcardOwner || last.owner(AAAA) == last.WildcardOwner) {
-		owner = last.WildcardOwner
-	}
-	return owner, last.Zone, ttl
+	return end, ttl
 }
 
 // family returns the published addresses of the same family.
 func (o Observation) family(like netip.Addr) []netip.Addr {
-	all := o.Published()
-	return slices.DeleteFunc(all, func(a netip.Addr) bool { return a.Is4() != like.Is4() })
+	return sameFamily(o.Published(), like)
+}
+
+func sameFamily(addrs []netip.Addr, like netip.Addr) []netip.Addr {
+	var same []netip.Addr
+	for _, a := range addrs {
+		if a.Is4() == like.Is4() {
+			same = append(same, a)
+		}
+	}
+	return same
 }
 
 // speakers are all servers that said something usable, sorted.

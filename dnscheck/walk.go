@@ -92,15 +92,19 @@ func (w *walk) race(ctx context.Context, zone string, servers []Server, q questi
 	timer := time.NewTimer(stagger)
 	defer timer.Stop()
 	for {
-		if next < len(order) && w.spend() {
+		switch {
+		case next == len(order):
+		case !w.spend():
+			next = len(order)
+		default:
 			server := servers[order[next]]
 			w.do(&asked, func() { results <- w.hear(ctx, zone, server, q) })
 			running++
+			next++
 		}
-		next++
 		timer.Reset(stagger)
 		for waiting := true; waiting; {
-			if running == 0 && next >= len(order) {
+			if running == 0 && next == len(order) {
 				return heard{}, failed
 			}
 			select {
@@ -112,7 +116,7 @@ func (w *walk) race(ctx context.Context, zone string, servers []Server, q questi
 				failed = append(failed, h)
 				waiting = false
 			case <-timer.C:
-				waiting = next >= len(order)
+				waiting = next == len(order)
 			}
 		}
 	}

@@ -8,8 +8,9 @@ import (
 
 const (
 	wildcardLevels = 3
-	// keepWildcard makes the many names under one wildcard share its questions.
-	keepWildcard = 30 * time.Second
+	// keepWildcard makes the many names under one wildcard share its questions. It
+	// is short, as a wildcard that was just repaired must not look like another record.
+	keepWildcard = 10 * time.Second
 )
 
 // wildcard finds the wildcard record that gives the same answer as the name, so

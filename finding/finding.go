@@ -57,7 +57,7 @@ type Subject struct {
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
 	// Source is the feed that is meant by a self finding: "kubernetes",
-	// "digitalocean", ….
+	// "DigitalOcean", ….
 	Source string `json:"source,omitempty"`
 }
 
@@ -94,6 +94,7 @@ func Sort(fs []Finding) {
 			cmp.Compare(a.Code, b.Code),
 			a.Subject.compare(b.Subject),
 			cmp.Compare(a.Summary, b.Summary),
+			cmp.Compare(a.Observed, b.Observed),
 		)
 	})
 }

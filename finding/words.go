@@ -14,8 +14,9 @@ import (
 func Clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
 
 // Span writes a duration, rounded up, in one unit that fits its size: "41 s",
-// "6 min", "3 h", "5 days".
+// "6 min", "3 h", "5 days". What is over takes no time: "0 s".
 func Span(d time.Duration) string {
+	d = max(d, 0)
 	up := func(unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 	switch {
 	case d < 2*time.Minute:

@@ -13,18 +13,21 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 	if len(t.Addresses) > 0 {
 		return inventory.Expected{
 			Addresses: sorted(t.Addresses), Allow: t.Allow, Known: true, Rule: inventory.RuleConfig,
-			Former: former(t.StatusAddresses, t.Addresses),
+			Former: sorted(older(t, t.Addresses)),
 		}
 	}
 	e := inventory.Expected{Allow: t.Allow}
 	ref, rule, why := inventory.ServiceOf(t, w.Inventory.Services, w.History.former())
 	if ref == (inventory.ServiceRef{}) {
+		gap, blind := w.gap()
 		e.Why = why
-		if gap, ok := w.gap(); ok && (rule == inventory.RuleConfig || t.Class != "") {
+		if blind && t.Declared() {
 			e.Why = gap.Why
 		}
-		// Ranges alone are an expectation too: everything outside them is stale.
-		e.Known = len(t.Allow) > 0
+		// Ranges alone are an expectation too: everything outside them is stale, unless
+		// it may be a Service's that could not be told.
+		mayFront := t.Declared() && (blind || len(w.Inventory.Services) > 0)
+		e.Known = len(t.Allow) > 0 && !mayFront
 		return e
 	}
 	e.Service, e.Rule = ref, rule
@@ -43,19 +46,19 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 		e.Why = "the Service's status names only this very hostname, and no cloud says which address it should have"
 	}
 	now := slices.Concat(e.Addresses, e.Uncertain)
-	e.Former = former(slices.Concat(w.History.former()[ref], t.StatusAddresses), now)
+	e.Former = sorted(union(without(w.History.former()[ref], now), older(t, now)))
 	return e
 }
 
-// former are the addresses that the balancer had and has no more.
-func former(had, now []netip.Addr) []netip.Addr {
-	var lost []netip.Addr
-	for _, a := range had {
-		if !slices.Contains(now, a) && !slices.Contains(lost, a) {
-			lost = append(lost, a)
-		}
+// older are the addresses that the declaring object's status names if it lags
+// behind. A status that names one present address is up to date, and what else it
+// names is another balancer's.
+func older(t inventory.Target, now []netip.Addr) []netip.Addr {
+	lost := without(t.StatusAddresses, now)
+	if len(lost) < len(t.StatusAddresses) {
+		return nil
 	}
-	return sorted(lost)
+	return union(nil, lost)
 }
 
 func sorted(addrs []netip.Addr) []netip.Addr {

@@ -62,7 +62,7 @@ func Join(w World) map[inventory.ServiceRef]Front {
 // gap returns the hole in the list of Services, if there is one.
 func (w World) gap() (inventory.Gap, bool) {
 	for _, g := range w.Inventory.Gaps {
-		if g.Source == "kubernetes" && (g.Resource == "" || g.Resource == "services") {
+		if g.Source == "kubernetes" && g.Covers("services") {
 			return g, true
 		}
 	}
@@ -79,30 +79,64 @@ func (w World) join(s inventory.Service) Front {
 	switch {
 	case found && cloud.Failure == "":
 		f.compare(s, balancer)
-		// A held list of Services is no source to disagree with.
+		// A held list of Services is no source to disagree with, nor to accuse by.
 		if stale {
-			f.Addresses, f.Uncertain, f.Known = balancer.Addresses, nil, len(balancer.Addresses) > 0
+			f.Addresses, f.Uncertain = balancer.Addresses, without(s.Addresses, balancer.Addresses)
+			f.Known = len(balancer.Addresses) > 0
 		}
 	case stale:
 		f.Uncertain, f.Why = s.Addresses, "the Services could not be read: "+gap.Why
 	case w.failing() != "" && (found || s.BalancerID != "" || len(s.Hostnames) > 0):
 		f.held(s, balancer, w.failing())
 	case s.BalancerID != "" && len(w.Clouds) > 0:
-		f.Lost, f.Uncertain = true, s.Addresses
+		f.Lost, f.Uncertain = w.listedSince(s), s.Addresses
 		f.Why = fmt.Sprintf("the cloud has no load balancer %s", s.BalancerID)
+		if !f.Lost {
+			f.Why = fmt.Sprintf("the cloud's list is older than the load balancer %s", s.BalancerID)
+		}
 	default:
-		f.Addresses = slices.Concat(s.Addresses, w.resolve(s))
-		f.Known = len(f.Addresses) > 0
+		f.declared(s, w)
 	}
 	if !f.Known && f.Why == "" {
 		f.Why = "the load balancer of " + s.String() + " has no address yet"
-		if len(s.Hostnames) > 0 {
-			f.Why = fmt.Sprintf("the hostname %s of %s could not be resolved", s.Hostnames[0], s)
+	}
+	// Copies: what was observed is not ours to sort.
+	f.Addresses, f.Uncertain = sorted(f.Addresses), sorted(f.Uncertain)
+	return f
+}
+
+// declared takes the status alone for the truth. A hostname in it that could not
+// be resolved leaves the whole unknown.
+func (f *Front) declared(s inventory.Service, w World) {
+	all := s.Addresses
+	for _, h := range s.Hostnames {
+		addrs := w.Published[h]
+		if len(addrs) == 0 {
+			f.Uncertain = s.Addresses
+			f.Why = fmt.Sprintf("the hostname %s of %s could not be resolved", h, s)
+			return
+		}
+		all = union(all, addrs)
+	}
+	f.Addresses, f.Known = all, len(all) > 0
+}
+
+// listedSince tells whether every cloud's list is newer than the Service and than
+// the last moment at which its balancer was known. A list from before can lack a
+// balancer that was made in the meantime; it proves no loss.
+func (w World) listedSince(s inventory.Service) bool {
+	last := s.Created
+	for _, seen := range w.History.Of(s.ServiceRef) {
+		if seen.Balancer != s.BalancerID && seen.LastSeen.After(last) {
+			last = seen.LastSeen
 		}
 	}
-	slices.SortFunc(f.Addresses, netip.Addr.Compare)
-	slices.SortFunc(f.Uncertain, netip.Addr.Compare)
-	return f
+	for _, c := range w.Clouds {
+		if c.At.Before(last) {
+			return false
+		}
+	}
+	return true
 }
 
 // find looks for the Service's balancer: by id, else by the name that the cloud's
@@ -122,7 +156,9 @@ func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
 	var match []Balancer
 	for _, c := range w.Clouds {
 		for _, b := range c.Balancers {
-			if b.Name == s.BalancerName {
+			// Two tokens of one account list the same balancer twice.
+			again := slices.ContainsFunc(match, func(m Balancer) bool { return m.ID == b.ID })
+			if b.Name == s.BalancerName && !again {
 				in, match = c, append(match, b)
 			}
 		}
@@ -178,20 +214,6 @@ func (w World) failing() string {
 	return ""
 }
 
-// resolve returns the addresses behind the hostnames of a Service's status. A
-// hostname that could not be resolved leaves the whole unknown.
-func (w World) resolve(s inventory.Service) []netip.Addr {
-	var all []netip.Addr
-	for _, h := range s.Hostnames {
-		addrs := w.Published[h]
-		if len(addrs) == 0 {
-			return nil
-		}
-		all = union(all, addrs)
-	}
-	return all
-}
-
 func family(addrs []netip.Addr, v4 bool) []netip.Addr {
 	var same []netip.Addr
 	for _, a := range addrs {
@@ -210,4 +232,15 @@ func union(a, b []netip.Addr) []netip.Addr {
 		}
 	}
 	return all
+}
+
+// without returns the addresses of a that are not in b.
+func without(a, b []netip.Addr) []netip.Addr {
+	var rest []netip.Addr
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			rest = append(rest, x)
+		}
+	}
+	return rest
 }

@@ -27,6 +27,7 @@ type Policy struct {
 // in use, and which older addresses the targets' own objects still name.
 func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
 	fs := judgeSources(w)
+	_, blind := w.gap()
 	older := map[inventory.ServiceRef][]netip.Addr{}
 	used := map[inventory.ServiceRef]bool{}
 	for _, e := range expected {
@@ -36,15 +37,16 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 	for _, ref := range refs(fronts) {
 		f := fronts[ref]
 		switch {
-		case f.Absent && !used[ref]:
-			// A Service that was removed and fronts nothing any more is no loss.
+		case (f.Absent || f.Service.Deleting) && !used[ref]:
+			// A Service that is removed and fronts nothing is no loss.
 		case f.Absent || f.Lost || f.Service.Deleting:
 			fs = append(fs, missing(f, w.History.Of(ref)))
 		case len(f.Addresses)+len(f.Uncertain) == 0:
 			if pending := judgePending(p, now, f); pending != nil {
 				fs = append(fs, *pending)
 			}
-		case len(f.Uncertain) > 0 && f.Balancer != nil:
+		case len(f.Uncertain) > 0 && f.Balancer != nil && f.Known && !blind:
+			// Two fresh sources disagree; a held one is no witness.
 			fs = append(fs, mismatch(f))
 		}
 		if r := replaced(p, now, f, w.History.Of(ref), older[ref]); r != nil {
@@ -55,12 +57,26 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 	return fs
 }
 
+// judgeSources makes one finding for each source with holes, however many: what
+// is missing may change while the source is down.
 func judgeSources(w World) []finding.Finding {
 	var fs []finding.Finding
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
-		f.Subject.Name = g.Resource
-		fs = append(fs, f)
+		if g.Covers("ingressclasses") && len(g.Resources) == 1 {
+			// Classes only help to find the Service of a host; a host that is left
+			// without one says so itself.
+			f.Severity = finding.Info
+		}
+		i := slices.IndexFunc(fs, func(o finding.Finding) bool { return o.Subject == f.Subject })
+		if i < 0 {
+			fs = append(fs, f)
+			continue
+		}
+		fs[i].Severity = max(fs[i].Severity, f.Severity)
+		fs[i].Summary += "; " + g.What + ": " + g.Why
+		fs[i].Observed += "; " + f.Observed
+		fs[i].Hint += "; " + f.Hint
 	}
 	for _, c := range w.Clouds {
 		if c.Failure != "" {
@@ -77,7 +93,7 @@ func degraded(source, what, why, hint string, held bool) finding.Finding {
 		Summary:  fmt.Sprintf("%s: %s could not be read: %s", source, what, why),
 		Expected: "a complete list of " + what,
 		Observed: why,
-		Hint:     hint,
+		Hint:     cmp.Or(hint, "look at our rights, the token and the address of "+source),
 	}
 	if held {
 		f.Observed += "; the last complete list is held"
@@ -157,7 +173,7 @@ func replaced(p Policy, now time.Time, f Front, seen []Sighting, older []netip.A
 	var since time.Time
 	for _, a := range older {
 		i := slices.IndexFunc(seen, func(s Sighting) bool { return s.Address == a })
-		if i < 0 || now.Sub(seen[i].LastSeen) < cmp.Or(p.ReplacedFor, 24*time.Hour) {
+		if i < 0 || now.Sub(seen[i].LastSeen) < cmp.Or(p.ReplacedFor, time.Hour) {
 			news = append(news, a)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // Observation is one complete list of the load balancers of a cloud account, or
 // the failure to get it.
 type Observation struct {
-	// Provider is the cloud's name in lower case: "digitalocean".
+	// Provider is the cloud's name as people write it: "DigitalOcean".
 	Provider string `json:"provider"`
 	// At is when the list was complete; of the last complete one if Failure is set.
 	At time.Time `json:"at"`

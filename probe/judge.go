@@ -191,7 +191,9 @@ func (j judge) unreachableHint() string {
 	return "compare with: " + j.curl()
 }
 
-func (j judge) faultText() string { return printable(j.seen.Fault.Text, 200) }
+func (j judge) faultText() string {
+	return printable(cmp.Or(j.seen.Fault.Text, string(j.seen.Fault.Kind)), 200)
+}
 
 // openssl and curl repeat the look by hand.
 func (j judge) openssl() string {

@@ -160,6 +160,9 @@ func (l *look) connect(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	at := netip.AddrPortFrom(l.request.Address.Addr().Unmap(), l.request.Address.Port())
+	if !at.IsValid() { // net would take it for this machine
+		return nil, known{Self, "there is no address to go to"}
+	}
 	if purpose := l.space.Special(at.Addr()); purpose != "" && !l.request.Pinned && !l.allowed(at.Addr()) {
 		return nil, known{Forbidden, fmt.Sprintf(
 			"not connected: the address is special-purpose (%s) and neither pinned nor allowed", purpose)}

@@ -86,6 +86,6 @@ func prober(roots *x509.CertPool) *Prober {
 }
 
 // hasty is for peers that never come to an end.
-func hasty(roots *x509.CertPool) *Prober {
-	return New(Settings{Roots: roots, Allow: loopback(), Timeout: 150 * time.Millisecond})
+func hasty(roots *x509.CertPool, limit time.Duration) *Prober {
+	return New(Settings{Roots: roots, Allow: loopback(), Timeout: limit})
 }

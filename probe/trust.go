@@ -138,7 +138,9 @@ func whyUntrusted(chain []*x509.Certificate, err error) string {
 		if i < 0 {
 			return fmt.Sprintf("the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer))
 		}
-		at = issuers[i]
+		if at = issuers[i]; at.Version == 3 && !at.IsCA {
+			return fmt.Sprintf("«%s» on its path is not allowed to sign others", shown(at.Subject))
+		}
 	}
 	switch {
 	case at != chain[0]:
@@ -161,7 +163,7 @@ func invalidText(err error) string {
 	}
 	switch invalid.Reason {
 	case x509.NotAuthorizedToSign:
-		return "a certificate on the path is not allowed to sign others"
+		return "a certificate on its path is not allowed to sign others"
 	case x509.CANotAuthorizedForThisName:
 		return "its authority is not allowed to sign for this name"
 	case x509.TooManyIntermediates:

@@ -27,13 +27,13 @@ func TestAHostAndNoConfiguration(t *testing.T) {
 		}
 	})
 
-	t.Run("the text names the host and its address", func(t *testing.T) {
+	t.Run("the text names the address, and what could not be judged", func(t *testing.T) {
 		t.Parallel()
 		l := execute(t, append([]string{"--once"}, append(trusting, "shop.example")...)...)
 		if l.code != clean {
 			t.Errorf("exit code %d, want %d\n%s", l.code, clean, l.stderr)
 		}
-		wantText(t, "the output", l.stdout, "shop.example", w.New.String())
+		wantText(t, "the output", l.stdout, "1 hostname", w.New.String(), "drift was not judged", "3 authoritative servers")
 	})
 
 	t.Run("a certificate of an authority that is not trusted is found", func(t *testing.T) {

@@ -70,6 +70,7 @@ func TestEveryServerFails(t *testing.T) {
 		t.Parallel()
 		w, config := healthy(t)
 		silence(t, w)
+		w.Resolver.AwaitFailure(t, "api.shop.example")
 		l := once(t, found, "--config", config)
 		l.none(t, never...)
 		if f := l.one(t, "dns/unresolvable", "api.shop.example"); f.Severity != "critical" {

@@ -23,12 +23,16 @@ const syncFor = 15 * time.Second
 
 // lookOnce looks at everything once and prints the diagnosis.
 func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targets []inventory.Target, log *slog.Logger) (int, error) {
+	store, err := (&openFile{}).open(cfg.State.File, log)
+	if err != nil {
+		return exitUsage, err
+	}
 	w, err := assemble(ctx, p, cfg, targets, log)
 	if err != nil {
 		return exitUsage, err
 	}
 	defer w.close()
-	if w.options.Previous, err = recall(w.store); err != nil {
+	if w.options.Previous, err = recall(store); err != nil {
 		return exitUsage, err
 	}
 	if w.cluster != nil {
@@ -42,7 +46,7 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 		return exitUsage, faultf("driftprobe --once HOST looks at one name; --config FILE at many; --help says more", "there is nothing to look at: no target, no cluster")
 	}
 	snap, r := monitor.Once(ctx, w.options, progress(p))
-	if err := remember(w.store, snap.History); err != nil {
+	if err := remember(store, snap.History); err != nil {
 		log.Warn("the state was not saved", "err", err)
 	}
 	if o.output == "json" {
@@ -81,7 +85,7 @@ func progress(p process) func(done, total int) {
 // unknownServices refuses a configuration that names a Service which the cluster
 // does not have and never had: most likely it is misspelt.
 func unknownServices(o options, targets []inventory.Target, inv inventory.Inventory, before snapshot.Snapshot) error {
-	if slices.ContainsFunc(inv.Gaps, func(g inventory.Gap) bool { return g.Resource == "" || g.Resource == "services" }) {
+	if slices.ContainsFunc(inv.Gaps, func(g inventory.Gap) bool { return g.Covers("services") }) {
 		return nil
 	}
 	for _, t := range targets {

@@ -19,7 +19,6 @@ import (
 	"driftprobe/internal/ipspace"
 	"driftprobe/internal/kube"
 	"driftprobe/internal/monitor"
-	"driftprobe/internal/state"
 	"driftprobe/lbcheck"
 	"driftprobe/lbcheck/digitalocean"
 	"driftprobe/probe"
@@ -30,7 +29,6 @@ type parts struct {
 	options  monitor.Options
 	resolver *dnscheck.Resolver
 	cluster  *kube.Cluster
-	store    *state.File
 	stop     context.CancelFunc
 }
 
@@ -51,9 +49,6 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	roots, err := certPool(cfg.TLS.CAFile)
 	if err == nil {
 		err = readable(cfg)
-	}
-	if err == nil && cfg.State.File != "" {
-		w.store, err = openState(cfg.State.File, log)
 	}
 	var clouds []func(context.Context) lbcheck.Observation
 	if err == nil {
@@ -161,7 +156,7 @@ func openCluster(p process, cfg config.Config, log *slog.Logger) (*kube.Cluster,
 			file = filepath.Join(p.env("HOME"), ".kube", "config")
 		}
 	}
-	return kube.Open(kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, Log: log})
+	return kube.Open(kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, HTTPSPort: k.HTTPSPort, Log: log})
 }
 
 // headersOf reads a target's secret headers anew for each probe, so that a
@@ -223,7 +218,7 @@ func targetOf(t config.Target, origin string) inventory.Target {
 		out.Service = inventory.ServiceRef{Namespace: ns, Name: name}
 	}
 	for _, r := range t.Expect.Status {
-		out.Expect.Status = append(out.Expect.Status, inventory.StatusRange(r))
+		out.Expect.Status = append(out.Expect.Status, inventory.StatusRange{From: r.First, To: r.Last})
 	}
 	if t.Expect.BodyRegex != nil {
 		out.Expect.BodyRegex = t.Expect.BodyRegex.String()

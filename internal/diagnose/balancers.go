@@ -7,6 +7,7 @@ import (
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
+	"driftprobe/probe"
 )
 
 // balancersGone makes one incident for each load balancer that is gone, with all
@@ -96,7 +97,7 @@ func (v *view) deadElsewhere(hosts []string, addr string) string {
 	for _, h := range hosts {
 		for _, t := range v.targets[h] {
 			for _, o := range v.probes[t.Key] {
-				if other := o.Address.Addr().String(); other != addr && !o.Stranger {
+				if other := o.Address.Addr().String(); !isAt(o, addr) && !o.Stranger {
 					looked[other] = true
 					if o.Answers(v.now) {
 						good[other] = true
@@ -112,6 +113,12 @@ func (v *view) deadElsewhere(hosts []string, addr string) string {
 		return "no other address of these names answers either."
 	}
 	return "it is the only address that clients are given."
+}
+
+// isAt tells whether the probe went to the address of a finding's subject, which
+// holds the port where it is not 443.
+func isAt(o probe.Observation, address string) bool {
+	return address == o.Address.Addr().String() || address == o.Address.String()
 }
 
 func observedOf(f finding.Finding) string { return f.Observed }

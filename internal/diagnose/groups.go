@@ -106,7 +106,7 @@ func certificateKey(v *view, f finding.Finding) string {
 	}
 	for _, t := range v.targets[f.Subject.Host] {
 		for _, o := range v.probes[t.Key] {
-			if o.TLS != nil && len(o.TLS.Chain) > 0 && strings.HasPrefix(f.Subject.Address, o.Address.Addr().String()) {
+			if o.TLS != nil && len(o.TLS.Chain) > 0 && isAt(o, f.Subject.Address) {
 				return o.TLS.Chain[0].SHA256
 			}
 		}

@@ -36,10 +36,8 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 		switch f.Code {
 		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure, finding.DNSCachedStale, finding.DNSDraining:
 			return slices.Contains(hosts, f.Subject.Host)
-		case finding.LBReplaced:
-			return f.Subject.Namespace == e.Service.Namespace && f.Subject.Name == e.Service.Name
 		}
-		return false
+		return replacementOf(e.Service)(f)
 	})))
 	finding.Sort(effects)
 	in := finding.Incident{
@@ -56,6 +54,13 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	in.Fix = v.records(effects)
 	in.Recovery, in.ClearBy = v.recovery(stale)
 	return in
+}
+
+// replacementOf takes the finding that tells of a Service's new load balancer.
+func replacementOf(ref inventory.ServiceRef) func(finding.Finding) bool {
+	return func(f finding.Finding) bool {
+		return f.Code == finding.LBReplaced && refOf(f) == ref
+	}
 }
 
 // movedCause is the verdict in one line.

@@ -116,6 +116,7 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(fs)
 	front := v.frontKey(hosts[0])
 	e := v.expectedOf(hosts[0])
+	fs = append(fs, v.claim(v.unclaimed(replacementOf(e.Service)))...)
 	in := finding.Incident{
 		ID: movedID(front), Code: finding.DNSDraining, Severity: finding.Worst(fs), State: finding.Draining,
 		Subject: finding.Subject{Namespace: e.Service.Namespace, Name: e.Service.Name},
@@ -126,7 +127,7 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 	}
 	var last time.Time
 	for _, f := range fs {
-		if f.ClearBy.After(in.ClearBy) {
+		if f.Code != finding.LBReplaced && f.ClearBy.After(in.ClearBy) {
 			in.ClearBy = f.ClearBy
 		}
 		for _, s := range v.snap.History.Records.Of(f.Subject.Host) {

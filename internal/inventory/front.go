@@ -22,44 +22,77 @@ func ServiceOf(t Target, services []Service, former map[ServiceRef][]netip.Addr)
 	if t.Service != (ServiceRef{}) {
 		return t.Service, RuleConfig, ""
 	}
-	if ref, ok := byAddress(t, services, former); ok {
+	here := byAddress(t, services)
+	if ref, ok := only(here); ok {
 		return ref, RuleAddress, ""
 	}
-	if ref, ok := byClass(t, services); ok {
+	if len(here) > 1 {
+		return ServiceRef{}, "", "its status names the addresses of several Services"
+	}
+	if ref, ok := byFormer(t, former); ok {
+		return ref, RuleAddress, ""
+	}
+	if ref, ok := only(byClass(t, services)); ok {
 		return ref, RuleClass, ""
 	}
-	if !t.declared() {
+	if !t.Declared() {
 		return ServiceRef{}, "", "no load balancer is named for it (targets[].service or targets[].addresses), and no Ingress declares it"
 	}
-	switch len(services) {
-	case 0:
+	if len(services) == 0 {
 		return ServiceRef{}, "", "there is no Service of type LoadBalancer"
-	case 1:
-		return services[0].ServiceRef, RuleOnly, ""
+	}
+	if ref, ok := only(services); ok {
+		return ref, RuleOnly, ""
 	}
 	return ServiceRef{}, "", "several Services of type LoadBalancer could front it, and neither its status nor its ingress class says which"
 }
 
-// declared tells whether a cluster object declares the target's host.
-func (t Target) declared() bool {
+// Declared tells whether a cluster object declares the target's host.
+func (t Target) Declared() bool {
 	return strings.HasPrefix(t.Origin, "Ingress ") || t.Class != "" || len(t.StatusAddresses)+len(t.StatusHostnames) > 0
 }
 
-// byAddress matches the declaring object's own status with the Services': the
-// addresses that they have now, then those that they had.
-func byAddress(t Target, services []Service, former map[ServiceRef][]netip.Addr) (ServiceRef, bool) {
-	for _, s := range services {
-		for _, a := range t.StatusAddresses {
-			if slices.Contains(s.Addresses, a) {
-				return s.ServiceRef, true
-			}
+// only returns the one Service, or the first by name of several that share all
+// their addresses (one port or protocol each). Others cannot be told apart.
+func only(found []Service) (ServiceRef, bool) {
+	if len(found) == 0 {
+		return ServiceRef{}, false
+	}
+	first := found[0]
+	for _, s := range found[1:] {
+		if len(s.Addresses) == 0 || !sameSet(s.Addresses, first.Addresses) || !sameSet(s.Hostnames, first.Hostnames) {
+			return ServiceRef{}, false
 		}
-		for _, h := range t.StatusHostnames {
-			if slices.Contains(s.Hostnames, h) {
-				return s.ServiceRef, true
-			}
+		if s.String() < first.String() {
+			first = s
 		}
 	}
+	return first.ServiceRef, true
+}
+
+func sameSet[E comparable](a, b []E) bool {
+	in := func(list []E) func(E) bool { return func(e E) bool { return slices.Contains(list, e) } }
+	return len(a) == len(b) && !slices.ContainsFunc(a, not(in(b))) && !slices.ContainsFunc(b, not(in(a)))
+}
+
+func not[E any](f func(E) bool) func(E) bool { return func(e E) bool { return !f(e) } }
+
+// byAddress finds the Services that have an address or hostname of the declaring
+// object's own status.
+func byAddress(t Target, services []Service) []Service {
+	var found []Service
+	for _, s := range services {
+		if slices.ContainsFunc(t.StatusAddresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) ||
+			slices.ContainsFunc(t.StatusHostnames, func(h string) bool { return slices.Contains(s.Hostnames, h) }) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// byFormer finds the one Service that had an address of the declaring object's own
+// status, which can lag behind.
+func byFormer(t Target, former map[ServiceRef][]netip.Addr) (ServiceRef, bool) {
 	var found []ServiceRef
 	for ref, addrs := range former {
 		if slices.ContainsFunc(t.StatusAddresses, func(a netip.Addr) bool { return slices.Contains(addrs, a) }) {
@@ -74,22 +107,16 @@ func byAddress(t Target, services []Service, former map[ServiceRef][]netip.Addr)
 
 // byClass matches the ingress class's controller with the well-known labels of
 // the Services that the controllers' charts make.
-func byClass(t Target, services []Service) (ServiceRef, bool) {
+func byClass(t Target, services []Service) []Service {
 	name := map[string]string{
 		"traefik.io/ingress-controller": "traefik",
 		"k8s.io/ingress-nginx":          "ingress-nginx",
 	}[t.Controller]
-	if name == "" {
-		return ServiceRef{}, false
-	}
-	var found []ServiceRef
+	var found []Service
 	for _, s := range services {
-		if s.Labels["app.kubernetes.io/name"] == name {
-			found = append(found, s.ServiceRef)
+		if name != "" && s.Labels["app.kubernetes.io/name"] == name {
+			found = append(found, s)
 		}
 	}
-	if len(found) != 1 {
-		return ServiceRef{}, false
-	}
-	return found[0], true
+	return found
 }

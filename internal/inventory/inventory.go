@@ -6,6 +6,7 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -119,11 +120,11 @@ type Service struct {
 // Gap is a source, or part of one, that could not be read. What depends on it is
 // unknown, not fine.
 type Gap struct {
-	// Source is "kubernetes", "digitalocean", ….
+	// Source is "kubernetes", "DigitalOcean", ….
 	Source string `json:"source"`
-	// Resource is the kind that is missing: "services", "ingresses", …; empty if
-	// all of the source is.
-	Resource string `json:"resource,omitempty"`
+	// Resources are the kinds that are missing ("services", "ingresses", …); empty
+	// if all of the source is.
+	Resources []string `json:"resources,omitempty"`
 	// What could not be read: "ingresses in namespace shop".
 	What string `json:"what"`
 	// Why, as a sentence for a person.
@@ -134,6 +135,11 @@ type Gap struct {
 	Since time.Time `json:"since,omitzero"`
 	// Held is set when the last known set is still in use.
 	Held bool `json:"held,omitempty"`
+}
+
+// Covers tells whether the gap is in this kind of resource.
+func (g Gap) Covers(resource string) bool {
+	return len(g.Resources) == 0 || slices.Contains(g.Resources, resource)
 }
 
 // Expected is what should be published and answering for one target: the join of
@@ -162,7 +168,7 @@ type Expected struct {
 
 // Accepts tells whether an address may be published for the target.
 func (e Expected) Accepts(a netip.Addr) bool {
-	return contains(e.Addresses, a) || contains(e.Uncertain, a) || e.Allowed(a)
+	return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) || e.Allowed(a)
 }
 
 // Allowed tells whether the address is in an allowed range.
@@ -176,13 +182,4 @@ func (e Expected) Allowed(a netip.Addr) bool {
 }
 
 // Has tells whether the address is one of the load balancer's own, for certain.
-func (e Expected) Has(a netip.Addr) bool { return contains(e.Addresses, a) }
-
-func contains(list []netip.Addr, a netip.Addr) bool {
-	for _, b := range list {
-		if b == a {
-			return true
-		}
-	}
-	return false
-}
+func (e Expected) Has(a netip.Addr) bool { return slices.Contains(e.Addresses, a) }

@@ -23,6 +23,7 @@ import (
 // goroutine.
 type Cluster struct {
 	place   string
+	port    uint16
 	log     *slog.Logger
 	client  dynamic.Interface
 	changed chan struct{}

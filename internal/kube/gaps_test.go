@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -26,11 +27,11 @@ func TestOneResourceForbiddenLeavesTheOthers(t *testing.T) {
 	}
 	g.Since = time.Time{}
 	want := inventory.Gap{
-		Source: "kubernetes", What: "ingresses",
+		Source: "kubernetes", Resources: []string{"ingresses"}, What: "ingresses",
 		Why:  `not allowed: ingresses is forbidden: User "lab" cannot list resource "ingresses" in API group "networking.k8s.io"`,
 		Hint: "grant list and watch on ingresses (apiGroup networking.k8s.io) by a ClusterRole",
 	}
-	if g != want {
+	if !reflect.DeepEqual(g, want) {
 		t.Errorf("gap\n got %+v\nwant %+v", g, want)
 	}
 	k.SetAllowed("ingresses", true)

@@ -154,7 +154,7 @@ func (h *health) gap() (inventory.Gap, bool) {
 		}
 	}
 	return inventory.Gap{
-		Source: "kubernetes", What: h.what(), Why: why.why, Hint: why.hint,
+		Source: "kubernetes", Resources: []string{h.resource.Resource}, What: h.what(), Why: why.why, Hint: why.hint,
 		Since: h.since.UTC(), Held: h.synced,
 	}, true
 }

@@ -32,7 +32,7 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	slices.SortFunc(declared, func(a, b ingress) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})
-	inv.Targets = targets(declared, classesOf(c.classes.snapshot()))
+	inv.Targets = targets(declared, classesOf(c.classes.snapshot()), c.port)
 	inv.Gaps = append(joined(c.feeds()), excess(declared)...)
 	return inv
 }
@@ -72,7 +72,7 @@ func classesOf(known map[string]class) classSet {
 
 // targets makes one target for each host; where several Ingresses declare a host
 // (one for each path), the first by namespace and name speaks for it.
-func targets(declared []ingress, classes classSet) []inventory.Target {
+func targets(declared []ingress, classes classSet, port uint16) []inventory.Target {
 	var list []inventory.Target
 	seen := map[string]bool{}
 	for _, i := range declared {
@@ -83,7 +83,7 @@ func targets(declared []ingress, classes classSet) []inventory.Target {
 			}
 			seen[host] = true
 			list = append(list, inventory.Target{
-				Key: "https://" + host + "/", Host: host, Port: 443, Path: "/",
+				Key: "https://" + authority(host, port) + "/", Host: host, Port: port, Path: "/",
 				Origin: "Ingress " + i.String(),
 				Class:  name, Controller: classes.controllers[name],
 				StatusAddresses: slices.Clone(i.addresses), StatusHostnames: slices.Clone(i.hostnames),
@@ -92,6 +92,13 @@ func targets(declared []ingress, classes classSet) []inventory.Target {
 	}
 	slices.SortFunc(list, func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
 	return list
+}
+
+func authority(host string, port uint16) string {
+	if port == 443 {
+		return host
+	}
+	return fmt.Sprintf("%s:%d", host, port)
 }
 
 // joined returns the gaps, those with one cause as one: a cluster that is down is
@@ -109,6 +116,7 @@ func joined(feeds []*health) []inventory.Gap {
 			continue
 		}
 		gaps[at].What += ", " + g.What
+		gaps[at].Resources = append(gaps[at].Resources, g.Resources...)
 		if g.Since.Before(gaps[at].Since) {
 			gaps[at].Since = g.Since
 		}
@@ -132,7 +140,7 @@ func excess(declared []ingress) []inventory.Gap {
 		what += fmt.Sprintf(" and %d more", len(names)-5)
 	}
 	return []inventory.Gap{{
-		Source: "kubernetes", What: what,
+		Source: "kubernetes", Resources: []string{"ingresses"}, What: what,
 		Why:  fmt.Sprintf("only %d hosts of one object are looked at", maxHosts),
 		Hint: "spread them over several Ingresses, or list them as targets in the configuration",
 	}}

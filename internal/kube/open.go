@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,8 @@ type Settings struct {
 	Context string
 	// Namespaces are the only ones to read; empty: all.
 	Namespaces []string
+	// HTTPSPort is where the hosts that Ingresses declare answer; 0 means 443.
+	HTTPSPort uint16
 	// Log gets one line when a resource stops or starts being readable, and the
 	// client's own words at debug level. Nil: none.
 	Log *slog.Logger
@@ -72,7 +75,9 @@ func Open(s Settings) (*Cluster, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return newCluster(client, place, namespaces(s.Namespaces), log), nil
+	c := newCluster(client, place, namespaces(s.Namespaces), log)
+	c.port = cmp.Or(s.HTTPSPort, 443)
+	return c, nil
 }
 
 // namespaces returns each once, in order; one empty name stands for all.

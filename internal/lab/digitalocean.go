@@ -56,6 +56,7 @@ type DigitalOcean struct {
 	lbs     []LoadBalancer
 	made    int
 	pool    []netip.Addr
+	given   map[netip.Addr]bool // addresses that came from the pool
 	delay   time.Duration
 	records map[string][]DomainRecord
 	denied  map[string]bool // path prefixes the token has no scope for
@@ -68,7 +69,7 @@ type DigitalOcean struct {
 
 // NewDigitalOcean starts the API on 127.0.0.1.
 func NewDigitalOcean(token string) (*DigitalOcean, error) {
-	d := &DigitalOcean{token: token, records: map[string][]DomainRecord{}, denied: map[string]bool{}, quota: doQuota{limit: 5000, left: 5000}}
+	d := &DigitalOcean{token: token, records: map[string][]DomainRecord{}, denied: map[string]bool{}, given: map[netip.Addr]bool{}, quota: doQuota{limit: 5000, left: 5000}}
 	d.handler = d.routes()
 	if err := d.startAt(localhost()); err != nil {
 		return nil, err
@@ -111,7 +112,8 @@ func (d *DigitalOcean) SetQuota(left int) {
 
 // SetPool sets the addresses that new balancers get, in turn, and how long after
 // their creation. With a zero delay the creation still answers "new", and the
-// next request sees the address.
+// next request sees the address. Addresses of deleted balancers are given again
+// when all others are used.
 func (d *DigitalOcean) SetPool(delay time.Duration, addrs ...netip.Addr) {
 	d.state.Lock()
 	defer d.state.Unlock()
@@ -167,6 +169,9 @@ func (d *DigitalOcean) RemoveLoadBalancer(id string) bool {
 		return false
 	}
 	lb := d.lbs[i]
+	if addr, err := netip.ParseAddr(lb.IP); err == nil && d.given[addr] {
+		d.pool = append(d.pool, addr) // to be given to a stranger, when its turn comes
+	}
 	d.lbs = slices.Delete(slices.Clone(d.lbs), i, i+1)
 	d.state.Unlock()
 	d.tell(lb, true)
@@ -209,6 +214,7 @@ func (d *DigitalOcean) provision() {
 			continue
 		}
 		lb.IP, lb.Status = d.pool[0].String(), "active"
+		d.given[d.pool[0]] = true
 		d.pool = d.pool[1:]
 		ready = append(ready, *lb)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"testing"
 	"time"
@@ -19,9 +20,18 @@ func newTestCloud(t *testing.T) (*DigitalOcean, *godo.Client) {
 
 func godoClient(t *testing.T, d *DigitalOcean, token string) *godo.Client {
 	t.Helper()
-	client := godo.NewFromToken(token)
-	noError(t, godo.SetBaseURL(d.URL())(client))
+	// Not NewFromToken: that one retries for seconds.
+	client, err := godo.New(&http.Client{Transport: bearer(token)}, godo.SetBaseURL(d.URL()))
+	noError(t, err)
 	return client
+}
+
+type bearer string
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // listAll pages through as a careful client does.
@@ -85,6 +95,9 @@ func TestDigitalOceanLifeOfABalancer(t *testing.T) {
 	noError(t, err)
 	equal(t, "another id", again.ID != made.ID, true)
 	equal(t, "another address", d.LoadBalancers()[0].IP, "192.0.2.77")
+	_, _, err = client.LoadBalancers.Create(ctx, &godo.LoadBalancerRequest{Name: "stranger"})
+	noError(t, err)
+	equal(t, "the old address goes to a stranger", d.LoadBalancers()[1].IP, "192.0.2.10")
 }
 
 func TestDigitalOceanPoolWaits(t *testing.T) {

@@ -114,4 +114,10 @@ func TestBindErrorNamesTheCommand(t *testing.T) {
 	if !strings.Contains(err.Error(), "sudo ifconfig lo0 alias 127.53.0.1 up") {
 		t.Errorf("error %q does not help", err)
 	}
+	equal(t, "several", missingError([]string{"127.53.0.1", "127.53.0.2"}).Error(),
+		"this system has no loopback address 127.53.0.1 (add them with: for a in 127.53.0.1 127.53.0.2; do sudo ifconfig lo0 alias $a up; done)")
+	noError(t, CheckAddrs(netip.MustParseAddr("127.0.0.1")))
+	if CheckAddrs(netip.MustParseAddr("192.0.2.1")) == nil {
+		t.Errorf("an address that is not ours was found here")
+	}
 }

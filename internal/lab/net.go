@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -88,6 +89,34 @@ func listenBoth(at netip.AddrPort) (net.PacketConn, net.Listener, error) {
 		return nil, nil, errors.Join(bindError(at.Addr(), err), tcp.Close())
 	}
 	return udp, tcp, nil
+}
+
+// CheckAddrs tells whether this system answers on all the addresses. Its error
+// has one command that adds those it does not have.
+func CheckAddrs(addrs ...netip.Addr) error {
+	var missing []string
+	for _, a := range addrs {
+		ln, err := listenTCP(netip.AddrPortFrom(a, 0))
+		switch {
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			missing = append(missing, a.String())
+		case err != nil:
+			return err
+		default:
+			if err := ln.Close(); err != nil {
+				return fmt.Errorf("release %s: %w", a, err)
+			}
+		}
+	}
+	return missingError(missing)
+}
+
+func missingError(missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("this system has no loopback address %s (add them with: for a in %s; do sudo ifconfig lo0 alias $a up; done)",
+		missing[0], strings.Join(missing, " "))
 }
 
 func listenTCP(at netip.AddrPort) (net.Listener, error) {

@@ -16,8 +16,9 @@ import (
 // worldZone is the zone of the outage.
 const worldZone = "shop.example."
 
-// spareAddresses is how many balancers can be made after the first.
-const spareAddresses = 20
+// spareAddresses is how many addresses there are for balancers after the first;
+// then the oldest free one is given again.
+const spareAddresses = 5
 
 // WorldSpec orders a World. The zero spec is the outage at 127.53.0.* (DNS) and
 // 127.53.1.* (load balancers).
@@ -53,6 +54,7 @@ type World struct {
 	cert      tls.Certificate // what balancers serve
 	good      tls.Certificate
 	balancers map[netip.Addr]*Balancer
+	placed    map[string]netip.Addr // load balancer id → where it listens
 	handlers  map[string]http.Handler
 	failed    error // of a hook, told by the next method
 }
@@ -64,10 +66,10 @@ func NewWorld(ctx context.Context, spec WorldSpec) (*World, error) {
 		Zone: strings.TrimSuffix(worldZone, "."), Hosts: slices.Clone(spec.Hosts), spec: spec,
 		OldAddr: spec.LB.Addr(10), NewAddr: spec.LB.Addr(77),
 		NameAddrs: []netip.Addr{spec.DNS.Addr(3), spec.DNS.Addr(4), spec.DNS.Addr(5)},
-		balancers: map[netip.Addr]*Balancer{}, handlers: map[string]http.Handler{},
+		balancers: map[netip.Addr]*Balancer{}, placed: map[string]netip.Addr{}, handlers: map[string]http.Handler{},
 	}
 	for _, step := range []func() error{
-		w.startTLS, w.startDNS, w.startAPIs,
+		w.checkAddresses, w.startTLS, w.startDNS, w.startAPIs,
 		func() error { return w.populate(ctx) },
 	} {
 		if err := step(); err != nil {
@@ -94,6 +96,15 @@ func (spec *WorldSpec) setDefaults() {
 			spec.Hosts = append(spec.Hosts, label+".shop.example")
 		}
 	}
+}
+
+// checkAddresses names all that is missing at once.
+func (w *World) checkAddresses() error {
+	addrs := w.addresses()
+	for _, last := range []byte{1, 2, 3, 4, 5, 10} {
+		addrs = append(addrs, w.spec.DNS.Addr(last))
+	}
+	return CheckAddrs(addrs...)
 }
 
 // startTLS makes the wildcard certificate as a public CA would, by an intermediate.
@@ -149,15 +160,11 @@ func (w *World) startDNS() error {
 	})
 }
 
-// addressRecords is zone text; an address of the other family makes an AAAA.
+// addressRecords is zone text.
 func addressRecords(addr netip.Addr, ttl int, names ...string) string {
 	var text strings.Builder
 	for _, name := range names {
-		rrtype := "A"
-		if addr.Is6() {
-			rrtype = "AAAA"
-		}
-		fmt.Fprintf(&text, "%s %d IN %s %s\n", name, ttl, rrtype, addr)
+		fmt.Fprintf(&text, "%s %d IN A %s\n", name, ttl, addr)
 	}
 	return text.String()
 }
@@ -183,38 +190,49 @@ func (w *World) startAPIs() (err error) {
 }
 
 // balancerChanged makes the network follow the API: a balancer listens from the
-// moment it has an address until it is deleted.
+// moment it has an address until it is deleted or moves. Addresses that are not
+// on loopback are on paper only.
 func (w *World) balancerChanged(lb LoadBalancer, gone bool) {
 	addr, err := netip.ParseAddr(lb.IP)
-	if err != nil {
-		return // no address yet
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b := w.balancers[addr]
-	switch {
-	case gone && b != nil:
-		err = b.Stop()
-	case gone:
-	case b != nil:
-		err = b.Start()
-	default:
-		if b, err = NewBalancer(netip.AddrPortFrom(addr, w.HTTPSPort), w.cert); err == nil {
-			w.balancers[addr] = b
-			for host, h := range w.handlers {
-				b.SetHandler(host, h)
-			}
-		}
+	if old, ok := w.placed[lb.ID]; ok && (gone || old != addr) {
+		delete(w.placed, lb.ID)
+		w.failed = errors.Join(w.failed, w.balancers[old].Stop())
 	}
-	w.failed = errors.Join(w.failed, err)
+	if gone || err != nil || !addr.IsLoopback() {
+		return
+	}
+	w.placed[lb.ID] = addr
+	w.failed = errors.Join(w.failed, w.listen(addr))
 }
 
-// recordChanged publishes what was set through the API on every name server.
-func (w *World) recordChanged(zone string, rec DomainRecord) {
-	addr, err := netip.ParseAddr(rec.Data)
-	if err == nil {
-		err = w.Tree.SetRecords(zone, addressRecords(addr, rec.TTL, rec.Name))
+// listen needs the lock: it starts the balancer at addr, the same one each time.
+func (w *World) listen(addr netip.Addr) error {
+	if b := w.balancers[addr]; b != nil {
+		return b.Start()
 	}
+	b, err := NewBalancer(netip.AddrPortFrom(addr, w.HTTPSPort), w.cert)
+	if err != nil {
+		return err
+	}
+	w.balancers[addr] = b
+	for host, h := range w.handlers {
+		b.SetHandler(host, h)
+	}
+	return nil
+}
+
+// recordChanged publishes the RRset of a record that was set through the API on
+// every name server.
+func (w *World) recordChanged(zone string, changed DomainRecord) {
+	var text strings.Builder
+	for _, rec := range w.DO.Records(zone) {
+		if rec.Name == changed.Name && rec.Type == changed.Type {
+			fmt.Fprintf(&text, "%s %d IN %s %s\n", rec.Name, rec.TTL, rec.Type, rec.Data)
+		}
+	}
+	err := w.Tree.SetRecords(zone, text.String())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.failed = errors.Join(w.failed, err)

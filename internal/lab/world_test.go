@@ -132,6 +132,12 @@ func TestCloudControllerActsOnlyOnChanges(t *testing.T) {
 	w.DO.PutLoadBalancer(lb)
 	noError(t, w.Cloud.Sync(ctx))
 	equal(t, "an address that moves at DigitalOcean stays unseen", w.LBAddr(), w.OldAddr)
+	body, err := fetch(t, clientFor(w.Balancer(w.spec.LB.Addr(99)), w.CA.Pool()), "https://api.shop.example/")
+	noError(t, err)
+	equal(t, "and answers there", body, "ok")
+	if _, err := fetch(t, clientFor(w.Balancer(w.OldAddr), w.CA.Pool()), "https://api.shop.example/"); err == nil {
+		t.Errorf("the balancer answers where it was, too")
+	}
 
 	w.DO.RemoveLoadBalancer(lb.ID)
 	noError(t, w.Cloud.Sync(ctx))

@@ -90,10 +90,13 @@ func (w *World) SyncIngressStatus() error {
 	return nil
 }
 
-// FixRecords sets the apex and wildcard records to addr, at DigitalOcean and so
+// FixRecords sets the apex and wildcard A records to addr, at DigitalOcean and so
 // on every name server. Caches keep what they have.
 func (w *World) FixRecords(addr netip.Addr) error {
 	for _, rec := range w.DO.Records(w.Zone) {
+		if rec.Type != "A" {
+			continue
+		}
 		if _, ok := w.DO.updateRecord(w.Zone, rec.ID, DomainRecord{Data: addr.String()}); !ok {
 			return fmt.Errorf("record %d of %s is gone", rec.ID, w.Zone)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/snapshot"
 	"driftprobe/probe"
 )
 
@@ -13,20 +14,24 @@ import (
 // them seen since the last: assemble, remember, plan.
 func BenchmarkRound(b *testing.B) {
 	targets, at := sites(10000), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	dns, probes := map[string]dnscheck.Observation{}, map[probeKey]probe.Observation{}
+	names, dns := []string{}, map[string]dnscheck.Observation{}
 	for _, t := range targets {
+		names = append(names, t.Host)
 		dns[t.Host] = published(t.Host, at, addrs("192.0.2.1")...)
 	}
 	j := &judge{o: Options{}.withDefaults()}
-	all := round{inventory: inventory.Inventory{Targets: targets}, seen: assemble(dns, nil, nil)}
+	all := round{inventory: inventory.Inventory{Targets: targets}, seen: snapshot.Observations{DNS: inOrder(names, dns)}}
 	all.fresh = all.seen.DNS
 	_, steps, _ := j.prepare(all, at)
+	keys, probes := []probeKey{}, map[probeKey]probe.Observation{}
 	for _, s := range steps {
+		keys = append(keys, s.key())
 		probes[s.key()] = probe.Observation{Target: s.request.Target.Key, Address: s.request.Address, At: at}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r := round{inventory: all.inventory, seen: assemble(dns, probes, nil), fresh: all.seen.DNS[:167]}
+		r := round{inventory: all.inventory, fresh: all.seen.DNS[:167]}
+		r.seen = snapshot.Observations{DNS: inOrder(names, dns), Probes: inOrder(keys, probes)}
 		if s, _, _ := j.prepare(r, at); len(s.Observations.Probes) != 10000 {
 			b.Fatal("probes are missing")
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,20 +79,21 @@ func TestAPanicBecomesAnObservation(t *testing.T) {
 func TestALookThatDoesNotComeBackIsGivenUpAndNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, p := newOutside(time.Millisecond), &press{}
-		release, stuck := make(chan struct{}), 0
+		release := make(chan struct{})
+		var stuck atomic.Int32
 		o := w.options()
 		o.Targets, o.Publish, o.Timeout, o.Stats = []inventory.Target{site("a.example"), site("b.example")}, p.publish, time.Second, new(Stats)
 		o.Resolve = func(ctx context.Context, host string) dnscheck.Observation {
 			if host == "a.example" {
-				stuck++
+				stuck.Add(1)
 				<-release
 			}
 			return w.resolve(ctx, host)
 		}
 		stop := start(t.Context(), o)
 		time.Sleep(5 * time.Minute)
-		if stuck != 1 {
-			t.Errorf("%d looks hang", stuck)
+		if n := stuck.Load(); n != 1 {
+			t.Errorf("%d looks hang", n)
 		}
 		if got := p.last().Observations.DNS[0].Steps[0].Failure.Text; got != "this look failed: it did not end in 4s" {
 			t.Errorf("the observation says %q", got)

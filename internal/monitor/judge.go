@@ -1,17 +1,13 @@
 package monitor
 
 import (
-	"cmp"
-	"maps"
 	"reflect"
-	"slices"
 	"time"
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/snapshot"
-	"driftprobe/lbcheck"
 	"driftprobe/probe"
 )
 
@@ -97,15 +93,16 @@ func byHost(os []dnscheck.Observation) map[string]dnscheck.Observation {
 	return m
 }
 
+// onlyPlanned walks along both lists, which are sorted by the same key.
 func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
-	wanted := make(map[probeKey]struct{}, len(steps))
-	for _, s := range steps {
-		wanted[s.key()] = struct{}{}
-	}
 	kept := make([]probe.Observation, 0, len(os))
-	for _, o := range os {
-		if _, ok := wanted[probeKey{o.Target, o.Address}]; ok {
-			kept = append(kept, o)
+	for _, s := range steps {
+		k := s.key()
+		for len(os) > 0 && (probeKey{os[0].Target, os[0].Address}).compare(k) < 0 {
+			os = os[1:]
+		}
+		if len(os) > 0 && (probeKey{os[0].Target, os[0].Address}) == k {
+			kept = append(kept, os[0])
 		}
 	}
 	return kept
@@ -116,24 +113,4 @@ func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
 func complete(s snapshot.Snapshot, steps []step, clouds int) bool {
 	return len(s.Observations.DNS) == len(hosts(s.Inventory)) &&
 		len(s.Observations.Probes) == len(steps) && len(s.Observations.Clouds) == clouds
-}
-
-// assemble copies the newest observations, sorted by their keys.
-func assemble(dns map[string]dnscheck.Observation, probes map[probeKey]probe.Observation, clouds []lbcheck.Observation) snapshot.Observations {
-	seen := snapshot.Observations{
-		DNS:    make([]dnscheck.Observation, 0, len(dns)),
-		Probes: make([]probe.Observation, 0, len(probes)),
-		Clouds: clouds,
-	}
-	names := slices.AppendSeq(make([]string, 0, len(dns)), maps.Keys(dns))
-	slices.SortFunc(names, cmp.Compare[string])
-	for _, n := range names {
-		seen.DNS = append(seen.DNS, dns[n])
-	}
-	keys := slices.AppendSeq(make([]probeKey, 0, len(probes)), maps.Keys(probes))
-	slices.SortFunc(keys, probeKey.compare)
-	for _, k := range keys {
-		seen.Probes = append(seen.Probes, probes[k])
-	}
-	return seen
 }

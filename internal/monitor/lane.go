@@ -17,6 +17,8 @@ type lane[K comparable, O any] struct {
 	slots    int
 	hash     func(K) uint64
 
+	// ordered are the keys as they were given to sync.
+	ordered []K
 	keys    map[K]*entry[K]
 	queue   queue[K]
 	running map[*entry[K]]task[O]
@@ -43,6 +45,7 @@ func newLane[K comparable, O any](l look[K, O], interval time.Duration, slots in
 // very many only as many as can run at the same time, and the others at their
 // place in the interval. So are those with an observation from before.
 func (l *lane[K, O]) sync(keys []K, now time.Time) {
+	l.ordered = keys
 	keep := make(map[K]struct{}, len(keys))
 	burst := l.slots
 	for _, k := range keys {
@@ -148,6 +151,20 @@ func (l *lane[K, O]) expire(now time.Time) int {
 }
 
 func (l *lane[K, O]) keep(k K, o O) { l.newest[k] = l.settled(k, o) }
+
+// seen returns the newest observations, in the order of the keys.
+func (l *lane[K, O]) seen() []O { return inOrder(l.ordered, l.newest) }
+
+// inOrder returns the values that there are, in the order of the keys.
+func inOrder[K comparable, O any](keys []K, values map[K]O) []O {
+	list := make([]O, 0, len(values))
+	for _, k := range keys {
+		if o, ok := values[k]; ok {
+			list = append(list, o)
+		}
+	}
+	return list
+}
 
 // next is when the next look is due, if one is waiting and could start.
 func (l *lane[K, O]) next() (time.Time, bool) {

@@ -41,9 +41,11 @@ const lookFailed = "this look failed: "
 
 func overdueText(bound time.Duration) string { return "it did not end in " + (2 * bound).String() }
 
-// guarded does one look within its bound. A panic becomes an observation.
+// guarded does one look. A panic becomes an observation. Looks keep the bound by
+// themselves and know what to say about it; the context ends a little later, for
+// those that do not, so that it is never the cause of a verdict.
 func (l look[K, O]) guarded(ctx context.Context, t task[O]) (o O) {
-	ctx, cancel := context.WithTimeout(ctx, l.bound)
+	ctx, cancel := context.WithTimeout(ctx, l.bound+l.bound/4)
 	defer cancel()
 	defer l.done.Add(1)
 	defer func() {

@@ -31,7 +31,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	lists.Go(func() { gather(ctx, o.cloudLook(clouds), numbers(o.Clouds), len(o.Clouds), t) })
 	dns := gather(ctx, o.dnsLook(), names, o.Workers, t)
 	lists.Wait()
-	r.seen = assemble(dns, nil, clouds.list())
+	r.seen = snapshot.Observations{DNS: inOrder(names, dns), Clouds: clouds.list()}
 	r.fresh = r.seen.DNS
 	planned, steps, _ := j.prepare(r, time.Now())
 
@@ -44,7 +44,8 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	t.expect(len(keys))
 	probes := gather(ctx, o.probeLook(func(k probeKey) step { return byKey[k] }), keys, o.Workers, t)
 	s.Inventory, s.History = r.inventory, planned.History
-	s.Observations = assemble(dns, probes, planned.Observations.Clouds)
+	s.Observations = r.seen
+	s.Observations.Probes = inOrder(keys, probes)
 	s.At = time.Now()
 	o.Stats.Judgements.Add(1)
 	return s, diagnose.Diagnose(o.Policy, s.At, s)

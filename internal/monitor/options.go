@@ -29,10 +29,12 @@ type Options struct {
 	// Interval, DNSInterval and CloudInterval are the time between two looks at
 	// the same address, name and cloud account. Zero: 30 s, 60 s, 60 s.
 	Interval, DNSInterval, CloudInterval time.Duration
-	// Timeout bounds one probe; zero: 10 s. A list from a cloud has three times as
-	// long, because it comes in pages.
+	// Timeout is what one probe takes at most; zero: 10 s. A list from a cloud has
+	// three times as long, because it comes in pages. The context of a look ends a
+	// quarter later; after twice the time the look is given up.
 	Timeout time.Duration
-	// DNSTimeout bounds one look at a name, over all its zones; zero: twice Timeout.
+	// DNSTimeout is what one look at a name, over all its zones, takes at most;
+	// zero: twice Timeout.
 	DNSTimeout time.Duration
 	// Targets are those of the configuration and the command line.
 	Targets []inventory.Target

@@ -54,25 +54,28 @@ func TestPlan(t *testing.T) {
 			dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(c.published...)...)}
 			var got []string
 			for _, s := range plan([]inventory.Target{target}, map[string]inventory.Expected{target.Key: c.expected}, dns) {
-				how := "full"
-				switch {
-				case s.request.Stranger && s.trusted:
-					how = "stranger with headers"
-				case s.request.Stranger:
-					how = "stranger"
-				case s.trusted:
-					how = "headers"
-				}
 				if s.request.Address.Port() != 443 || s.request.Pinned {
 					t.Errorf("request: %+v", s.request)
 				}
-				got = append(got, s.request.Address.Addr().String()+" "+how)
+				got = append(got, s.request.Address.Addr().String()+" "+how(s))
 			}
 			if g := strings.Join(got, ", "); g != c.want {
 				t.Errorf("got  %s\nwant %s", g, c.want)
 			}
 		})
 	}
+}
+
+func how(s step) string {
+	switch {
+	case s.request.Stranger && s.trusted:
+		return "stranger with headers"
+	case s.request.Stranger:
+		return "stranger"
+	case s.trusted:
+		return "headers"
+	}
+	return "full"
 }
 
 func TestPlanIsBoundedAndKeepsTheExpectedAddresses(t *testing.T) {

@@ -94,9 +94,12 @@ func (l *loop) seed(before snapshot.Observations) {
 	}
 	for _, seen := range before.Probes {
 		if l.began.Sub(seen.At) <= 3*l.o.Interval {
-			l.probes.newest[probeKey{seen.Target, seen.Address}] = seen
+			k := probeKey{seen.Target, seen.Address}
+			l.probes.newest[k] = seen
+			l.probes.ordered = append(l.probes.ordered, k)
 		}
 	}
+	slices.SortFunc(l.probes.ordered, probeKey.compare)
 }
 
 // numbers are the keys of cloud accounts: they have no better name before they
@@ -188,7 +191,7 @@ func (l *loop) wake(now time.Time) time.Time {
 func (l *loop) round() round {
 	return round{
 		inventory: l.inventory,
-		seen:      assemble(l.dns.newest, l.probes.newest, l.accounts.list()),
+		seen:      snapshot.Observations{DNS: l.dns.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list()},
 		fresh:     l.fresh,
 		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
 	}

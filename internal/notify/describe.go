@@ -3,6 +3,7 @@ package notify
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"driftprobe/finding"
@@ -14,7 +15,7 @@ func describe(m Message, i finding.Incident) Message {
 	if !i.Since.IsZero() && i.Since.Before(m.FirstSeen) {
 		m.FirstSeen = i.Since
 	}
-	m.Draining = m.Resolved // it fires: neither mended nor gone
+	m.Draining = time.Time{} // it fires
 	m.HostCount = len(i.Hosts)
 	m.Zone = zone(i)
 	m.SeenOn, m.SeenOnCount = seenOn(i)

@@ -61,8 +61,10 @@ type State struct {
 	At        time.Time `json:"at,omitzero"`
 	Incidents []Tracked `json:"incidents,omitempty"`
 	Queue     []Queued  `json:"queue,omitempty"`
-	// Dropped counts incidents and messages lost to the bounds below.
-	Dropped int `json:"dropped,omitempty"`
+	// Dropped counts messages, and Untracked the incidents of the last report,
+	// that are lost to the bounds below.
+	Dropped   int `json:"dropped,omitempty"`
+	Untracked int `json:"untracked,omitempty"`
 }
 
 // Queued is a message and the sinks that have not taken it yet.

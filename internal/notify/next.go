@@ -76,7 +76,7 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		switch {
 		case !l.worthTelling(i):
 		case len(next.Incidents) >= maxTracked:
-			next.Dropped++
+			next.Untracked++
 		default:
 			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now}}, i))
 		}

@@ -39,7 +39,7 @@ func (w *World) BalancerAt(t testing.TB, at netip.AddrPort, cert Certificate) *B
 defaults
     mode http
     log global
-    log-format "%%HM %%HP"
+    log-format "request %%HM %%HP"
     timeout connect 5s
     timeout client 30s
     timeout server 30s
@@ -70,9 +70,8 @@ func (b *Balancer) Requests(t testing.TB) []string {
 	}
 	var requests []string
 	for line := range strings.Lines(string(text)) {
-		method, path, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if ok && (method == strings.ToUpper(method)) && !strings.HasPrefix(method, "[") {
-			requests = append(requests, method+" "+path)
+		if request, ok := strings.CutPrefix(strings.TrimSpace(line), "request "); ok {
+			requests = append(requests, request)
 		}
 	}
 	return requests

@@ -64,7 +64,7 @@ func exchange(ctx context.Context, server netip.Addr, name string, kind uint16) 
 		return nil, fmt.Errorf("ask %s for %s %s: %w", server, name, dns.TypeToString[kind], err)
 	}
 	if reply.Rcode != dns.RcodeSuccess {
-		return nil, fmt.Errorf("%s says %s for %s", server, dns.RcodeToString[reply.Rcode], name)
+		return nil, fmt.Errorf("%s says %s for %s: %w", server, dns.RcodeToString[reply.Rcode], name, errRcode)
 	}
 	return reply, nil
 }
@@ -130,3 +130,22 @@ func (r *Resolver) Prime(t testing.TB, name string) Answer {
 	}
 	return answer
 }
+
+// AwaitFailure returns when the resolver has given up on the name and says so at
+// once (SERVFAIL); at first it is silent, because it goes on trying.
+func (r *Resolver) AwaitFailure(t testing.TB, name string) {
+	t.Helper()
+	err := Poll(t, readyWithin, func(ctx context.Context) error {
+		_, err := Ask(ctx, r.Addr, name)
+		if errors.Is(err, errRcode) {
+			return nil
+		}
+		return fmt.Errorf("no SERVFAIL yet: %w", err)
+	})
+	if err != nil {
+		t.Fatalf("wait until the resolver gives up on %s: %v", name, err)
+	}
+}
+
+// errRcode is a well-formed answer that reports a failure.
+var errRcode = errors.New("the answer is an error")

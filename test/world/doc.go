@@ -21,8 +21,7 @@
 //	.10 the caching resolver        unbound
 //	.20 the old load balancer's address, and .21 the new one's
 //
-// Every server runs in the foreground, with its files in the test's temporary
-// folder, is ready when it answers its own protocol, and is ended and waited for
+// Every server runs in the foreground, with its files in a temporary folder, is ready when it answers its own protocol, and is ended and waited for
 // when the test ends. What it wrote is shown if the test failed. A server that
 // is not installed fails the test: a look that did not happen proves nothing.
 //

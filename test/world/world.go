@@ -2,6 +2,7 @@ package world
 
 import (
 	"net/netip"
+	"os"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ type World struct {
 // edge.example are empty until Serve or Publish is called.
 func Start(t testing.TB) *World {
 	t.Helper()
-	w := &World{Net: claimNet(t), dir: t.TempDir()}
+	w := &World{Net: claimNet(t), dir: shortDir(t)}
 	at := w.Net.Addr
 	w.Root, w.Old, w.New = at(1), at(20), at(21)
 	shop := Zone{Origin: "shop.example", Servers: map[string]netip.Addr{
@@ -63,4 +64,20 @@ func Serve(t testing.TB, servers []*Authority, records ...string) {
 	for _, a := range servers {
 		a.Serve(t, records...)
 	}
+}
+
+// shortDir is a temporary folder with a short path: that of knot's control
+// socket is limited to 107 bytes (unix(7)), which t.TempDir can exceed.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "world-")
+	if err != nil {
+		t.Fatalf("make a folder for the servers: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove the servers' folder: %v", err)
+		}
+	})
+	return dir
 }

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"driftprobe/config"
+	"driftprobe/finding"
+	"driftprobe/internal/metrics"
+	"driftprobe/internal/monitor"
+	"driftprobe/internal/notify"
+	"driftprobe/internal/snapshot"
+	"driftprobe/internal/state"
+)
+
+// saveEvery is how often the history is written while it runs; at the end it is
+// written once more.
+const saveEvery = time.Minute
+
+// server is the long-running program over its reloads.
+type server struct {
+	process
+	options options
+	log     *slog.Logger
+	metrics *metrics.Collector
+	page    *page
+	reload  chan chan error
+	// memory and file keep what alerts and history need over a reload.
+	memory *memoryStore
+	file   openFile
+}
+
+// serve watches until the context ends. A reload replaces all parts and keeps
+// what was seen; a bad configuration changes nothing.
+func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, error) {
+	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, reload: make(chan chan error), memory: newMemoryStore()}
+	next, err := s.prepare(ctx)
+	if err != nil {
+		return exitUsage, err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		next.parts.close()
+		return exitUsage, faultf("choose another address with --web.listen-address", "%v", err)
+	}
+	log.Info("watching", "targets", len(next.parts.options.Targets), "web", listener.Addr().String(), "version", versionText())
+	stopWeb := s.startWeb(ctx, listener)
+	defer stopWeb()
+	defer s.heedHangup(ctx)()
+
+	before, err := recall(next.store)
+	for err == nil && next != nil {
+		next.parts.options.Previous = before
+		before, next, err = s.watchUntilReload(ctx, next)
+	}
+	return exitClean, err
+}
+
+// generation is what one configuration makes.
+type generation struct {
+	cfg   config.Config
+	parts *parts
+	store *state.File // nil: no state file
+}
+
+// prepare makes a generation of the configuration as it is now.
+func (s *server) prepare(ctx context.Context) (*generation, error) {
+	cfg, targets, err := s.options.load()
+	if err != nil {
+		return nil, err
+	}
+	store, err := s.file.open(cfg.State.File, s.log)
+	if err != nil {
+		return nil, err
+	}
+	w, err := assemble(ctx, s.process, cfg, targets, s.log)
+	if err != nil {
+		return nil, err
+	}
+	if len(targets) == 0 && w.cluster == nil {
+		w.close()
+		return nil, faultf("add targets to the configuration, name a HOST, or configure kubernetes", "there is nothing to watch")
+	}
+	s.metrics.ReloadOK(true, time.Now())
+	return &generation{cfg: cfg, parts: w, store: store}, nil
+}
+
+// outbox takes up the alerts where the generation before has left them, so it is
+// made when that one has ended.
+func (s *server) outbox(g *generation) (*notify.Outbox, error) {
+	cfg := g.cfg
+	least, err := finding.ParseSeverity(cfg.Alerts.MinSeverity)
+	if err != nil {
+		return nil, fmt.Errorf("alerts.min_severity: %w", err)
+	}
+	policy := notify.Policy{
+		Pending: map[finding.Severity]time.Duration{
+			finding.Critical: cfg.Alerts.Pending.Critical, finding.Warning: cfg.Alerts.Pending.Warning, finding.Unknown: cfg.Alerts.Pending.Warning,
+		},
+		ResolveAfter: cfg.Alerts.ResolveAfter, Repeat: cfg.Alerts.Repeat, MinSeverity: least,
+	}
+	var store notify.Store = s.memory
+	if g.store != nil {
+		store = g.store
+	}
+	var sinks []notify.Sink
+	if slack := cfg.Alerts.Slack; slack.Configured {
+		url := func() (string, error) {
+			if slack.WebhookURLFile == "" {
+				return slack.WebhookURL.Reveal(), nil
+			}
+			secret, err := config.ReadSecretFile(slack.WebhookURLFile, "alerts.slack.webhook_url_file")
+			return secret.Reveal(), err
+		}
+		sinks = append(sinks, counted{notify.NewSlack(url, &http.Client{Timeout: 20 * time.Second}, cfg.Alerts.ClusterName), s.metrics})
+	}
+	return notify.NewOutbox(policy, store, s.log, sinks...)
+}
+
+// counted counts for the metrics what a sink delivers.
+type counted struct {
+	notify.Sink
+	metrics *metrics.Collector
+}
+
+func (c counted) Send(ctx context.Context, m notify.Message) error {
+	err := c.Sink.Send(ctx, m)
+	result := "sent"
+	if err != nil {
+		result = "failed"
+	}
+	c.metrics.Sent(c.Name(), result)
+	return err
+}
+
+func loopOf(s *monitor.Stats) metrics.Loop {
+	return metrics.Loop{
+		Looks:  map[string]uint64{"dns": s.DNSLooks.Load(), "probe": s.Probes.Load(), "cloud": s.CloudLooks.Load()},
+		Panics: s.Panics.Load(), Overdue: s.Overdue.Load(), Judgements: s.Judgements.Load(),
+		Lag: time.Duration(s.LagNanoseconds.Load()),
+	}
+}
+
+// watchUntilReload runs one generation. It returns what was seen and the
+// generation that follows, nil at the end.
+func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.Snapshot, *generation, error) {
+	defer g.parts.close()
+	outbox, err := s.outbox(g)
+	if err != nil {
+		return snapshot.Snapshot{}, nil, err
+	}
+	run, stop := context.WithCancel(ctx)
+	defer stop()
+	saved := time.Now()
+	stats := new(monitor.Stats)
+	g.parts.options.Stats = stats
+	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) })
+	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
+		s.metrics.Set(snap, r)
+		s.page.set(snap, r)
+		if err := outbox.Observe(r); err != nil {
+			s.log.Warn("alerts are told, but not kept over a restart", "err", err)
+		}
+		if time.Since(saved) > saveEvery {
+			saved = time.Now()
+			s.save(g, snap)
+		}
+	}
+	var last snapshot.Snapshot
+	var all sync.WaitGroup
+	all.Go(func() { outbox.Run(run) })
+	all.Go(func() { last = monitor.Run(run, g.parts.options) })
+	next := s.awaitReload(ctx)
+	stop()
+	all.Wait()
+	s.save(g, last)
+	return last, next, nil
+}
+
+func (s *server) save(g *generation, snap snapshot.Snapshot) {
+	if err := remember(g.store, snap.History); err != nil {
+		s.log.Warn("the history is not kept over a restart", "err", err)
+	}
+}
+
+// awaitReload returns the next generation once a reload succeeds, nil when the
+// context ends.
+func (s *server) awaitReload(ctx context.Context) *generation {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case answer := <-s.reload:
+			next, err := s.prepare(ctx)
+			answer <- err
+			if err == nil {
+				s.log.Info("configuration reloaded", "targets", len(next.parts.options.Targets))
+				return next
+			}
+			s.metrics.ReloadOK(false, time.Now())
+			s.log.Error("the new configuration is bad, the old one stays in force", "err", err)
+		}
+	}
+}
+
+var errEnding = errors.New("the program is ending")
+
+// askReload hands a reload to the watching loop and waits for its outcome.
+func (s *server) askReload(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case s.reload <- answer:
+	case <-ctx.Done():
+		return errEnding
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return errEnding
+	}
+}
+
+// heedHangup reloads at SIGHUP, until the returned function is called.
+func (s *server) heedHangup(ctx context.Context) func() {
+	ctx, stop := context.WithCancel(ctx)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+				// Its failure is logged where it happens.
+				_ = s.askReload(ctx)
+			}
+		}
+	})
+	return func() {
+		signal.Stop(hangups)
+		stop()
+		done.Wait()
+	}
+}

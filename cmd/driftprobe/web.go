@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/report"
+	"driftprobe/internal/snapshot"
+)
+
+// page holds the newest report for the web.
+type page struct {
+	mu     sync.RWMutex
+	ready  bool
+	snap   snapshot.Snapshot
+	report finding.Report
+}
+
+func (p *page) set(s snapshot.Snapshot, r finding.Report) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready, p.snap, p.report = true, s, r
+}
+
+func (p *page) get() (snapshot.Snapshot, finding.Report, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.snap, p.report, p.ready
+}
+
+// startWeb serves until the returned function is called.
+func (s *server) startWeb(ctx context.Context, l net.Listener) func() {
+	srv := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := srv.Serve(l); err != nil && err != http.ErrServerClosed {
+			s.log.Error("the web server ended", "err", err)
+		}
+	})
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if srv.Shutdown(ctx) != nil {
+			_ = srv.Close()
+		}
+		done.Wait()
+	}
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metrics.Handler())
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		say(w, http.StatusOK, "driftprobe is running\n")
+	})
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if _, _, ready := s.page.get(); !ready {
+			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
+			return
+		}
+		say(w, http.StatusOK, "driftprobe is ready\n")
+	})
+	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.askReload(r.Context()); err != nil {
+			var text bytes.Buffer
+			complain(&text, err)
+			say(w, http.StatusInternalServerError, text.String())
+			return
+		}
+		say(w, http.StatusOK, "the configuration was reloaded\n")
+	})
+	mux.HandleFunc("GET /api/v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+		snap, r, ready := s.page.get()
+		if !ready {
+			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		// A client that went away is no fault of ours.
+		_ = report.JSON(w, r, snap)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, r, ready := s.page.get()
+		if !ready {
+			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
+			return
+		}
+		var text bytes.Buffer
+		if err := report.Text(&text, r, report.Options{}); err != nil {
+			say(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		say(w, http.StatusOK, text.String())
+	})
+	return mux
+}
+
+// say answers with plain text that no browser takes for anything else.
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

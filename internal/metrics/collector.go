@@ -1,0 +1,204 @@
+// Package metrics shows the last Snapshot and Report to Prometheus.
+//
+// Every series is made anew at each scrape, so one vanishes with its target. What
+// cannot be known has no series: an absent value is never a good one. Times are
+// absolute, never "seconds left", because a stale sample must not look fresh. The
+// names probe_* are those of the Prometheus blackbox exporter, whose rules and
+// dashboards work on them. The labels instance and job belong to the scraper and
+// are never set. Nothing is judged here: what is well is read from the Report.
+package metrics
+
+import (
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"driftprobe/finding"
+	"driftprobe/internal/snapshot"
+)
+
+const (
+	// maxAddresses bounds the series of one target, maxServers those of one zone,
+	// maxPairs the pairs of sink and result.
+	maxAddresses, maxServers, maxPairs = 64, 32, 256
+	// maxLabel bounds one label value, in bytes.
+	maxLabel = 512
+)
+
+// Loop is what the probe loop counts.
+type Loop struct {
+	// Looks are the looks that came back, by kind: "dns", "probe", "cloud".
+	Looks map[string]uint64
+	// Panics are looks that panicked, Overdue those that did not come back,
+	// Judgements the reports made.
+	Panics, Overdue, Judgements uint64
+	// Lag is how long the look that waits longest is over its time.
+	Lag time.Duration
+}
+
+// Collector is a prometheus.Collector. Its methods may be called concurrently.
+type Collector struct {
+	version, commit string
+	d               descriptions
+
+	mu       sync.Mutex
+	snapshot snapshot.Snapshot
+	report   finding.Report
+	ready    bool
+	loop     func() Loop
+	reload   reload
+	sent     map[delivery]uint64
+}
+
+type reload struct {
+	known, ok bool
+	// at is the time of the last success.
+	at time.Time
+}
+
+type delivery struct{ sink, result string }
+
+// New returns a Collector that knows nothing yet. version and commit are those of
+// the program.
+func New(version, commit string) *Collector {
+	return &Collector{version: version, commit: commit, d: describe(), sent: map[delivery]uint64{}}
+}
+
+// Registry returns a new registry with this Collector, and the Go runtime's and
+// the process's own metrics.
+func (c *Collector) Registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// Set replaces what is shown. Neither argument may be changed afterwards.
+func (c *Collector) Set(s snapshot.Snapshot, r finding.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.snapshot, c.report, c.ready = s, r, true
+}
+
+// Watch names the source of the loop's counters; it is read at each scrape.
+func (c *Collector) Watch(read func() Loop) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loop = read
+}
+
+// ReloadOK notes that a configuration was loaded at a moment, or was refused.
+func (c *Collector) ReloadOK(ok bool, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reload.known, c.reload.ok = true, ok
+	if ok {
+		c.reload.at = at
+	}
+}
+
+// Sent counts one attempt to deliver a notification: the sink's name as
+// configured, and the result in a word ("ok", "failed", "dropped").
+func (c *Collector) Sent(sink, result string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := delivery{clean(sink), clean(result)}
+	if _, known := c.sent[k]; known || len(c.sent) < maxPairs {
+		c.sent[k]++
+	}
+}
+
+// Describe is part of prometheus.Collector.
+func (c *Collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.d.all() {
+		out <- d
+	}
+}
+
+// Collect is part of prometheus.Collector.
+func (c *Collector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	s, r, ready, loop, load, sent := c.snapshot, c.report, c.ready, c.loop, c.reload, maps.Clone(c.sent)
+	c.mu.Unlock()
+
+	e := emitter{out}
+	e.gauge(c.d.build, 1, c.version, c.commit, runtime.Version())
+	c.collectSelf(e, loop, load, sent)
+	if !ready {
+		return
+	}
+	e.timestamp(c.d.reportAt, r.At)
+	v := newVerdicts(r)
+	c.collectReport(e, r)
+	c.collectHosts(e, s, v)
+	c.collectServers(e, s)
+	c.collectProbes(e, s, v)
+}
+
+func (c *Collector) collectSelf(e emitter, loop func() Loop, load reload, sent map[delivery]uint64) {
+	if load.known {
+		e.gauge(c.d.reloadOK, truth(load.ok))
+		e.timestamp(c.d.reloadAt, load.at)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(sent), func(a, b delivery) int {
+		return strings.Compare(a.sink+"\x00"+a.result, b.sink+"\x00"+b.result)
+	}) {
+		e.counter(c.d.sent, sent[k], k.sink, k.result)
+	}
+	if loop == nil {
+		return
+	}
+	l := loop()
+	for _, kind := range slices.Sorted(maps.Keys(l.Looks)) {
+		e.counter(c.d.looks, l.Looks[kind], kind)
+	}
+	e.counter(c.d.panics, l.Panics)
+	e.counter(c.d.overdue, l.Overdue)
+	e.counter(c.d.judgements, l.Judgements)
+	e.gauge(c.d.lag, l.Lag.Seconds())
+}
+
+// emitter hands out constant metrics.
+type emitter struct{ out chan<- prometheus.Metric }
+
+func (e emitter) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	e.send(d, prometheus.GaugeValue, v, labels)
+}
+
+func (e emitter) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	e.send(d, prometheus.CounterValue, float64(v), labels)
+}
+
+// timestamp emits seconds since 1970; nothing for the zero time.
+func (e emitter) timestamp(d *prometheus.Desc, at time.Time, labels ...string) {
+	if !at.IsZero() {
+		e.gauge(d, float64(at.UnixMilli())/1000, labels...)
+	}
+}
+
+func (e emitter) send(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels []string) {
+	for i := range labels {
+		labels[i] = clean(labels[i])
+	}
+	e.out <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+}
+
+// clean makes a label value out of text that may come from anywhere.
+func clean(text string) string {
+	if len(text) > maxLabel {
+		text = text[:maxLabel]
+	}
+	return strings.ToValidUTF8(text, "�")
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,273 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"driftprobe/finding"
+)
+
+// Sink delivers messages to one place.
+type Sink interface {
+	// Name is stable over restarts and different for each sink.
+	Name() string
+	// Send returns nil if and only if the message has arrived. It may return a
+	// RetryAfterError or a DeadHookError; any other error is tried again soon.
+	Send(ctx context.Context, m Message) error
+}
+
+// Store keeps the state over restarts. Load returns nil if nothing was saved.
+type Store interface {
+	Load(name string) ([]byte, error)
+	Save(name string, data []byte) error
+}
+
+const (
+	// storeName is the name of our value in the Store.
+	storeName = "notify"
+	// sendTimeout bounds one delivery.
+	sendTimeout = 30 * time.Second
+	// pace is the least time between two deliveries to one sink.
+	pace = time.Second
+	// saveEvery is how often running clocks are saved while nothing else changes.
+	saveEvery = time.Minute
+)
+
+// Outbox follows incidents and delivers messages: at least once to each sink, in
+// order, over restarts. A sink that fails does not delay another.
+type Outbox struct {
+	policy Policy
+	store  Store
+	log    *slog.Logger
+	sinks  []Sink
+	names  []string
+	wake   map[string]chan struct{}
+
+	mu    sync.Mutex
+	state State
+	saved time.Time // State.At when the store was last written
+	stats map[string]Delivery
+}
+
+// Delivery is how one sink does, for metrics.
+type Delivery struct {
+	Sink string
+	// Sent and Failed count attempts since the start.
+	Sent, Failed uint64
+	// Queued is the number of messages that wait.
+	Queued int
+	// Dead: the last attempt failed with a DeadHookError.
+	Dead bool
+	// LastSent is when the last message arrived; zero if none did.
+	LastSent time.Time
+}
+
+// NewOutbox takes up the state in store; a nil store is none. A stored state
+// that is unusable is logged and left behind. It fails if the store cannot be
+// read, or two sinks have one name.
+func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox, error) {
+	o := &Outbox{policy: p, store: store, log: log, sinks: sinks, wake: map[string]chan struct{}{}, stats: map[string]Delivery{}}
+	for _, s := range sinks {
+		if o.wake[s.Name()] != nil {
+			return nil, fmt.Errorf("two sinks are named %q", s.Name())
+		}
+		o.wake[s.Name()] = make(chan struct{}, 1)
+		o.names = append(o.names, s.Name())
+	}
+	if store == nil {
+		return o, nil
+	}
+	stored, err := store.Load(storeName)
+	if err != nil {
+		return nil, fmt.Errorf("load the state of alerts: %w", err)
+	}
+	if stored != nil {
+		state, err := decode(stored)
+		if err != nil {
+			log.Warn("the stored state of alerts is unusable; incidents may be told again", "error", err)
+		}
+		o.state = Retain(state, o.names)
+	}
+	return o, nil
+}
+
+func decode(stored []byte) (State, error) {
+	var s State
+	if err := json.Unmarshal(stored, &s); err != nil {
+		return State{}, err
+	}
+	if s.Version != Version {
+		return State{}, fmt.Errorf("version %d, this program has %d", s.Version, Version)
+	}
+	return s, nil
+}
+
+// Observe takes a report. What it leads to is saved before it is sent. If saving
+// fails, that is returned, and messages are sent all the same: an alert that may
+// come twice after a crash is better than none.
+func (o *Outbox) Observe(r finding.Report) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	next, messages := Next(o.policy, o.state, r)
+	next = Enqueue(next, o.names, messages)
+	due := len(messages) > 0 || changed(o.state, next) || next.At.Sub(o.saved).Abs() >= saveEvery
+	o.state = next
+	var err error
+	if due {
+		err = o.save()
+	}
+	if len(messages) > 0 {
+		for _, wake := range o.wake {
+			signal(wake)
+		}
+	}
+	return err
+}
+
+// changed tells whether more than clocks differ.
+func changed(a, b State) bool {
+	if len(a.Incidents) != len(b.Incidents) {
+		return true
+	}
+	for n, t := range a.Incidents {
+		u := b.Incidents[n]
+		if t.Message.Incident.ID != u.Message.Incident.ID || t.Last != u.Last ||
+			!t.Message.Draining.Equal(u.Message.Draining) {
+			return true
+		}
+	}
+	return false
+}
+
+// save writes the state. The caller holds the lock.
+func (o *Outbox) save() error {
+	if o.store == nil {
+		return nil
+	}
+	encoded, err := json.Marshal(o.state)
+	if err == nil {
+		err = o.store.Save(storeName, encoded)
+	}
+	if err != nil {
+		return fmt.Errorf("save the state of alerts: %w", err)
+	}
+	o.saved = o.state.At
+	return nil
+}
+
+// State returns the state as it is now. It shares memory with the Outbox and is
+// for reading.
+func (o *Outbox) State() State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.state
+}
+
+// Deliveries returns how the sinks do, in the order given to NewOutbox.
+func (o *Outbox) Deliveries() []Delivery {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]Delivery, 0, len(o.names))
+	for _, name := range o.names {
+		d := o.stats[name]
+		d.Sink = name
+		_, d.Queued = Waiting(o.state, name)
+		all = append(all, d)
+	}
+	return all
+}
+
+// Run delivers until ctx ends, and returns when every sender has stopped. What
+// is not delivered then stays in the state.
+func (o *Outbox) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range o.sinks {
+		all.Go(func() { o.deliver(ctx, s) })
+	}
+	all.Wait()
+}
+
+func (o *Outbox) deliver(ctx context.Context, s Sink) {
+	failures := 0
+	for ctx.Err() == nil {
+		o.mu.Lock()
+		m, n := Waiting(o.state, s.Name())
+		o.mu.Unlock()
+		if n == 0 {
+			select {
+			case <-o.wake[s.Name()]:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		err := send(ctx, s, m)
+		if err != nil && ctx.Err() != nil {
+			return // stopped in the middle: it may have arrived, and is tried again
+		}
+		o.done(s.Name(), m, err)
+		pause := pace
+		if err != nil {
+			failures++
+			pause = wait(failures, err, rand.Float64())
+			o.log.Warn("alert not delivered", "sink", s.Name(), "message", m.Key, "attempt", failures, "retry_in", pause.Round(time.Second), "error", err)
+		} else {
+			failures = 0
+		}
+		sleep(ctx, pause)
+	}
+}
+
+// done notes the outcome of one attempt. Only success takes the message off the
+// queue.
+func (o *Outbox) done(sink string, m Message, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := o.stats[sink]
+	if err != nil {
+		d.Failed++
+		_, d.Dead = errors.AsType[*DeadHookError](err)
+		o.stats[sink] = d
+		return
+	}
+	d.Sent++
+	d.Dead, d.LastSent = false, time.Now()
+	o.stats[sink] = d
+	o.state = Delivered(o.state, sink, m.Key)
+	if err := o.save(); err != nil {
+		o.log.Warn("a delivered alert may be sent again after a restart", "sink", sink, "message", m.Key, "error", err)
+	}
+}
+
+// send bounds one delivery. A panic in a sink is an error of that sink.
+func send(ctx context.Context, s Sink, m Message) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while sending: %v", p)
+		}
+	}()
+	return s.Send(ctx, m)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,351 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"driftprobe/finding"
+)
+
+// memory is a Store, and a log of what was in it when.
+type memory struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	fail   error
+	saves  int
+}
+
+func (m *memory) Load(name string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.values[name], nil
+}
+
+func (m *memory) Save(name string, value []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	if m.values == nil {
+		m.values = map[string][]byte{}
+	}
+	m.values[name] = value
+	m.saves++
+	return nil
+}
+
+// crash is a copy of the store as it is now.
+func (m *memory) crash() *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memory{values: maps.Clone(m.values)}
+}
+
+// pipe is a Sink that answers with the next of its errors, then with success.
+type pipe struct {
+	name    string
+	mu      sync.Mutex
+	errs    []error
+	tries   []time.Time
+	arrived []string
+	before  func()
+}
+
+func (p *pipe) Name() string { return p.name }
+
+func (p *pipe) Send(_ context.Context, m Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tries = append(p.tries, time.Now())
+	if p.before != nil {
+		p.before()
+	}
+	if len(p.errs) > 0 {
+		err := p.errs[0]
+		p.errs = p.errs[1:]
+		if err != nil {
+			return err
+		}
+	}
+	p.arrived = append(p.arrived, fmt.Sprint(m.Kind, " ", m.Incident.ID))
+	return nil
+}
+
+func (p *pipe) gaps() []time.Duration {
+	var gaps []time.Duration
+	for n := 1; n < len(p.tries); n++ {
+		gaps = append(gaps, p.tries[n].Sub(p.tries[n-1]))
+	}
+	return gaps
+}
+
+var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// atOnce tells and resolves without waiting.
+var atOnce = Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 0}}
+
+func newOutbox(t *testing.T, store Store, sinks ...Sink) *Outbox {
+	t.Helper()
+	o, err := NewOutbox(atOnce, store, silent, sinks...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// observe reports that these incidents fire now.
+func observe(t *testing.T, o *Outbox, ids ...string) {
+	t.Helper()
+	r := finding.Report{At: time.Now()}
+	for _, id := range ids {
+		i := incident(finding.Critical)
+		i.ID = id
+		r.Incidents = append(r.Incidents, i)
+	}
+	if err := o.Observe(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run delivers for a while.
+func run(t *testing.T, o *Outbox, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	o.Run(ctx)
+}
+
+func wantArrived(t *testing.T, p *pipe, want ...string) {
+	t.Helper()
+	if !slices.Equal(p.arrived, want) {
+		t.Errorf("%s got %q, want %q", p.name, p.arrived, want)
+	}
+}
+
+func TestMessagesArriveInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a"}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x", "y")
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { o.Run(ctx) })
+		time.Sleep(10 * time.Second)
+		observe(t, o, "y")
+		time.Sleep(10 * time.Second)
+		cancel()
+		running.Wait()
+		wantArrived(t, p, "firing x", "firing y", "resolved x")
+		if gaps := p.gaps(); gaps[0] < pace {
+			t.Errorf("two messages within %s", gaps[0])
+		}
+		if d := o.Deliveries()[0]; d.Sent != 3 || d.Failed != 0 || d.Queued != 0 || d.LastSent.IsZero() {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestAMessageIsStoredBeforeItIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		var stored string
+		p := &pipe{name: "a", before: func() {
+			value, _ := store.Load(storeName)
+			stored = string(value)
+		}}
+		o := newOutbox(t, store, p)
+		observe(t, o, "x")
+		run(t, o, time.Minute)
+		if !strings.Contains(stored, `"waiting":["a"]`) || !strings.Contains(stored, "x@") {
+			t.Errorf("when it was sent, the store had %q", stored)
+		}
+	})
+}
+
+func TestARestartNeitherLosesNorRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		p := &pipe{name: "a", errs: slices.Repeat([]error{errors.New("down")}, 3)}
+		o := newOutbox(t, store, p)
+		observe(t, o, "x")
+		run(t, o, time.Second)
+		wantArrived(t, p)
+
+		o = newOutbox(t, store.crash(), p)
+		observe(t, o, "x")
+		run(t, o, time.Hour)
+		wantArrived(t, p, "firing x")
+
+		store = o.store.(*memory).crash()
+		o = newOutbox(t, store, p)
+		observe(t, o, "x")
+		run(t, o, time.Hour)
+		wantArrived(t, p, "firing x")
+
+		observe(t, o)
+		run(t, o, time.Hour)
+		wantArrived(t, p, "firing x", "resolved x")
+	})
+}
+
+func TestOneSinkThatFailsDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad, good := &pipe{name: "bad", errs: slices.Repeat([]error{errors.New("down")}, 1000)}, &pipe{name: "good"}
+		o := newOutbox(t, nil, bad, good)
+		observe(t, o, "x", "y")
+		run(t, o, 10*time.Second)
+		wantArrived(t, good, "firing x", "firing y")
+		wantArrived(t, bad)
+		d := o.Deliveries()
+		if d[0].Queued != 2 || d[0].Failed == 0 || d[1].Queued != 0 || d[1].Sent != 2 {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestAPanicInASinkIsAFailedDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a"}
+		once := true
+		p.before = func() {
+			if once {
+				once = false
+				panic("boom")
+			}
+		}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x")
+		run(t, o, time.Minute)
+		wantArrived(t, p, "firing x")
+		if d := o.Deliveries()[0]; d.Failed != 1 {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestRetriesSlowDownAndGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a", errs: slices.Repeat([]error{errors.New("down")}, 30)}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x")
+		run(t, o, 24*time.Hour)
+		wantArrived(t, p, "firing x")
+		for n, gap := range p.gaps() {
+			full := longestWait
+			if n < 8 {
+				full = firstWait << n
+			}
+			if gap < full/2 || gap > full {
+				t.Errorf("gap %d is %s, want between %s and %s", n, gap, full/2, full)
+			}
+		}
+	})
+}
+
+func TestASinkIsObeyedWhenItAsksToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a", errs: []error{
+			fmt.Errorf("wrapped: %w", &RetryAfterError{Wait: 42 * time.Second, Err: errors.New("slow down")}),
+			&RetryAfterError{Wait: 1000 * time.Hour, Err: errors.New("slow down")},
+			&DeadHookError{Reason: "gone"},
+		}}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x")
+		run(t, o, 24*time.Hour)
+		wantArrived(t, p, "firing x")
+		gaps := p.gaps()
+		if gaps[0] != 42*time.Second || gaps[1] != longestAsked || gaps[2] < deadWait || gaps[2] > deadWait+time.Minute {
+			t.Errorf("gaps %s", gaps)
+		}
+	})
+}
+
+func TestADeadHookIsSeenUntilItWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a", errs: []error{&DeadHookError{Reason: "gone"}}}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x")
+		run(t, o, time.Minute)
+		if d := o.Deliveries()[0]; !d.Dead || d.Queued != 1 {
+			t.Errorf("after the failure: %+v", d)
+		}
+		run(t, o, time.Minute)
+		if d := o.Deliveries()[0]; d.Dead || d.Queued != 0 {
+			t.Errorf("after the success: %+v", d)
+		}
+	})
+}
+
+func TestAnAlertIsSentThoughItCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("disk full")
+		p := &pipe{name: "a"}
+		o := newOutbox(t, &memory{fail: full}, p)
+		i := incident(finding.Critical)
+		if err := o.Observe(finding.Report{At: time.Now(), Incidents: []finding.Incident{i}}); !errors.Is(err, full) {
+			t.Errorf("Observe = %v, want %v", err, full)
+		}
+		run(t, o, time.Minute)
+		wantArrived(t, p, "firing "+moved)
+	})
+}
+
+func TestRunningClocksAreSavedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		o := newOutbox(t, store)
+		for range 180 {
+			observe(t, o, "x")
+			time.Sleep(time.Second)
+		}
+		if store.saves != 3 {
+			t.Errorf("%d saves in 3 minutes, want 3", store.saves)
+		}
+	})
+}
+
+func TestASinkThatIsNotConfiguredAnyMoreIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		o := newOutbox(t, store, &pipe{name: "old"}, &pipe{name: "new"})
+		observe(t, o, "x")
+		p := &pipe{name: "new"}
+		o = newOutbox(t, store.crash(), p)
+		run(t, o, time.Minute)
+		wantArrived(t, p, "firing x")
+		if n := len(o.State().Queue); n != 0 {
+			t.Errorf("%d messages wait for nobody", n)
+		}
+	})
+}
+
+func TestAnUnusableStoredStateStartsEmpty(t *testing.T) {
+	for _, stored := range []string{`{"version":9}`, `[]`, `{`} {
+		var logged strings.Builder
+		store := &memory{values: map[string][]byte{storeName: []byte(stored)}}
+		o, err := NewOutbox(atOnce, store, slog.New(slog.NewTextHandler(&logged, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(o.State().Incidents) != 0 || !strings.Contains(logged.String(), "unusable") {
+			t.Errorf("%s: state %+v, log %q", stored, o.State(), logged.String())
+		}
+	}
+}
+
+func TestTwoSinksOfOneNameAreRefused(t *testing.T) {
+	if _, err := NewOutbox(atOnce, nil, silent, &pipe{name: "a"}, &pipe{name: "a"}); err == nil {
+		t.Error("accepted")
+	}
+}

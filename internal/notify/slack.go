@@ -1,0 +1,156 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Slack delivers to an incoming webhook
+// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+//
+// The webhook's URL is a secret: it is in no error that Send returns.
+type Slack struct {
+	url       func() (string, error)
+	client    *http.Client
+	cluster   string
+	word      *regexp.Regexp
+	fallbacks atomic.Uint64
+}
+
+// NewSlack returns a sink that asks url for the webhook before each message, so
+// that a rotated secret is taken up. A nil client is one with a timeout of 10 s;
+// redirects are never followed. A cluster that is not empty is named in messages.
+func NewSlack(url func() (string, error), client *http.Client, cluster string) *Slack {
+	if client == nil {
+		client = &http.Client{Timeout: 10 * time.Second}
+	}
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Slack{url: url, client: &own, cluster: cluster, word: regexp.MustCompile(`^[a-z0-9_ ]{1,64}$`)}
+}
+
+// Name is "slack".
+func (s *Slack) Name() string { return "slack" }
+
+// Fallbacks counts messages whose layout Slack refused, and that were sent as
+// plain text instead.
+func (s *Slack) Fallbacks() uint64 { return s.fallbacks.Load() }
+
+// Send posts the message. It has arrived if the answer is 200 with the body "ok".
+// An answer of 400 means that our payload is at fault: the message is sent again
+// at once as plain text.
+func (s *Slack) Send(ctx context.Context, m Message) error {
+	target, err := s.target()
+	if err != nil {
+		return err
+	}
+	status, err := s.post(ctx, target, layout(m, s.cluster))
+	if status != http.StatusBadRequest {
+		return err
+	}
+	s.fallbacks.Add(1)
+	if _, plainErr := s.post(ctx, target, payload{Text: plain(m, s.cluster)}); plainErr != nil {
+		return fmt.Errorf("%w; then as plain text: %w", err, plainErr)
+	}
+	return nil
+}
+
+func (s *Slack) target() (string, error) {
+	raw, err := s.url()
+	if err != nil {
+		return "", fmt.Errorf("read the webhook's URL: %w", err)
+	}
+	raw = strings.TrimSpace(raw)
+	// The parser's error would print the URL.
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return "", errors.New("the webhook's URL is not a valid https URL")
+	}
+	return raw, nil
+}
+
+// maxAnswer bounds what is read of an answer; Slack's are a word or two.
+const maxAnswer = 4 << 10
+
+// post returns the status of the answer, 0 if there was none, and an error if
+// the payload did not arrive.
+func (s *Slack) post(ctx context.Context, target string, p payload) (int, error) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil {
+		return 0, fmt.Errorf("encode the message for Slack: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, &body)
+	if err != nil {
+		return 0, errors.New("the webhook's URL is not a valid https URL")
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("post to Slack: %w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil && resp.StatusCode == http.StatusOK {
+		return resp.StatusCode, fmt.Errorf("read Slack's answer: %w", withoutURL(err))
+	}
+	return resp.StatusCode, s.judge(resp, strings.TrimSpace(string(answer)))
+}
+
+// judge turns an answer into an error. The body is quoted only if it looks like
+// one of Slack's words: a proxy's error page may repeat the URL.
+func (s *Slack) judge(resp *http.Response, answer string) error {
+	said := strconv.Itoa(resp.StatusCode)
+	if s.word.MatchString(answer) {
+		said += " " + answer
+	}
+	err := fmt.Errorf("slack answered %s", said)
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK && answer == "ok":
+		return nil
+	case code == http.StatusOK:
+		return fmt.Errorf("%w, but not with the body \"ok\"", err)
+	case code == http.StatusForbidden, code == http.StatusNotFound, code == http.StatusGone:
+		return &DeadHookError{Reason: err.Error()}
+	case code == http.StatusTooManyRequests:
+		return &RetryAfterError{Wait: retryAfter(resp, 30*time.Second), Err: err}
+	case code >= 500 && resp.Header.Get("Retry-After") != "":
+		return &RetryAfterError{Wait: retryAfter(resp, 0), Err: err}
+	}
+	return err
+}
+
+// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date.
+func retryAfter(resp *http.Response, otherwise time.Duration) time.Duration {
+	value := resp.Header.Get("Retry-After")
+	if n, err := strconv.Atoi(value); err == nil && n >= 0 {
+		return time.Duration(min(n, int(longestAsked/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, min(time.Until(at), longestAsked))
+	}
+	return otherwise
+}
+
+// withoutURL takes off every *url.Error, which prints the URL.
+func withoutURL(err error) error {
+	for {
+		outer, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
+		err = outer.Err
+	}
+}

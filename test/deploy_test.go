@@ -1,0 +1,99 @@
+package test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// manifest is the part of deploy/driftprobe.yaml that can be checked here.
+type manifest struct {
+	Kind  string
+	Data  map[string]string
+	Rules []struct {
+		Resources, Verbs []string
+	}
+	Spec struct {
+		Template struct {
+			Spec struct {
+				Containers []struct{ Args []string }
+			}
+		}
+	}
+}
+
+func TestTheManifest(t *testing.T) {
+	t.Parallel()
+	byKind := manifests(t)
+
+	t.Run("its configuration is one that driftprobe accepts", func(t *testing.T) {
+		t.Parallel()
+		text := byKind["ConfigMap"].Data["driftprobe.yaml"]
+		file := filepath.Join(t.TempDir(), "driftprobe.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if l := execute(t, "--config", file, "--check-config"); l.code != clean || text == "" {
+			t.Errorf("exit code %d\n%s", l.code, l.stderr)
+		}
+	})
+
+	t.Run("its flags are flags of driftprobe", func(t *testing.T) {
+		t.Parallel()
+		containers := byKind["Deployment"].Spec.Template.Spec.Containers
+		if len(containers) != 1 || len(containers[0].Args) == 0 {
+			t.Fatalf("containers %+v, want one with arguments", containers)
+		}
+		if l := execute(t, append(slices.Clone(containers[0].Args), "--version")...); l.code != clean {
+			t.Errorf("exit code %d\n%s", l.code, l.stderr)
+		}
+	})
+
+	t.Run("it may read, and not write, and no Secrets", func(t *testing.T) {
+		t.Parallel()
+		rules := byKind["ClusterRole"].Rules
+		if len(rules) == 0 {
+			t.Fatal("no rules")
+		}
+		for _, r := range rules {
+			if !slices.Equal(r.Verbs, []string{"get", "list", "watch"}) {
+				t.Errorf("verbs %q on %q", r.Verbs, r.Resources)
+			}
+			for _, resource := range r.Resources {
+				if !slices.Contains([]string{"services", "ingresses", "ingressclasses"}, resource) {
+					t.Errorf("it asks for %s, which driftprobe does not read", resource)
+				}
+			}
+		}
+	})
+}
+
+// manifests reads the documents of deploy/driftprobe.yaml, one of each kind.
+func manifests(t *testing.T) map[string]manifest {
+	t.Helper()
+	text, err := os.ReadFile("../deploy/driftprobe.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKind := map[string]manifest{}
+	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var m manifest
+		err := decoder.Decode(&m)
+		if errors.Is(err, io.EOF) {
+			return byKind
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := byKind[m.Kind]; twice {
+			t.Fatalf("two documents of kind %s", m.Kind)
+		}
+		byKind[m.Kind] = m
+	}
+}
