@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -46,7 +47,7 @@ const (
 
 // Of returns the sightings of one host. The result shares memory with h.
 func (h History) Of(host string) []Sighting {
-	from, _ := slices.BinarySearchFunc(h.Sightings, host, func(s Sighting, host string) int { return cmp.Compare(s.Host, host) })
+	from, _ := slices.BinarySearchFunc(h.Sightings, host, compareHost)
 	to := from
 	for to < len(h.Sightings) && h.Sightings[to].Host == host {
 		to++
@@ -72,17 +73,26 @@ func (h History) Remember(os []Observation) History {
 		fresh[o.Host] = merge(old, o)
 	}
 	next := make([]Sighting, 0, len(h.Sightings)+len(os))
-	for _, s := range h.Sightings {
-		if _, replaced := fresh[s.Host]; !replaced && s.matters(newest) {
-			next = append(next, s)
+	add := func(list []Sighting) {
+		for _, s := range list {
+			if s.matters(newest) {
+				next = append(next, s)
+			}
 		}
 	}
-	for _, mine := range fresh {
-		next = append(next, mine...)
+	// Both are in order, so this is one merge.
+	rest := h.Sightings
+	for _, host := range slices.Sorted(maps.Keys(fresh)) {
+		from, _ := slices.BinarySearchFunc(rest, host, compareHost)
+		add(rest[:from])
+		rest = rest[from+len(History{rest[from:]}.Of(host)):]
+		add(slices.SortedFunc(slices.Values(fresh[host]), compareSightings))
 	}
-	slices.SortFunc(next, compareSightings)
+	add(rest)
 	return History{Sightings: next}
 }
+
+func compareHost(s Sighting, host string) int { return cmp.Compare(s.Host, host) }
 
 // matters tells whether a sighting need be remembered at a moment.
 func (s Sighting) matters(at time.Time) bool { return at.Sub(s.LastSeen) < max(keep, s.longest()) }

@@ -58,12 +58,13 @@ func (o Observation) denial() (Step, denial, bool) {
 	}
 	var end Step
 	var d denial
+	found := false
 	for _, s := range o.Steps {
 		if denied, ok := s.denial(); ok {
-			end, d = s, denied
+			end, d, found = s, denied, true
 		}
 	}
-	return end, d, true
+	return end, d, found
 }
 
 func (s Step) denial() (denial, bool) {

@@ -82,10 +82,11 @@ func (a Answer) misbehaviour() string {
 		Failed: "an error code", Lame: "an answer without authority", Malformed: "nothing but broken packets",
 		Forbidden: "not asked: its address is special-purpose",
 	}
-	if a.Detail != "" && a.Detail != words[a.Outcome] {
-		return words[a.Outcome] + " (" + a.Detail + ")"
+	what := cmp.Or(words[a.Outcome], "no usable answer")
+	if a.Detail != "" && a.Detail != what {
+		what += " (" + a.Detail + ")"
 	}
-	return words[a.Outcome]
+	return what
 }
 
 // unresolvable reports a name about whose addresses no authority said anything.
@@ -110,7 +111,7 @@ func unresolvable(c Case) finding.Finding {
 		f.Severity = finding.Critical
 		f.Summary = c.Observed.Host + " has no address: its aliases lead in a circle"
 		f.Expected = "aliases that end at an address"
-		f.Observed = c.Observed.aliases()
+		f.Observed, f.SeenAt = c.Observed.aliases(), c.Observed.speakers()
 		f.Hint = "break the circle: give one of these names an address record"
 		return f
 	}
@@ -154,7 +155,7 @@ func (s Step) silence() string {
 		parts = append(parts, fmt.Sprintf("%d of %d servers of %s: %s", n, s.asked(), s.Zone, kind))
 	}
 	if len(parts) == 0 {
-		return s.Name + " leads on to a name that was not looked at"
+		return "what was said of " + s.Name + " does not lead to an address"
 	}
 	slices.Sort(parts)
 	return strings.Join(parts[:min(maxGroups, len(parts))], "; ")

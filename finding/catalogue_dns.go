@@ -34,7 +34,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSUnresolvable, "no authority gave a usable answer",
-			"None of the zone's servers said anything usable about the name, so nothing is known about what it publishes. If configured resolvers fail for the name too, clients fail and this is critical; otherwise it is unknown, because the fault may lie between us and the servers.",
+			"None of the zone's servers said anything usable about the name, or about the one that it is an alias of, so nothing is known about what it publishes. If configured resolvers fail for the name too, or its aliases lead in a circle, clients fail and this is critical; otherwise it is unknown, because the fault may lie between us and the servers.",
 			"Look at the zone's servers from another network. If the registrar's delegation names servers that no longer host the zone, correct it there.",
 			"RFC 8499 section 7 (lame delegation)",
 		},

@@ -61,8 +61,9 @@ func older(t inventory.Target, now []netip.Addr) []netip.Addr {
 	return union(nil, lost)
 }
 
+// sorted returns the set in order; a status can name one address for each port.
 func sorted(addrs []netip.Addr) []netip.Addr {
 	all := slices.Clone(addrs)
 	slices.SortFunc(all, netip.Addr.Compare)
-	return all
+	return slices.Compact(all)
 }

@@ -14,8 +14,8 @@ import (
 
 // Policy is what the operator accepts.
 type Policy struct {
-	// ReplacedFor is how long a replacement stays worth telling by itself; 0 means
-	// a day.
+	// ReplacedFor is how long a replacement stays worth telling by itself; 0 means an
+	// hour.
 	ReplacedFor time.Duration
 	// PendingFor is how long a new Service may be without an address; 0 means five
 	// minutes.

@@ -47,36 +47,47 @@ func TestOneServerOfThreeFails(t *testing.T) {
 
 func TestEveryServerFails(t *testing.T) {
 	t.Parallel()
-	silence := func(t *testing.T, w *world.World) {
-		for _, a := range w.Shop {
-			a.Stop(t)
-		}
-	}
 	never := []string{"dns/stale-record", "dns/missing-record", "dns/no-record", "dns/inconsistent", "dns/cached-stale", "dns/draining"}
-
-	t.Run("while caches still answer it is unknown what is published", func(t *testing.T) {
-		t.Parallel()
-		w, config := healthy(t)
-		w.Resolver.Prime(t, "api.shop.example")
-		silence(t, w)
-		l := once(t, unknowable, "--config", config)
-		l.none(t, never...)
-		if f := l.one(t, "dns/unresolvable", "api.shop.example"); f.Severity != "unknown" {
-			t.Errorf("severity %s, want unknown: %s", f.Severity, f.Summary)
-		}
-	})
-
-	t.Run("when the caches fail too, users fail", func(t *testing.T) {
-		t.Parallel()
-		w, config := healthy(t)
-		silence(t, w)
-		w.Resolver.AwaitFailure(t, "api.shop.example")
-		l := once(t, found, "--config", config)
-		l.none(t, never...)
-		if f := l.one(t, "dns/unresolvable", "api.shop.example"); f.Severity != "critical" {
-			t.Errorf("severity %s, want critical: %s", f.Severity, f.Summary)
-		}
-	})
+	for name, c := range map[string]struct {
+		fail     func(*testing.T, *world.World)
+		code     int
+		severity string
+	}{
+		"stopped while caches still answer: it is unknown what is published": {
+			func(t *testing.T, w *world.World) {
+				w.Resolver.Prime(t, "api.shop.example")
+				for _, a := range w.Shop {
+					a.Stop(t)
+				}
+			}, unknowable, "unknown",
+		},
+		"stopped and the caches are silent: it is unknown who fails": {
+			func(t *testing.T, w *world.World) {
+				for _, a := range w.Shop {
+					a.Stop(t)
+				}
+			}, unknowable, "unknown",
+		},
+		"abandoned by the provider, and the caches say so: users fail": {
+			func(t *testing.T, w *world.World) {
+				for _, a := range w.Shop {
+					a.Abandon(t)
+				}
+				w.Resolver.AwaitFailure(t, "api.shop.example")
+			}, found, "critical",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, config := healthy(t)
+			c.fail(t, w)
+			l := once(t, c.code, "--config", config)
+			l.none(t, never...)
+			if f := l.one(t, "dns/unresolvable", "api.shop.example"); f.Severity != c.severity {
+				t.Errorf("severity %s, want %s: %s", f.Severity, c.severity, f.Summary)
+			}
+		})
+	}
 }
 
 func TestServersThatDisagree(t *testing.T) {

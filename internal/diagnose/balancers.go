@@ -94,7 +94,11 @@ func (v *view) addressesDead() []finding.Incident {
 // deadElsewhere says how the hosts fare at their other addresses.
 func (v *view) deadElsewhere(hosts []string, addr string) string {
 	good, looked := map[string]bool{}, map[string]bool{}
+	published := false
 	for _, h := range hosts {
+		for _, a := range v.dns[h].Published() {
+			published = published || strings.HasPrefix(addr, a.String()) || strings.HasPrefix(addr, "["+a.String())
+		}
 		for _, t := range v.targets[h] {
 			for _, o := range v.probes[t.Key] {
 				if other := o.Address.Addr().String(); !isAt(o, addr) && !o.Stranger {
@@ -107,6 +111,8 @@ func (v *view) deadElsewhere(hosts []string, addr string) string {
 		}
 	}
 	switch {
+	case !published:
+		return "no name publishes this address yet; make it answer before the records point at it."
 	case len(good) > 0:
 		return fmt.Sprintf("clients that are given %s fail; %s still answers.", addr, finding.List(keys(good), 4))
 	case len(looked) > 0:

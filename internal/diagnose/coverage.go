@@ -87,7 +87,7 @@ func (v *view) certificatesUntil(host string) time.Time {
 }
 
 // coverage counts what was looked at, and says what was not.
-func (v *view) coverage() finding.Coverage {
+func (v *view) coverage(r finding.Report) finding.Coverage {
 	c := finding.Coverage{Hosts: len(v.hosts)}
 	if !v.snap.Began.IsZero() {
 		c.Took = v.snap.At.Sub(v.snap.Began)
@@ -126,16 +126,28 @@ func (v *view) coverage() finding.Coverage {
 	for _, cloud := range v.snap.Observations.Clouds {
 		c.Balancers += len(cloud.Balancers)
 	}
-	c.Notes = v.limits(len(noIPv6))
+	c.Notes = v.limits(r, len(noIPv6))
 	return c
 }
 
-// limits are what this look could not see.
-func (v *view) limits(noIPv6 int) []string {
+// limits are what this look could not see, where nothing else in the report says
+// so.
+func (v *view) limits(r finding.Report, noIPv6 int) []string {
+	told := map[string]bool{}
+	for _, f := range r.Fronts {
+		for _, h := range f.Hosts {
+			told[h] = true
+		}
+	}
+	for _, in := range r.Incidents {
+		for _, h := range in.Hosts {
+			told[h] = told[h] || in.Code.Family() == "self" || in.Code.Family() == "lb"
+		}
+	}
 	var notes []string
 	byReason := map[string]int{}
 	for _, h := range v.hosts {
-		if e := v.expectedOf(h); !e.Known {
+		if e := v.expectedOf(h); !e.Known && !told[h] {
 			byReason[e.Why]++
 		}
 		if cut := v.dns[h].Cut; cut != "" {

@@ -34,7 +34,7 @@ func Diagnose(p Policy, now time.Time, s snapshot.Snapshot) finding.Report {
 	v.judge()
 	r := finding.Report{At: now, Findings: v.findings, Incidents: v.incidents()}
 	r.Fronts = v.cleanFronts(r.Incidents)
-	r.Coverage = v.coverage()
+	r.Coverage = v.coverage(r)
 	return r
 }
 

@@ -35,8 +35,12 @@ func (v *view) groups() []finding.Incident {
 			Subject: commonSubject(fs), Cause: how.cause(v, fs, hosts), Hosts: hosts, Effects: fs,
 			Evidence: evidence(fs), Fix: hints(fs),
 		}
-		if fs[0].Code == finding.DNSNoRecord {
+		switch fs[0].Code {
+		case finding.DNSNoRecord:
 			in.Recovery, in.ClearBy = negativeRecovery(fs)
+			in.Fix = v.records(fs)
+		case finding.DNSUnresolvable:
+			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
 		}
 		all = append(all, in)
 	}
@@ -54,16 +58,14 @@ func likenesses() map[finding.Code]likeness {
 	byFront := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) }, cause}
 	}
-	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, summary}
+	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, serverCause}
 	byCertificate := likeness{certificateKey, certificateCause}
 	byAnswer := likeness{
 		func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) + " " + f.Observed }, answerCause,
 	}
-	bySilence := likeness{
-		func(_ *view, f finding.Finding) string { return f.Observed },
-		func(_ *view, fs []finding.Finding, _ []string) string {
-			return cmp.Or(map[bool]string{true: fs[0].Summary}[len(fs) == 1], "no authoritative server gave a usable answer: "+fs[0].Observed)
-		},
+	bySilence := likeness{func(v *view, f finding.Finding) string { return v.zoneOf(f.Subject.Host) }, silenceCause}
+	byDenial := likeness{
+		func(v *view, f finding.Finding) string { return f.Record.Zone + " " + v.frontKey(f.Subject.Host) }, denialCause,
 	}
 	table := map[finding.Code]likeness{
 		finding.DNSTTLExposure:      byFront(exposureCause),
@@ -71,6 +73,7 @@ func likenesses() map[finding.Code]likeness {
 		finding.DNSServerDegraded:   byServer,
 		finding.DNSResolverDegraded: byServer,
 		finding.DNSUnresolvable:     bySilence,
+		finding.DNSNoRecord:         byDenial,
 		finding.HTTPStatus:          byAnswer,
 		finding.HTTPBody:            byAnswer,
 		finding.HTTPHeader:          byAnswer,
@@ -122,7 +125,71 @@ func certificateCause(_ *view, fs []finding.Finding, hosts []string) string {
 	if fs[0].Code == finding.TLSDefaultCertificate {
 		return entry.Title + " instead of the real one"
 	}
-	return entry.Title + ": " + fs[0].Observed
+	return entry.Title
+}
+
+func serverCause(_ *view, fs []finding.Finding, _ []string) string {
+	if f := fs[0]; f.Code == finding.DNSServerDegraded {
+		return fmt.Sprintf("the name server %s does not serve its zone", f.Subject.Server)
+	}
+	return fs[0].Summary
+}
+
+func silenceCause(v *view, fs []finding.Finding, _ []string) string {
+	zone := v.zoneOf(fs[0].Subject.Host)
+	text := "no authoritative server of " + zone + " gives a usable answer"
+	if zone == "" {
+		text = "the way to the zone of " + fs[0].Subject.Host + " is broken"
+	}
+	if finding.Worst(fs) >= finding.Critical {
+		text += ", and resolvers fail too"
+	}
+	return text
+}
+
+func denialCause(_ *view, fs []finding.Finding, hosts []string) string {
+	if len(hosts) < 2 {
+		return fs[0].Summary
+	}
+	return fmt.Sprintf("%d names have no address record in the zone %s", len(hosts), fs[0].Record.Zone)
+}
+
+// zoneOf is the zone at which the way to a host's addresses ended.
+func (v *view) zoneOf(host string) string {
+	steps := v.dns[host].Steps
+	if len(steps) == 0 {
+		return ""
+	}
+	last := steps[len(steps)-1]
+	return cmp.Or(last.Failure.At, last.Zone)
+}
+
+// lastKnown says what the hosts published when it could last be seen.
+func (v *view) lastKnown(hosts []string) []finding.Note {
+	var last time.Time
+	right, seen := 0, 0
+	for _, h := range hosts {
+		var newest dnscheck.Sighting
+		for _, s := range v.snap.History.Records.Of(h) {
+			if s.LastSeen.After(newest.LastSeen) {
+				newest = s
+			}
+		}
+		if newest.Host == "" {
+			continue
+		}
+		seen++
+		if e := v.expectedOf(h); e.Known && e.Accepts(newest.Address) {
+			right++
+		}
+		if newest.LastSeen.After(last) {
+			last = newest.LastSeen
+		}
+	}
+	if seen == 0 {
+		return nil
+	}
+	return []finding.Note{{Label: "last known", Text: fmt.Sprintf("%s: %d of %s published right", finding.Clock(last), right, finding.Count(len(hosts), "hostname", "hostnames"))}}
 }
 
 func answerCause(_ *view, fs []finding.Finding, hosts []string) string {
@@ -193,8 +260,12 @@ func commonSubject(fs []finding.Finding) finding.Subject {
 	return s
 }
 
-// evidence lists what was expected and found, each distinct pair once.
+// evidence lists what was expected and found, each distinct text once. What is
+// only worth knowing is said by its one line.
 func evidence(fs []finding.Finding) []finding.Note {
+	if finding.Worst(fs) == finding.Info {
+		return nil
+	}
 	var notes []finding.Note
 	observed := distinct(fs, observedOf)
 	for _, o := range observed[:min(len(observed), 4)] {
@@ -204,7 +275,11 @@ func evidence(fs []finding.Finding) []finding.Note {
 		notes = append(notes, finding.Note{Text: fmt.Sprintf("… %d more (-v)", more)})
 	}
 	if expected := distinct(fs, func(f finding.Finding) string { return f.Expected }); len(expected) > 0 {
-		notes = append(notes, finding.Note{Label: "expected", Text: finding.List(expected, 3)})
+		text := expected[0]
+		if len(expected) > 1 {
+			text += ", and likewise for the others"
+		}
+		notes = append(notes, finding.Note{Label: "expected", Text: text})
 	}
 	if at := seenAt(fs); len(at) > 0 {
 		notes = append(notes, finding.Note{Label: "seen at", Text: finding.List(at, 6)})

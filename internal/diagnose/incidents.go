@@ -15,6 +15,7 @@ import (
 func (v *view) incidents() []finding.Incident {
 	var all []finding.Incident
 	for _, rule := range []func() []finding.Incident{
+		v.offline,
 		v.balancersGone,
 		v.balancersMoved,
 		v.cachesDraining,

@@ -11,6 +11,7 @@ import (
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
+	"driftprobe/probe"
 )
 
 // movedID identifies the incident of a front whose names publish something else.
@@ -51,9 +52,24 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	}
 	in.Evidence = slices.Concat(v.movedFront(e, hosts, stale), v.movedPublished(stale))
 	in.Evidence = append(in.Evidence, v.movedConclusion(e, hosts))
-	in.Fix = v.records(effects)
+	in.Fix = append(v.records(effects), v.lagging(stale)...)
 	in.Recovery, in.ClearBy = v.recovery(stale)
 	return in
+}
+
+// lagging names the servers that are wrong while others of their zone are right.
+func (v *view) lagging(stale []finding.Finding) []finding.Step {
+	var names []string
+	for _, f := range stale {
+		if len(f.SeenAt) < serversOf(v.dns[f.Subject.Host], f.Record.Zone) {
+			names = append(names, f.SeenAt...)
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) == 0 {
+		return nil
+	}
+	return []finding.Step{{Text: fmt.Sprintf("only %s: see why its copy of the zone differs", finding.List(names, 4)+plural(len(names), " is wrong", " are wrong"))}}
 }
 
 // replacementOf takes the finding that tells of a Service's new load balancer.
@@ -182,8 +198,12 @@ func (v *view) answering(e inventory.Expected, hosts []string) string {
 	switch {
 	case looked == 0:
 		return ""
+	case good == len(hosts) && good > 1:
+		return fmt.Sprintf(", answers correctly for all %d hostnames", good)
 	case good == len(hosts):
-		return ", answers correctly for all " + finding.Count(len(hosts), "hostname", "hostnames")
+		return ", answers correctly"
+	case good == 0:
+		return ", does not answer correctly"
 	}
 	return fmt.Sprintf(", answers correctly for %d of %s", good, finding.Count(len(hosts), "hostname", "hostnames"))
 }
@@ -210,18 +230,30 @@ func (v *view) answers(e inventory.Expected, hosts []string) (good, looked int) 
 }
 
 // lookedAt tells whether every target of the host was probed at an expected
-// address of each family that was tried.
+// address, so that the absence of a finding means something.
 func (v *view) lookedAt(host string, e inventory.Expected) bool {
 	for _, t := range v.targets[host] {
 		probed := false
 		for _, o := range v.probes[t.Key] {
-			probed = probed || e.Has(o.Address.Addr()) && o.Answers(v.now)
+			probed = probed || e.Has(o.Address.Addr()) && !blind(o)
 		}
 		if !probed {
 			return false
 		}
 	}
 	return len(v.targets[host]) > 0
+}
+
+// blind tells whether the probe says nothing about the target, through a limit or
+// fault of ours.
+func blind(o probe.Observation) bool {
+	switch o.Fault.Kind {
+	case probe.Forbidden, probe.Self:
+		return true
+	case probe.NoRoute:
+		return o.Address.Addr().Is6()
+	}
+	return false
 }
 
 // movedPublished says what is published instead, where, and whose it is.

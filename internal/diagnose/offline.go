@@ -50,6 +50,22 @@ func (v *view) judgeSelf() []finding.Finding {
 	}}
 }
 
+// offline makes the one incident of a probe without a network; that the sources
+// cannot be read either is its effect.
+func (v *view) offline() []finding.Incident {
+	fs := v.unclaimed(is(finding.SelfOffline))
+	if len(fs) == 0 {
+		return nil
+	}
+	self := fs[0]
+	fs = v.claim(append(fs, v.unclaimed(is(finding.SelfSourceDegraded))...))
+	return []finding.Incident{{
+		ID: string(self.Code), Code: self.Code, Severity: self.Severity, State: finding.Firing,
+		Subject: self.Subject, Cause: self.Summary, Hosts: v.hosts, Effects: fs,
+		Evidence: evidence(fs[:1]), Fix: hints(fs[:1]),
+	}}
+}
+
 func lives(o dnscheck.Observation) bool {
 	if o.Heard {
 		return true

@@ -16,18 +16,22 @@ import (
 func (v *view) records(fs []finding.Finding) []finding.Step {
 	type key struct{ zone, owner, typ string }
 	wanted := map[key]finding.Record{}
+	wrong := map[key][]string{}
 	for _, f := range fs {
-		if f.Record == nil || f.Code != finding.DNSStaleRecord && f.Code != finding.DNSMissingRecord || f.Severity < finding.Warning {
+		if f.Record == nil || !is(finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSNoRecord)(f) || f.Severity < finding.Warning {
 			continue
 		}
 		k := key{f.Record.Zone, f.Record.Owner, f.Record.Type}
 		r := *f.Record
 		r.TTL = max(r.TTL, wanted[k].TTL)
 		wanted[k] = r
+		if f.Code == finding.DNSStaleRecord && !slices.Contains(wrong[k], f.Subject.Address) {
+			wrong[k] = append(wrong[k], f.Subject.Address)
+		}
 	}
 	var steps []finding.Step
-	for _, r := range wanted {
-		steps = append(steps, v.step(r))
+	for k, r := range wanted {
+		steps = append(steps, v.step(r, wrong[k]))
 	}
 	slices.SortFunc(steps, func(a, b finding.Step) int {
 		return cmp.Or(cmp.Compare(a.Record.Zone, b.Record.Zone), cmp.Compare(a.Record.Owner, b.Record.Owner), cmp.Compare(a.Record.Type, b.Record.Type))
@@ -40,16 +44,26 @@ func (v *view) records(fs []finding.Finding) []finding.Step {
 	if len(steps) == 0 {
 		return nil
 	}
-	first := finding.Step{Text: fmt.Sprintf("set %s in the zone %s:", plural(len(steps), "this record", "these records"), strings.Join(zones, " and "))}
-	return append([]finding.Step{first}, steps...)
+	more := len(steps) - maxRecords
+	first := finding.Step{Text: fmt.Sprintf("set %s in the zone %s:", plural(len(steps), "this record", "these records"), finding.List(zones, 4))}
+	all := append([]finding.Step{first}, steps[:min(len(steps), maxRecords)]...)
+	if more > 0 {
+		all = append(all, finding.Step{Text: fmt.Sprintf("and %d more of that kind (-o json lists all)", more)})
+	}
+	return all
 }
 
-// step says what one RRset should become, and how its TTL may be better.
-func (v *view) step(r finding.Record) finding.Step {
+// maxRecords bounds the records that one fix lists.
+const maxRecords = 20
+
+// step says what one RRset should become, and how its TTL may be better. A set
+// for which there is no right value is to be deleted.
+func (v *view) step(r finding.Record, wrong []string) finding.Step {
 	s := finding.Step{Record: &r}
 	most := uint32(min(v.policy.MaxTTL/time.Second, 1<<31-1))
 	switch {
 	case len(r.Values) == 0:
+		r.Values = wrong
 		s.Text = "delete it: the load balancer has no address of this family"
 	case most > 0 && r.TTL > most:
 		s.Text = fmt.Sprintf("TTL %d → %d while you are at it", r.TTL, most)
@@ -136,14 +150,14 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 			}
 		}
 	}
-	in.Cause = "records are right; all clear by " + finding.Clock(in.ClearBy)
+	since := ""
 	if !last.IsZero() {
-		in.Cause = fmt.Sprintf("records are right since %s; all clear by %s", finding.Clock(last), finding.Clock(in.ClearBy))
+		since = " since " + finding.Clock(last)
 	}
+	in.Cause = fmt.Sprintf("records are right%s; all clear by %s, in %s", since, finding.Clock(in.ClearBy), finding.Span(in.ClearBy.Sub(v.now)))
 	if in.Severity >= finding.Warning {
-		in.Cause = "a resolver serves an old address beyond its TTL"
+		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy)
 	}
-	in.Recovery = fmt.Sprintf("by %s, in %s", finding.Clock(in.ClearBy), finding.Span(in.ClearBy.Sub(v.now)))
 	in.Evidence = v.drainNotes(fs, hosts)
 	return in
 }

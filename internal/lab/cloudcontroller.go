@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,7 +33,9 @@ type CloudController struct {
 	cloud  *DigitalOcean
 	client *http.Client
 	tags   []string
-	done   map[string]string // namespace/name → resourceVersion that was settled
+
+	mu   sync.Mutex        // one round at a time
+	done map[string]string // namespace/name → resourceVersion that was settled
 }
 
 // NewCloudController ties the two parts; tags are put on new balancers.
@@ -44,8 +47,10 @@ func NewCloudController(kube *Kubernetes, cloud *DigitalOcean, tags ...string) *
 }
 
 // Sync does one round over all Services. A Service whose balancer has no address
-// yet is left for the next round. It is not for concurrent use.
+// yet is left for the next round. One Service's error does not stop the others.
 func (c *CloudController) Sync(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var errs []error
 	for _, svc := range c.kube.List("Service") {
 		if err := c.syncService(ctx, svc); err != nil {

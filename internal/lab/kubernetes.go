@@ -177,7 +177,8 @@ func (k *Kubernetes) store(key kubeKey, obj map[string]any) {
 	old := k.objects[key]
 	if old == nil {
 		k.uids++
-		meta["uid"] = fmt.Sprintf("6f1d0000-0000-4000-8000-%012x", k.uids)
+		// What differs stands in front: balancers are named by a uid cut short.
+		meta["uid"] = fmt.Sprintf("%08x-1ab0-4000-8000-6f1d00000000", k.uids)
 		meta["creationTimestamp"] = time.Now().UTC().Format(time.RFC3339)
 		k.emit("ADDED", key, obj)
 		return

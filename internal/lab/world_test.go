@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,6 +161,27 @@ func TestCloudControllerActsOnlyOnChanges(t *testing.T) {
 	before := w.Kube.Get("Service", "traefik", "traefik")
 	noError(t, w.Cloud.Sync(ctx))
 	equal(t, "a settled Service is left alone", w.Kube.Get("Service", "traefik", "traefik"), before)
+}
+
+func TestCloudControllerRuns(t *testing.T) {
+	w := newTestWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { w.Cloud.Run(ctx, time.Millisecond) })
+	defer running.Wait()
+	defer cancel()
+	asked := w.DO.Requests.Len()
+	other := service("other", "")
+	other["metadata"].(map[string]any)["namespace"] = "shop"
+	noError(t, w.Kube.Apply(other))
+	wait, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	_, err := w.DO.Requests.Wait(wait, asked+3) // list, create, list
+	noError(t, err)
+	equal(t, "a balancer of its own", len(w.DO.LoadBalancers()), 2)
+	noError(t, w.DeleteTraefik(ctx)) // rounds of two callers do not mix
+	noError(t, w.CreateTraefik(ctx))
+	equal(t, "the Service is served", w.LBAddr().IsLoopback(), true)
 }
 
 func TestCloudControllerHostnameAndIPv6(t *testing.T) {

@@ -14,21 +14,35 @@ type Authority struct {
 	// Name is its host name without final dot, Addr where it listens (port 53).
 	Name   string
 	Addr   netip.Addr
+	run    software
 	dir    string
 	zone   Zone
 	serial uint32
 }
 
-// software starts one kind of name server on a zone file in its folder.
-type software func(t testing.TB, dir, name string, addr netip.Addr, z Zone) *Process
+// software configures one kind of name server to serve a zone file in its
+// folder, and returns the command that starts it.
+type software func(t testing.TB, dir string, addr netip.Addr, z Zone) []string
 
 func startAuthority(t testing.TB, run software, dir, name string, addr netip.Addr, z Zone) *Authority {
 	t.Helper()
-	a := &Authority{Name: name, Addr: addr, dir: makeDir(t, filepath.Join(dir, name)), zone: z, serial: 1}
+	a := &Authority{Name: name, Addr: addr, run: run, dir: makeDir(t, filepath.Join(dir, name)), zone: z, serial: 1}
 	z.write(t, a.dir, a.serial)
-	a.Process = run(t, a.dir, name, addr, z)
+	a.Process = startProcess(t, a.dir, name, nil, run(t, a.dir, addr, z)...)
 	a.awaitSerial(t)
 	return a
+}
+
+// Abandon makes the server forget its zone and serve another one, like a DNS
+// provider whose customer has left while the delegation still names it.
+func (a *Authority) Abandon(t testing.TB) {
+	t.Helper()
+	a.Stop(t)
+	a.zone = Zone{Origin: "elsewhere.example", Servers: map[string]netip.Addr{"ns.elsewhere.example": a.Addr}}
+	a.zone.write(t, a.dir, a.serial)
+	a.run(t, a.dir, a.Addr, a.zone)
+	a.Start(t)
+	a.awaitSerial(t)
 }
 
 // Serve replaces the zone's records on this server alone, and returns when it
@@ -54,7 +68,7 @@ func (a *Authority) awaitSerial(t testing.TB) {
 }
 
 // nsd is NLnet Labs' authoritative server.
-func nsd(t testing.TB, dir, name string, addr netip.Addr, z Zone) *Process {
+func nsd(t testing.TB, dir string, addr netip.Addr, z Zone) []string {
 	t.Helper()
 	conf := writeFile(t, filepath.Join(dir, "nsd.conf"), fmt.Sprintf(`server:
   ip-address: %s
@@ -77,12 +91,12 @@ zone:
   name: %q
   zonefile: %q
 `, addr, dir, z.Origin, z.fileName()))
-	return startProcess(t, dir, name, nil, "nsd", "-d", "-c", conf)
+	return []string{"nsd", "-d", "-c", conf}
 }
 
 // knot is CZ.NIC's authoritative server. It keeps no journal: the zone file is
 // the whole truth, as it is for nsd.
-func knot(t testing.TB, dir, name string, addr netip.Addr, z Zone) *Process {
+func knot(t testing.TB, dir string, addr netip.Addr, z Zone) []string {
 	t.Helper()
 	conf := writeFile(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`server:
     rundir: %[1]q
@@ -105,5 +119,5 @@ zone:
   - domain: %[3]q
     file: %[4]q
 `, dir, addr, z.Origin, z.fileName()))
-	return startProcess(t, dir, name, nil, "knotd", "-c", conf)
+	return []string{"knotd", "-c", conf}
 }
