@@ -40,8 +40,8 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 		return a.misbehaved(Lame, lameText(m))
 	case empty && set.others:
 		return a.misbehaved(Malformed, "sent records of other names than the one asked for")
-	case empty && soa != nil && !within(zone, canonical(soa.Hdr.Name)):
-		return a.misbehaved(Lame, fmt.Sprintf("answers for the zone %s, not for %s", bare(canonical(soa.Hdr.Name)), bare(zone)))
+	case empty && strange(zone, q.name, m) != "":
+		return a.misbehaved(Lame, strange(zone, q.name, m)+", not for "+bare(zone))
 	case len(set.addrs) > 0 && m.Rcode == dns.RcodeNameError:
 		return a.misbehaved(Malformed, "sent addresses and NXDOMAIN in one")
 	}
@@ -60,6 +60,28 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 		a.Outcome, a.TTL = NoData, negativeTTL(soa)
 	}
 	return a
+}
+
+// strange says that a negative answer comes from a zone that is not ours, as
+// servers give which were set up for another one: its SOA is not that of a zone at
+// or below ours which holds the name, or it refers upwards in spite of AA.
+func strange(zone, name string, m *dns.Msg) string {
+	text := ""
+	for _, rr := range m.Ns {
+		owner := canonical(rr.Header().Name)
+		switch rr.(type) {
+		case *dns.SOA:
+			if within(zone, owner) && within(owner, name) {
+				return ""
+			}
+			text = "answers for the zone " + bare(owner)
+		case *dns.NS:
+			if !within(zone, owner) && text == "" {
+				text = "refers to the servers of " + bare(owner)
+			}
+		}
+	}
+	return text
 }
 
 func (a Answer) misbehaved(o Outcome, detail string) Answer {

@@ -7,10 +7,11 @@ import (
 )
 
 // Delegations are kept for their TTL within these bounds: the lower one spares
-// servers that say 0, the upper one lets a repaired delegation be seen.
+// servers that say 0. The upper one lets a move to other servers be seen: top-level
+// domains say two days, in which the old servers often go on answering.
 const (
 	keepAtLeast = 5 * time.Second
-	keepAtMost  = time.Hour
+	keepAtMost  = 10 * time.Minute
 )
 
 // keptLimit bounds the entries of each cache; hostile names could fill it.

@@ -33,8 +33,10 @@ type reply struct {
 	msg     *dns.Msg
 	outcome Outcome // empty if msg is there; else Silent, Unreachable, Malformed, unasked
 	detail  string
-	tcp     bool
-	rtt     time.Duration
+	// heard is set if any acceptable packet came, also one that was only truncated.
+	heard bool
+	tcp   bool
+	rtt   time.Duration
 }
 
 // exchanger puts questions to servers.
@@ -70,9 +72,11 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 			r, edns = plain, false
 		}
 	}
-	if r.msg != nil && r.msg.Truncated {
+	heard := r.msg != nil
+	if heard && r.msg.Truncated {
 		r = x.overTCP(ctx, server, q, edns)
 	}
+	r.heard = heard
 	if r.msg == nil && errors.Is(ctx.Err(), context.Canceled) {
 		r.outcome, r.detail = unasked, outOfTime(ctx)
 	}

@@ -24,6 +24,9 @@ type Sighting struct {
 	Path      []Link    `json:"path"`
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
+	// Gone is when authority was first seen to publish it no more; zero while it
+	// does. The record was corrected between LastSeen and Gone.
+	Gone time.Time `json:"gone,omitzero"`
 }
 
 // Link is one record of a path.
@@ -115,11 +118,17 @@ func merge(old []Sighting, o Observation) []Sighting {
 			if was.LastSeen.After(o.At) || was.LastSeen.Equal(o.At) && longer(was.Path, path) {
 				s.LastSeen, s.Path = was.LastSeen, was.Path
 			}
+			if was.Gone.After(s.LastSeen) {
+				s.Gone = was.Gone
+			}
 		}
 		next = append(next, s)
 	}
 	for _, s := range old {
 		if _, again := paths[s.Address]; !again && s.matters(o.At) {
+			if s.Gone.IsZero() && o.At.After(s.LastSeen) && o.answered(typeFor(s.Address)) {
+				s.Gone = o.At
+			}
 			next = append(next, s)
 		}
 	}
@@ -145,17 +154,22 @@ func (s Sighting) longest() time.Duration {
 // what is published now, and false if the way is still published.
 //
 // Each record of the path that is published no more may be cached until its TTL
-// after it was last seen. If everything behind it is still published, a cache that
+// after it was corrected. That was at the latest when it was first seen to be gone,
+// and this end is "at the latest" too: our looks are not continuous. If everything behind it is still published, a cache that
 // still follows it can read that anew, so the TTLs of what is behind are added.
 func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 	var clear time.Time
 	gone := false
 	var tail time.Duration
+	corrected := s.LastSeen
+	if s.Gone.After(corrected) {
+		corrected = s.Gone
+	}
 	for i := len(s.Path) - 1; i >= 0; i-- {
 		l := s.Path[i]
 		switch {
 		case !now.publishes(l):
-			if end := s.LastSeen.Add(seconds(l.TTL) + tail); end.After(clear) {
+			if end := corrected.Add(seconds(l.TTL) + tail); end.After(clear) {
 				clear = end
 			}
 			gone, tail = true, 0

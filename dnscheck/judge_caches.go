@@ -47,7 +47,7 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 // dropped tells whether authority publishes an address no more that it should not
 // publish: a server that is silent now has dropped nothing.
 func (c Case) dropped(addr netip.Addr, published []netip.Addr) bool {
-	return !slices.Contains(published, addr) && !c.Expected.Accepts(addr) && c.Observed.answered(typeFor(addr))
+	return !slices.Contains(published, addr) && !c.accepts(addr) && c.Observed.answered(typeFor(addr))
 }
 
 func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding {
@@ -56,7 +56,7 @@ func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding 
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
 		Summary:  fmt.Sprintf("%s publishes %s no more; caches may give it for another %s", c.Observed.Host, s.Address, finding.Span(end.Sub(now))),
 		Expected: expectedText(c.Expected, s.Address),
-		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s", s.Address, finding.Clock(s.LastSeen)),
+		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s, gone at %s", s.Address, finding.Clock(s.LastSeen), finding.Clock(cmp.Or(s.Gone, c.Observed.At))),
 		Hint:     "wait until " + finding.Clock(end),
 		SeenAt:   c.Observed.speakers(),
 		ClearBy:  end,

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -213,16 +214,23 @@ func recordCases() []judged {
 
 func cacheCases() []judged {
 	const right = "ns1: api.shop.example. 60 A 203.0.113.77\n"
-	was := map[time.Duration]string{10 * time.Minute: "ns1: api.shop.example. 3600 A 203.0.113.10"}
+	const wrong = "ns1: api.shop.example. 3600 A 203.0.113.10"
+	was := map[time.Duration]string{10 * time.Minute: wrong, 9 * time.Minute: right}
 	return []judged{
 		{
 			rule: "after the fix caches drain for the TTL that the old address had", expected: has("203.0.113.77"), before: was, seen: right,
-			want: []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s"},
-			says: []string{"publishes 203.0.113.10 no more; caches may give it for another 50 min", "last seen on an authoritative server at 11:50:00 UTC", "wait until 12:50:00 UTC"},
+			want: []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +51m0s"},
+			says: []string{"publishes 203.0.113.10 no more; caches may give it for another 51 min", "last seen on an authoritative server at 11:50:00 UTC, gone at 11:51:00 UTC", "wait until 12:51:00 UTC"},
 		},
 		{
 			rule: "drained caches are nothing to tell", expected: has("203.0.113.77"), seen: right,
-			before: map[time.Duration]string{time.Hour: "ns1: api.shop.example. 3600 A 203.0.113.10"},
+			before: map[time.Duration]string{2 * time.Hour: wrong, time.Hour: right},
+		},
+		{
+			rule: "between two looks that are far apart nobody knows when it was corrected: the later one counts", expected: has("203.0.113.77"), seen: right,
+			before: map[time.Duration]string{3 * time.Hour: wrong},
+			want:   []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +1h0m0s"},
+			says:   []string{"last seen on an authoritative server at 09:00:00 UTC, gone at 12:00:00 UTC"},
 		},
 		{
 			rule: "an old address that is still expected does not drain", expected: has("203.0.113.77", "203.0.113.10"), before: was, seen: right,
@@ -232,7 +240,7 @@ func cacheCases() []judged {
 			rule: "a server that is silent now may still publish the old address", expected: has("203.0.113.77"), before: was, seen: right + "ns2: api.shop.example. silent",
 			want: []string{
 				"warning dns/nameserver-degraded shop.example ns2 (192.0.2.2) | at ns2",
-				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s",
+				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +51m0s",
 			},
 			says: []string{"1 of 2 servers of shop.example gave no answer now"},
 		},
@@ -241,7 +249,7 @@ func cacheCases() []judged {
 			seen: right + "resolver: 8.8.8.8 2400 A 203.0.113.10\n resolver: 1.1.1.1 60 A 203.0.113.77",
 			want: []string{
 				"info dns/cached-stale api.shop.example 203.0.113.10 8.8.8.8 | at 8.8.8.8 | clear +40m0s",
-				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s",
+				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +51m0s",
 			},
 			says: []string{"the resolver 8.8.8.8 still answers 203.0.113.10", "until 12:40:00 UTC"},
 		},
@@ -250,9 +258,26 @@ func cacheCases() []judged {
 			seen: right + "resolver: 8.8.8.8 7200 A 203.0.113.10",
 			want: []string{
 				"warning dns/cached-stale api.shop.example 203.0.113.10 8.8.8.8 | at 8.8.8.8 | clear +2h0m0s",
-				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s",
+				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +51m0s",
 			},
-			says: []string{"beyond the record's TTL, which ended at 12:50:00 UTC"},
+			says: []string{"beyond the record's TTL, which ended at 12:51:00 UTC"},
+		},
+		{
+			rule: "an alias to the hostname of the balancer is right whatever it resolves to", expected: named("203.0.113.77"),
+			seen: "ns1: www.shop.example. 60 CNAME lb.edge.example.\n ns4: lb.edge.example. 60 A 203.0.113.10",
+		},
+		{
+			rule: "behind a hostname an address that presents the certificate is one of the rotation", expected: named("203.0.113.77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.10", met: map[netip.Addr]Stranger{ips("203.0.113.10")[0]: {Valid: true}},
+		},
+		{
+			rule: "behind a hostname an address that presents nothing is stale", expected: named("203.0.113.77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.10",
+			want: []string{"critical dns/stale-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.77 | at ns1 | clear +1m0s"},
+		},
+		{
+			rule: "a family that a status alone leaves out is not judged", expected: oneFamily("203.0.113.77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. 60 AAAA 2001:db8::10",
 		},
 		{
 			rule: "an old address that authority still publishes is stale, not cached", expected: has("203.0.113.77"),
@@ -260,6 +285,20 @@ func cacheCases() []judged {
 			want: []string{"critical dns/stale-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.77 | at ns1 | clear +1m0s"},
 		},
 	}
+}
+
+// named expects a balancer that is known by a hostname; oneFamily one that only a
+// Service's status tells of.
+func named(words ...string) inventory.Expected {
+	e := has(words...)
+	e.Hostnames = []string{"lb.edge.example"}
+	return e
+}
+
+func oneFamily(words ...string) inventory.Expected {
+	e := has(words...)
+	e.OneFamily = true
+	return e
 }
 
 func TestBigSetsAreCut(t *testing.T) {

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -35,8 +36,8 @@ func has(words ...string) inventory.Expected {
 
 func (j judged) given(tb testing.TB) Case {
 	var h History
-	for age, text := range j.before {
-		o := look(tb, text)
+	for _, age := range slices.Backward(slices.Sorted(maps.Keys(j.before))) {
+		o := look(tb, j.before[age])
 		o.At = noon.Add(-age)
 		h = h.Remember([]Observation{o})
 	}

@@ -145,10 +145,27 @@ func (w *walk) oneCut(ctx context.Context, d delegation, q question, depth int) 
 		return known, heard{}, nil
 	}
 	h, failed = w.race(ctx, d.zone, servers, q)
+	if h.answer.Outcome == NoName && (q.qtype != dns.TypeSOA || w.onlyDelegates(d, q.name)) {
+		h = w.secondOpinion(ctx, d.zone, servers, q, h)
+	}
 	if h.child.zone != "" {
 		w.r.zones.put(h.child.zone, h.child, keepFor(h.child.ttl))
 	}
 	return h.child, h, append(failed, dead...)
+}
+
+// secondOpinion asks another server, if there is one, before a denial ends a walk:
+// one server that is behind, or broken, must not make a name vanish. Whoever knows
+// the name is believed. (A denial that does not end the walk needs none, as then
+// every server of the zone is asked.)
+func (w *walk) secondOpinion(ctx context.Context, zone string, servers []Server, q question, first heard) heard {
+	others := slices.DeleteFunc(slices.Clone(servers), func(s Server) bool {
+		return s.Address == first.server.Address || s.Name != "" && s.Name == first.server.Name
+	})
+	if second, _ := w.race(ctx, zone, others, q); second.leads() {
+		return second
+	}
+	return first
 }
 
 // hiddenCut is a zone that showed itself only by its SOA, because a server of the
@@ -159,7 +176,7 @@ func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, zone s
 	}
 	d := delegation{zone: zone, names: parent.names, ttl: parent.ttl, fixed: parent.fixed}
 	if w.spend() {
-		r := w.r.wire.ask(ctx, h.server.Address, question{name: zone, qtype: dns.TypeNS})
+		r := w.ask(ctx, h.server, question{name: zone, qtype: dns.TypeNS})
 		if r.msg != nil && r.msg.Authoritative && r.msg.Rcode == dns.RcodeSuccess {
 			named, ok := delegationIn(r.msg.Answer, r.msg.Extra, parent.zone, w.r.port, func(owner string) bool { return owner == zone })
 			if ok {

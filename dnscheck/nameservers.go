@@ -180,7 +180,9 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 		return noAddress(host, "no usable answer from the servers of "+bare(d.zone)), 0
 	}
 	found.addrs, ttl = h.answer.Addresses, h.answer.TTL
-	if w.wantsIPv6() && h.answer.Outcome != NoName && w.spend() {
+	// A server with IPv6 alone has an address, also where IPv6 cannot be used.
+	wanted := w.wantsIPv6() || h.answer.Outcome == NoData
+	if wanted && h.answer.Outcome != NoName && w.spend() {
 		q.qtype = dns.TypeAAAA
 		if six := w.hear(ctx, d.zone, h.server, q); six.answer.Outcome == OK {
 			found.addrs = append(slices.Clone(found.addrs), six.answer.Addresses...)
@@ -190,7 +192,7 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 	found.addrs = found.addrs[:min(len(found.addrs), glueLimit)]
 	if len(found.addrs) == 0 {
 		why := map[Outcome]string{NoName: "NXDOMAIN", Alias: "it is an alias"}[h.answer.Outcome]
-		return noAddress(host, orElse(why, "no address records")), h.answer.TTL
+		return noAddress(host, orElse(why, "no address records")), 0 // asked for again soon: it may be repaired
 	}
 	return found, ttl
 }

@@ -35,7 +35,7 @@ func (r *Resolver) Observe(ctx context.Context, host string) Observation {
 	w.chain.running.Wait()
 	resolvers.Wait()
 	o.Steps = w.chain.inOrder(bare(name))
-	o.Cut = w.cut
+	o.Cut, o.Heard = w.cut, w.heard
 	return o
 }
 
@@ -177,7 +177,7 @@ func compareAnswers(a, b Answer) int {
 
 // askOne puts one question to one server of zone.
 func (w *walk) askOne(ctx context.Context, zone string, server Server, q question) (Answer, delegation) {
-	r := w.r.wire.ask(ctx, server.Address, q)
+	r := w.ask(ctx, server, q)
 	if r.msg == nil {
 		return Answer{Server: server, Type: askedType(q.qtype), Outcome: r.outcome, Detail: r.detail, TCP: r.tcp}, delegation{}
 	}

@@ -253,29 +253,3 @@ func TestConfiguredServersAreAskedInsteadOfTheDelegation(t *testing.T) {
 		t.Errorf("%d questions to the public servers", got)
 	}
 }
-
-func TestWildcardsAreNamed(t *testing.T) {
-	for _, c := range []struct{ rule, text, host, owner string }{
-		{"a name that its wildcard answers for", "* 60 A 192.0.2.1", "www.shop.example", "*.shop.example"},
-		{"an alias by wildcard", "* 60 CNAME pool.lb.test.", "www.shop.example", "*.shop.example"},
-		{"a name two labels below its wildcard", "* 60 A 192.0.2.1", "a.b.shop.example", "*.shop.example"},
-		{"a wildcard of its own below another", "* 60 A 192.0.2.1\n*.eu 60 A 192.0.2.2", "www.eu.shop.example", "*.eu.shop.example"},
-		{"a name with other data than the wildcard", "* 60 A 192.0.2.1\nwww 60 A 192.0.2.2", "www.shop.example", ""},
-		{"a zone without wildcards", "www 60 A 192.0.2.1", "www.shop.example", ""},
-		{"a name without data", "* 60 TXT x", "www.shop.example", ""},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			t.Parallel()
-			r := newShop(t, c.text)
-			s := r.dns.Observe(t.Context(), c.host).Steps[0]
-			if s.WildcardOwner != c.owner || (len(s.Wildcard) > 0) != (c.owner != "") {
-				t.Errorf("wildcard %q %+v, want %q", s.WildcardOwner, s.Wildcard, c.owner)
-			}
-			for _, a := range s.Wildcard {
-				if a.Outcome != s.Answers[0].Outcome {
-					t.Errorf("wildcard says %s, the name %s", answerText(a), answerText(s.Answers[0]))
-				}
-			}
-		})
-	}
-}

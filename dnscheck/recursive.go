@@ -59,6 +59,8 @@ func readRecursive(q question, m *dns.Msg) ResolverAnswer {
 			return ResolverAnswer{Outcome: Malformed, Detail: "sent " + set.fault}
 		case len(set.addrs) > 0:
 			return ResolverAnswer{Outcome: OK, Addresses: set.addrs, TTL: min(ttl, set.ttl)}
+		case set.target == "" && at.name == q.name && set.others:
+			return ResolverAnswer{Outcome: Malformed, Detail: "sent records of other names than the one asked for"}
 		case set.target == "":
 			return emptyRecursive(at, m, ttl)
 		}

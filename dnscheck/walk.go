@@ -25,6 +25,7 @@ type walk struct {
 	r *Resolver
 
 	mu     sync.Mutex
+	heard  bool // an acceptable packet came from an authoritative server
 	budget int
 	cut    string // the first limit met
 	chain  chain
@@ -37,6 +38,17 @@ func (w *walk) limit(why string) {
 	if w.cut == "" {
 		w.cut = why
 	}
+}
+
+// ask puts a question to an authoritative server.
+func (w *walk) ask(ctx context.Context, server Server, q question) reply {
+	r := w.r.wire.ask(ctx, server.Address, q)
+	if r.heard {
+		w.mu.Lock()
+		w.heard = true
+		w.mu.Unlock()
+	}
+	return r
 }
 
 // spend takes one question from the budget.
@@ -126,7 +138,7 @@ func (w *walk) race(ctx context.Context, zone string, servers []Server, q questi
 func (w *walk) hear(ctx context.Context, zone string, server Server, q question) (h heard) {
 	h = heard{server: server, answer: Answer{Outcome: unasked}}
 	defer w.guard() // a result must come in any case
-	r := w.r.wire.ask(ctx, server.Address, q)
+	r := w.ask(ctx, server, q)
 	if r.msg == nil {
 		h.answer = Answer{Outcome: r.outcome, Detail: r.detail}
 		return h

@@ -40,9 +40,13 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 		return e
 	}
 	e.Addresses, e.Uncertain, e.Known, e.Why = front.Addresses, front.Uncertain, front.Known, front.Why
-	if slices.Contains(front.Service.Hostnames, t.Host) && front.Balancer == nil {
+	if front.Balancer == nil || front.Balancer.Internal {
+		e.Hostnames = front.Service.Hostnames
+		e.OneFamily = len(e.Hostnames) == 0
+	}
+	if slices.Contains(e.Hostnames, t.Host) {
 		// The status hands the question back: the host's own records are all there is.
-		e.Addresses, e.Known = nil, false
+		e.Addresses, e.Uncertain, e.Known = nil, nil, false
 		e.Why = "the Service's status names only this very hostname, and no cloud says which address it should have"
 	}
 	now := slices.Concat(e.Addresses, e.Uncertain)

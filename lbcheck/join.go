@@ -16,6 +16,8 @@ type World struct {
 	// Published holds what the DNS gives for each hostname that stands in a
 	// Service's status; a name that could not be resolved is absent.
 	Published map[string][]netip.Addr
+	// Recent holds what those hostnames gave not long ago, the present included.
+	Recent map[string][]netip.Addr
 }
 
 // Front is the join of what Kubernetes and the cloud say about one Service's load
@@ -77,6 +79,9 @@ func (w World) join(s inventory.Service) Front {
 	}
 	gap, stale := w.gap()
 	switch {
+	case found && balancer.Internal:
+		// The cloud knows no public address of it: the status is all there is.
+		f.declared(s, w)
 	case found && cloud.Failure == "":
 		f.compare(s, balancer)
 		// A held list of Services is no source to disagree with, nor to accuse by.
@@ -117,8 +122,9 @@ func (f *Front) declared(s inventory.Service, w World) {
 			return
 		}
 		all = union(all, addrs)
+		f.Uncertain = union(f.Uncertain, w.Recent[h])
 	}
-	f.Addresses, f.Known = all, len(all) > 0
+	f.Addresses, f.Uncertain, f.Known = all, without(f.Uncertain, all), len(all) > 0
 }
 
 // listedSince tells whether every cloud's list is newer than the Service and than

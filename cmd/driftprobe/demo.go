@@ -33,11 +33,10 @@ const (
 // play is one performance.
 type play struct {
 	process
-	world   *lab.World
-	folder  string
-	web     string
-	told    int
-	exitLog []string
+	world  *lab.World
+	folder string
+	web    string
+	told   int
 }
 
 func demo(ctx context.Context, p process, args []string) (int, error) {

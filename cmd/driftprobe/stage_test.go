@@ -67,7 +67,7 @@ func (d *desk) runIn(ctx context.Context, args ...string) outcome {
 	o := outcome{t: d.t, code: run(ctx, d.process(&stdout, &stderr), args)}
 	o.out, o.err = stdout.String(), stderr.String()
 	d.t.Cleanup(func() {
-		if d.t.Failed() {
+		if d.t.Failed() || testing.Verbose() {
 			d.t.Logf("driftprobe %s\n%s%s(exit code %d)", strings.Join(args, " "), shortened(o.out), o.err, o.code)
 		}
 	})
@@ -83,7 +83,7 @@ func (d *desk) process(stdout, stderr *syncBuffer) process {
 
 // shortened leaves most of a long document out.
 func shortened(out string) string {
-	const limit = 4000
+	const limit = 2500
 	if len(out) > limit {
 		return out[:limit] + " …\n"
 	}

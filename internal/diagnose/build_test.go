@@ -229,7 +229,7 @@ func (b *builder) had(addr string, until time.Time) *builder {
 func (b *builder) published(addr string, ttl uint32, until time.Time) *builder {
 	for _, t := range b.Inventory.Targets {
 		b.History.Records.Sightings = append(b.History.Records.Sightings, dnscheck.Sighting{
-			Host: t.Host, Address: ips(addr)[0], FirstSeen: until.AddDate(0, -1, 0), LastSeen: until,
+			Host: t.Host, Address: ips(addr)[0], FirstSeen: until.AddDate(0, -1, 0), LastSeen: until, Gone: until,
 			Path: []dnscheck.Link{{Owner: t.Host, Type: "A", Value: addr, TTL: ttl}},
 		})
 	}

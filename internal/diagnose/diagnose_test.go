@@ -18,6 +18,7 @@ import (
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/report"
 	"driftprobe/internal/snapshot"
+	"driftprobe/probe"
 )
 
 var update = flag.Bool("update", false, "write the goldens")
@@ -155,6 +156,25 @@ func situations() []situation {
 			tg.Class, tg.Controller, tg.StatusAddresses = "", "", nil
 			return b
 		}, 3},
+		{"IPv6 only, from a machine without IPv6, is unknown", func(t testing.TB) *builder {
+			b := shop(hosts(t, 1)...).pinned("2001:db8::77")
+			b.publish("api.shop.example", 300, "2001:db8::77")
+			b.Observations.Probes = nil
+			return b.probes("2001:db8::77", func(o *probe.Observation) {
+				o.Reached = probe.PhaseNone
+				o.Fault = probe.Fault{Phase: probe.PhaseConnect, Kind: probe.NoRoute, Text: "no route to the address"}
+			})
+		}, 3},
+		{"a private address in a public zone is not connected to", func(t testing.TB) *builder {
+			b := shop(hosts(t, 1)...).pinned()
+			b.Inventory.Targets[0].Origin = "command line"
+			b.publish("api.shop.example", 300, "10.0.0.5")
+			b.Observations.Probes = nil
+			return b.probes("10.0.0.5", func(o *probe.Observation) {
+				o.Reached = probe.PhaseNone
+				o.Fault = probe.Fault{Phase: probe.PhaseConnect, Kind: probe.Forbidden, Text: "special-purpose"}
+			})
+		}, 1},
 		{"a resolver does not answer", func(t testing.TB) *builder { return shop(hosts(t, 2)...).resolver("9.9.9.9", 0, "") }, 0},
 	}
 }

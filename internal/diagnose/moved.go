@@ -53,6 +53,9 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	in.Evidence = slices.Concat(v.movedFront(e, hosts, stale), v.movedPublished(stale))
 	in.Evidence = append(in.Evidence, v.movedConclusion(e, hosts))
 	in.Fix = append(v.records(effects), v.lagging(stale)...)
+	if len(e.Hostnames) > 0 {
+		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
+	}
 	in.Recovery, in.ClearBy = v.recovery(stale)
 	return in
 }

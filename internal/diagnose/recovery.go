@@ -145,8 +145,8 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 			in.ClearBy = f.ClearBy
 		}
 		for _, s := range v.snap.History.Records.Of(f.Subject.Host) {
-			if s.Address.String() == f.Subject.Address && s.LastSeen.After(last) {
-				last = s.LastSeen
+			if s.Address.String() == f.Subject.Address && s.Gone.After(last) {
+				last = s.Gone
 			}
 		}
 	}

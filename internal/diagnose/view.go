@@ -33,10 +33,15 @@ type view struct {
 	claimed  map[finding.ID]bool
 }
 
+// rotation is how long an address of a balancer that is known by hostname stays
+// acceptable after the hostname gave it last: such balancers take turns with their
+// addresses.
+const rotation = time.Hour
+
 func world(s snapshot.Snapshot) lbcheck.World {
 	w := lbcheck.World{
 		Inventory: s.Inventory, Clouds: s.Observations.Clouds, History: s.History.Addresses,
-		Published: map[string][]netip.Addr{},
+		Published: map[string][]netip.Addr{}, Recent: map[string][]netip.Addr{},
 	}
 	wanted := map[string]bool{}
 	for _, svc := range s.Inventory.Services {
@@ -47,6 +52,13 @@ func world(s snapshot.Snapshot) lbcheck.World {
 	for _, o := range s.Observations.DNS {
 		if wanted[o.Host] {
 			w.Published[o.Host] = o.Published()
+		}
+	}
+	for h := range wanted {
+		for _, seen := range s.History.Records.Of(h) {
+			if s.At.Sub(seen.LastSeen) < rotation {
+				w.Recent[h] = append(w.Recent[h], seen.Address)
+			}
 		}
 	}
 	return w
@@ -137,6 +149,9 @@ func (v *view) judgeHost(host string) []finding.Finding {
 	for _, t := range v.targets[host] {
 		e := v.expected[t.Key]
 		fs = append(fs, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key])...)
+		if looked && len(observed.Published()) > 0 && !slices.ContainsFunc(v.probes[t.Key], sees) {
+			fs = append(fs, unseen(t, v.probes[t.Key]))
+		}
 		if !e.Known && t.Origin != "config" && t.Origin != "command line" && e.Service == (inventory.ServiceRef{}) {
 			fs = append(fs, unmapped(t, e))
 		}
@@ -159,6 +174,35 @@ func (v *view) dnsPolicy() dnscheck.Policy {
 		return space.Special(a)
 	}
 	return p
+}
+
+// sees tells whether a probe says something about its target.
+func sees(o probe.Observation) bool { return !o.Stranger && !blind(o) }
+
+// unseen says that no address of a target could be probed, and why.
+func unseen(t inventory.Target, os []probe.Observation) finding.Finding {
+	f := finding.Finding{
+		Code: finding.SelfNotObserved, Severity: finding.Unknown,
+		Subject:  finding.Subject{Host: t.Host},
+		Summary:  t.Host + " could not be probed at any address of its own",
+		Expected: "a probe of at least one address",
+		Observed: "no address of it is known",
+		Hint:     "look from a machine that reaches it",
+	}
+	for _, o := range os {
+		switch {
+		case o.Stranger:
+			f.Observed = "only strangers' addresses are published, and none of its own is known"
+		case o.Fault.Kind == probe.Forbidden:
+			f.Observed = o.Address.Addr().String() + " is special-purpose and was not connected to"
+			f.Hint = "if this is meant, allow the address (probe.allow_addresses) or pin it (targets[].addresses)"
+		default:
+			f.Observed = o.Address.Addr().String() + ": " + o.Fault.Text
+		}
+		f.SeenAt = append(f.SeenAt, o.Address.Addr().String())
+	}
+	slices.Sort(f.SeenAt)
+	return f
 }
 
 func unmapped(t inventory.Target, e inventory.Expected) finding.Finding {

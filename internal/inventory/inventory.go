@@ -151,6 +151,12 @@ type Expected struct {
 	// Uncertain are addresses that only one of two sources names. None of them is
 	// called stale, and none is called missing.
 	Uncertain []netip.Addr `json:"uncertain,omitempty"`
+	// OneFamily is set if only a status is known, which can leave out a family of
+	// addresses that the balancer has: a family that is not named is not judged.
+	OneFamily bool `json:"one_family,omitempty"`
+	// Hostnames stand in the Service's status instead of addresses; what they
+	// resolve to can change from one look to the next.
+	Hostnames []string `json:"hostnames,omitempty"`
 	// Former are addresses that the load balancer had and has lost.
 	Former []netip.Addr `json:"former,omitempty"`
 	// Allow are ranges in which published addresses are accepted as they are.
@@ -168,7 +174,13 @@ type Expected struct {
 
 // Accepts tells whether an address may be published for the target.
 func (e Expected) Accepts(a netip.Addr) bool {
-	return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) || e.Allowed(a)
+	return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) || e.Allowed(a) || e.unnamed(a)
+}
+
+// unnamed tells whether nothing is known about the address's whole family.
+func (e Expected) unnamed(a netip.Addr) bool {
+	same := func(b netip.Addr) bool { return b.Is4() == a.Is4() }
+	return e.OneFamily && !slices.ContainsFunc(e.Addresses, same) && !slices.ContainsFunc(e.Uncertain, same)
 }
 
 // Allowed tells whether the address is in an allowed range.

@@ -165,5 +165,8 @@ func (t *text) known(w well) string {
 	if len(w.hosts) < len(w.front.Hosts) {
 		return fmt.Sprintf("%d of %s", len(w.hosts), hostnames(len(w.front.Hosts)))
 	}
+	if len(w.hosts) == 1 {
+		return Safe(w.hosts[0])
+	}
 	return hostnames(len(w.hosts))
 }

@@ -1,0 +1,137 @@
+package dnscheck_test
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/lab"
+)
+
+// noWay is an address to which no machine has a way: link-local, without a link.
+const noWay = "fe80::1"
+
+// serveAtSix answers at [::1], on the port of the tree. Where the machine has no
+// IPv6, ok is false; it does not fail, as then the tests expect that such a server
+// is left out.
+func serveAtSix(t *testing.T, port uint16, handle dns.HandlerFunc) (ok bool) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp6", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.IPv6Loopback(), port)))
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, ended := make(chan struct{}), make(chan error, 1)
+	server := &dns.Server{PacketConn: conn, Handler: handle, NotifyStartedFunc: func() { close(started) }}
+	go func() { ended <- server.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() {
+		if err := errors.Join(server.Shutdown(), <-ended); err != nil {
+			t.Error(err)
+		}
+	})
+	return true
+}
+
+// zoneAtSix serves a zone there.
+func zoneAtSix(t *testing.T, port uint16, text string) (ok bool) {
+	t.Helper()
+	zone, err := lab.NewZone(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveAtSix(t, port, func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		zone.Answer(m, q.Question[0])
+		_ = w.WriteMsg(m) // a lost answer fails the test by itself
+	})
+}
+
+// dualShop is shop.example on one server, with the glue given.
+func dualShop(t *testing.T, glue string) realm {
+	t.Helper()
+	return newRealm(t, func(r realm) []lab.ZoneSpec {
+		z := r.oneServer("shop.example.", 11, "www 60 A 192.0.2.1\nwww 60 AAAA 2001:db8::1")
+		z.Delegation = "shop NS ns.shop\n" + strings.ReplaceAll(glue, "FOUR", r.net.Addr(11).String())
+		return []lab.ZoneSpec{z}
+	}, nil)
+}
+
+func TestBothAddressesOfAServerAreAsked(t *testing.T) {
+	t.Parallel()
+	r := dualShop(t, "ns.shop A FOUR\nns.shop AAAA ::1")
+	six := zoneAtSix(t, r.tree.Port(), "shop.example. 60 SOA ns.shop.example. m. 1 2 3 4 5\nwww.shop.example. 60 A 192.0.2.1\nwww.shop.example. 60 AAAA 2001:db8::2")
+	want := `
+	www.shop.example in shop.example
+	  ns.shop.example A ok 192.0.2.1 ttl 60
+	  ns.shop.example AAAA ok 2001:db8::1 ttl 60
+	`
+	if six {
+		want += `  ns.shop.example A ok 192.0.2.1 ttl 60
+	  ns.shop.example AAAA ok 2001:db8::2 ttl 60
+	`
+	}
+	o := r.dns.Observe(t.Context(), "www.shop.example")
+	expect(t, o, want)
+	for i, a := range o.Steps[0].Answers {
+		if want := i >= 2; a.Server.Address.Addr().Is6() != want {
+			t.Errorf("answer %d is from %s, IPv4 comes first", i, a.Server)
+		}
+	}
+}
+
+func TestAServerWithoutAWayToItIsLeftOut(t *testing.T) {
+	t.Parallel()
+	const found = `
+	www.shop.example in shop.example
+	  ns.shop.example A ok 192.0.2.1 ttl 60
+	  ns.shop.example AAAA ok 2001:db8::1 ttl 60
+	`
+	for _, c := range []struct{ rule, glue, want string }{
+		{"one of two addresses of a server", "ns.shop A FOUR\nns.shop AAAA " + noWay, found},
+		{"a second server that has no other", "ns.shop A FOUR\nshop NS six.shop\nsix.shop AAAA " + noWay, found},
+		{"a second server whose address is looked up", "ns.shop A FOUR\nshop NS six.nic.test.", found},
+		{"all servers", "ns.shop AAAA " + noWay, "www.shop.example in shop.example: unreachable at shop.example, negative TTL 0\n"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			r := dualShop(t, c.glue)
+			if err := r.tree.SetRecords("test.", "six.nic 60 AAAA "+noWay); err != nil {
+				t.Fatal(err)
+			}
+			o := r.dns.Observe(t.Context(), "www.shop.example")
+			expect(t, o, c.want)
+			if f := o.Steps[0].Failure; f.Outcome != "" && !strings.Contains(f.Text, "no IPv6 here") {
+				t.Errorf("failure %+v", f)
+			}
+		})
+	}
+}
+
+func TestAnIPv6ServerThatFailsIsToldBesideItsIPv4(t *testing.T) {
+	t.Parallel()
+	r := dualShop(t, "ns.shop A FOUR\nns.shop AAAA ::1")
+	six := serveAtSix(t, r.tree.Port(), func(w dns.ResponseWriter, q *dns.Msg) {
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused))
+	})
+	refused := 0
+	for _, a := range r.dns.Observe(t.Context(), "www.shop.example").Steps[0].Answers {
+		switch is6 := a.Server.Address.Addr().Is6(); {
+		case is6 && a.Outcome == dnscheck.Refused:
+			refused++
+		case is6 || a.Outcome != dnscheck.OK:
+			t.Errorf("%s: %s", a.Server, answerText(a))
+		}
+	}
+	if six && refused != 2 {
+		t.Errorf("%d refusals over IPv6, want 2", refused)
+	}
+}
