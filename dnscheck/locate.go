@@ -93,8 +93,6 @@ func (w *walk) stuck(ctx context.Context, d delegation, q question, failed []hea
 	return d, heard{}, Failure{}
 }
 
-const noIPv6 = "its name servers have only IPv6 addresses, and there is no IPv6 here"
-
 // stuckText names some of the servers that failed.
 func stuckText(d delegation, texts []string) string {
 	const shown = 3

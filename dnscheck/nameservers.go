@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -131,19 +130,6 @@ func (r *Resolver) forbidden(d delegation, a netip.Addr) string {
 	}
 }
 
-// reaches tells whether this machine has a way to an IPv6 address. Connecting a
-// UDP socket sends nothing; it picks the route. A private source address says
-// that there is no IPv6 beyond our own network.
-func (r *Resolver) reaches(a netip.Addr) bool {
-	conn, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, r.port)))
-	if err != nil {
-		return false
-	}
-	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
-	_ = conn.Close() // nothing was sent
-	return r.space.Special(a) != "" || r.space.Special(local) == ""
-}
-
 // lookup finds the addresses of a server's name by a walk of its own. Lookups at
 // depth 0 are shared; a nested one does not wait for another, which could be
 // waiting for it.
@@ -206,10 +192,4 @@ func (w *walk) cutShort(ctx context.Context) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return ctx.Err() != nil || w.budget < 0
-}
-
-// wantsIPv6 tells whether IPv6 addresses of servers are of use here.
-func (w *walk) wantsIPv6() bool {
-	global := netip.MustParseAddr("2001:500:2::c") // c.root-servers.net
-	return w.r.private || w.r.reaches(global)
 }

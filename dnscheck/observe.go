@@ -109,6 +109,10 @@ func (w *walk) fill(ctx context.Context, s *Step, name string) {
 			return
 		}
 		answers, below := w.askAll(ctx, d, servers, name)
+		if answers = w.withoutBrokenIPv6(ctx, answers); len(answers)+len(dead) == 0 && w.knownBrokenIPv6() {
+			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
+			return
+		}
 		s.Answers = append(answers, w.deadAnswers(dead)...)
 		slices.SortStableFunc(s.Answers, compareAnswers)
 		if slices.ContainsFunc(answers, func(a Answer) bool { return a.Outcome.Speaks() }) {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestAFaultOfOneServerIsItsOutcomeAndNeverAnAddress(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		rule    string
 		fault   lab.Fault
@@ -102,6 +103,7 @@ func shortCount(q lab.Query, truth *dns.Msg) lab.Reply {
 }
 
 func TestAFaultThatHealsGivesTheTruth(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		rule  string
 		fault lab.Fault
@@ -162,6 +164,7 @@ func truncatedLie(q lab.Query, truth *dns.Msg) lab.Reply {
 }
 
 func TestAStoppedServerIsUnreachableAndTheOthersSpeak(t *testing.T) {
+	t.Parallel()
 	r := newShop(t, "www 60 A 192.0.2.1")
 	if err := r.server(11).Stop(); err != nil {
 		t.Fatal(err)
@@ -178,6 +181,7 @@ func TestAStoppedServerIsUnreachableAndTheOthersSpeak(t *testing.T) {
 }
 
 func TestWhenNobodyOfAZoneAnswersTheZoneIsNamed(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		rule  string
 		fault lab.Fault
@@ -221,6 +225,7 @@ func TestWhenNobodyOfAZoneAnswersTheZoneIsNamed(t *testing.T) {
 }
 
 func TestStoppedRootsAreUnreachable(t *testing.T) {
+	t.Parallel()
 	r := newShop(t, "www 60 A 192.0.2.1")
 	if err := r.server(1).Stop(); err != nil {
 		t.Fatal(err)
@@ -231,6 +236,7 @@ func TestStoppedRootsAreUnreachable(t *testing.T) {
 }
 
 func TestASilentServerDoesNotDelayTheAlias(t *testing.T) {
+	t.Parallel()
 	r := newRealm(t, func(r realm) []lab.ZoneSpec {
 		return []lab.ZoneSpec{r.shop("www 60 CNAME pool.lb.test."), r.oneServer("lb.test.", 21, "pool 30 A 192.0.2.1")}
 	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = 2 * time.Second })
@@ -245,6 +251,7 @@ func TestASilentServerDoesNotDelayTheAlias(t *testing.T) {
 }
 
 func TestAfterAFaultTheDelegationIsReadAnew(t *testing.T) {
+	t.Parallel()
 	r := newShop(t, "www 60 A 192.0.2.1")
 	r.dns.Observe(t.Context(), "www.shop.example")
 	for last := byte(11); last <= 13; last++ {

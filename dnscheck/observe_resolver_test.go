@@ -70,6 +70,7 @@ func TestAResolverGivesTheEndOfTheChainAndTheSmallestTTLLeft(t *testing.T) {
 }
 
 func TestAResolverThatFailsIsAnOutcome(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		rule  string
 		fault lab.Fault

@@ -11,6 +11,7 @@ import (
 )
 
 func TestObserveSaysWhatEachServerSays(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ rule, text, host, want string }{
 		{
 			"every server of the zone is asked for both types",
@@ -105,6 +106,7 @@ func (r realm) oneServer(zone string, last byte, text string) lab.ZoneSpec {
 }
 
 func TestObserveFollowsAliases(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ rule, shop, lb, host, want string }{
 		{
 			"an alias into another zone is asked of that zone's own servers",
@@ -190,6 +192,7 @@ func TestObserveFollowsAliases(t *testing.T) {
 }
 
 func TestAChainOfAliasesIsCutAtMaxSteps(t *testing.T) {
+	t.Parallel()
 	text := ""
 	for i := range 20 {
 		text += "c" + string(rune('a'+i)) + " 60 CNAME c" + string(rune('b'+i)) + "\n"
@@ -202,6 +205,7 @@ func TestAChainOfAliasesIsCutAtMaxSteps(t *testing.T) {
 }
 
 func TestServersThatDisagreeAreHeardOneByOne(t *testing.T) {
+	t.Parallel()
 	r := newShop(t, "www 60 A 192.0.2.1")
 	if err := r.tree.SetRecords("shop.example.", "www 600 A 192.0.2.9\nwww 600 A 192.0.2.1", r.net.Addr(12)); err != nil {
 		t.Fatal(err)

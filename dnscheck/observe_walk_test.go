@@ -15,6 +15,7 @@ import (
 )
 
 func TestTheWalkFindsTheServersOfAZone(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		rule  string
 		zones func(realm) []lab.ZoneSpec

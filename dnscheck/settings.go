@@ -47,6 +47,7 @@ type Resolver struct {
 	places    kept[string] // observed name → the zone it lies in
 	hosts     kept[hostAddrs]
 	wildcards kept[Answer]
+	ipv6      kept[bool] // by ipv6Works
 
 	mu      sync.Mutex
 	closed  bool

@@ -47,6 +47,9 @@ func (w *walk) ask(ctx context.Context, server Server, q question) reply {
 		w.mu.Lock()
 		w.heard = true
 		w.mu.Unlock()
+		if server.Address.Addr().Is6() {
+			w.r.ipv6.put(ipv6Works, true, keepIPv6Works)
+		}
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func TestBalancerDeletedInTheCloud(t *testing.T) {
 	for _, lb := range s.DO.LoadBalancers() {
 		s.DO.RemoveLoadBalancer(lb.ID)
 	}
-	text := s.run("--once", "--config", s.whole()).exits(exitFound).says("CRITICAL", "traefik/traefik", "DigitalOcean", s.OldAddr.String())
+	text := s.run("--once", "--config", s.whole()).exits(exitFound).says("CRITICAL", "traefik/traefik", "cloud", s.OldAddr.String())
 	text.isSilentOn("only DNS is wrong", "stale-record")
 	in := onlyIncident(t, s.run("--once", "-o", "json", "--config", s.whole()).exits(exitFound).report())
 	equal(t, "code", in.Code, finding.LBMissing)
@@ -73,7 +73,7 @@ func TestClusterDown(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, ttl)
 			target := fmt.Sprintf("targets: [{url: %q, service: traefik/traefik}]", s.url("api.shop.example"))
-			config := s.whole(stateSection, target)
+			config := s.whole("interval: 1s\ntimeout: 300ms", stateSection, target)
 			s.run("--once", "--config", config).exits(exitClean)
 			fault(s.Kube)
 			s.run("--once", "--config", config).exits(exitUnknown).says("UNKNOWN", "kubernetes", "fix").
@@ -111,7 +111,7 @@ func TestCertificates(t *testing.T) {
 			issue(lab.CertSpec{Names: []string{"*.staging.shop.example"}}), finding.TLSNameMismatch, "*.staging.shop.example",
 		},
 		"an intermediate is missing": {
-			issue(lab.CertSpec{Names: []string{"*.shop.example"}, OmitIntermediates: true}), finding.TLSUntrusted, "intermediate",
+			issue(lab.CertSpec{Names: []string{"*.shop.example"}, OmitIntermediates: true}), finding.TLSUntrusted, "present the whole chain",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: demoTTL})
+	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: demoTTL, Hosts: demoHosts()})
 	if err != nil {
 		return exitUsage, faultf("the demo needs addresses of 127.0.0.0/8; where only 127.0.0.1 exists (macOS), add those that the error names", "%v", err)
 	}
@@ -75,6 +75,15 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 		err = nil
 	}
 	return exitClean, err
+}
+
+// demoHosts are served by two records: the zone's own, and its wildcard.
+func demoHosts() []string {
+	return []string{
+		"shop.example", "api.shop.example", "www.shop.example", "auth.shop.example", "admin.shop.example",
+		"app.shop.example", "assets.shop.example", "billing.shop.example", "blog.shop.example", "docs.shop.example",
+		"events.shop.example", "images.shop.example", "orders.shop.example", "search.shop.example",
+	}
 }
 
 // acts are the outage, from all well to all clear.

@@ -18,7 +18,8 @@ import (
 	"driftprobe/internal/snapshot"
 )
 
-// syncFor is how long a one-shot look waits for the cluster.
+// syncFor is how long a one-shot look waits for the cluster at most; and no longer
+// than for a cloud, whose list comes in pages too.
 const syncFor = 15 * time.Second
 
 // lookOnce looks at everything once and prints the diagnosis.
@@ -36,7 +37,7 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 		return exitUsage, err
 	}
 	if w.cluster != nil {
-		wait, cancel := context.WithTimeout(ctx, syncFor)
+		wait, cancel := context.WithTimeout(ctx, min(syncFor, 3*cfg.Timeout))
 		w.cluster.Sync(wait)
 		cancel()
 		if err := unknownServices(o, targets, w.cluster.Inventory(), w.options.Previous); err != nil {
