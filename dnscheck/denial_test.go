@@ -1,25 +1,10 @@
 package dnscheck_test
 
 import (
-	"net/netip"
 	"testing"
-	"time"
 
-	"driftprobe/dnscheck"
 	"driftprobe/internal/lab"
 )
-
-// fresh is a Resolver that remembers nothing yet.
-func (r realm) fresh(t *testing.T) *dnscheck.Resolver {
-	t.Helper()
-	s := dnscheck.Settings{Port: r.tree.Port(), Timeout: 2 * time.Second}
-	for _, root := range r.tree.Roots() {
-		s.Roots = append(s.Roots, netip.AddrPortFrom(root, r.tree.Port()))
-	}
-	d := dnscheck.New(s)
-	t.Cleanup(d.Close)
-	return d
-}
 
 // many is enough looks for either of two servers to have been asked first.
 const many = 12
@@ -60,7 +45,7 @@ func TestOneParentServerAloneIsNotBelievedThatAZoneDoesNotExist(t *testing.T) {
 			r := twoParents(t)
 			r.server(5).SetFault(c.fault)
 			for range many {
-				expect(t, r.fresh(t).Observe(t.Context(), c.host), c.want)
+				expect(t, r.fresh(t, nil).Observe(t.Context(), c.host), c.want)
 			}
 		})
 	}
@@ -78,7 +63,7 @@ func TestOneServerAloneIsNotBelievedThatANameServerDoesNotExist(t *testing.T) {
 	}, nil)
 	r.server(22).SetFault(lab.ForName("web.host.test.", lab.NXDomain))
 	for range many {
-		expect(t, r.fresh(t).Observe(t.Context(), "www.shop.example"), `
+		expect(t, r.fresh(t, nil).Observe(t.Context(), "www.shop.example"), `
 		www.shop.example in shop.example
 		  web.host.test A ok 192.0.2.1 ttl 60
 		  web.host.test AAAA nodata ttl 300

@@ -27,6 +27,9 @@ type Sighting struct {
 	// Gone is when authority was first seen to publish it no more; zero while it
 	// does. The record was corrected between LastSeen and Gone.
 	Gone time.Time `json:"gone,omitzero"`
+	// Until is how long caches may follow a way to the address that was replaced by
+	// Path; zero if there is none.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Link is one record of a path.
@@ -37,6 +40,10 @@ type Link struct {
 	Value string `json:"value"`
 	// TTL is in seconds, the largest that any server gave.
 	TTL uint32 `json:"ttl"`
+	// Until is how long caches may keep the record by an earlier, longer TTL; zero if
+	// the present one covers that. People lower the TTL first and correct the record
+	// then: the caches know only of the one that they have read.
+	Until time.Time `json:"until,omitzero"`
 }
 
 const (
@@ -115,8 +122,11 @@ func merge(old []Sighting, o Observation) []Sighting {
 			if was.FirstSeen.Before(s.FirstSeen) {
 				s.FirstSeen = was.FirstSeen
 			}
+			s.Until = was.Until
 			if was.LastSeen.After(o.At) || was.LastSeen.Equal(o.At) && longer(was.Path, path) {
 				s.LastSeen, s.Path = was.LastSeen, was.Path
+			} else {
+				s.Path, s.Until = was.outlived(path, o)
 			}
 			if was.Gone.After(s.LastSeen) {
 				s.Gone = was.Gone
@@ -141,13 +151,44 @@ func merge(old []Sighting, o Observation) []Sighting {
 	return next
 }
 
-// longest is the sum of the path's TTLs: no cache holds the answer longer.
+// outlived returns the new path with what caches may still hold of the old one:
+// records by a TTL that was longer, and a way that is published no more. Both were
+// changed at the latest at this look.
+func (s Sighting) outlived(path []Link, o Observation) ([]Link, time.Time) {
+	path = slices.Clone(path)
+	for i, l := range path {
+		at := slices.IndexFunc(s.Path, func(p Link) bool { return p.Owner == l.Owner && p.Type == l.Type && p.Value == l.Value })
+		if at < 0 {
+			continue
+		}
+		old := s.Path[at]
+		until := old.Until
+		if end := o.At.Add(seconds(old.TTL)); old.TTL > l.TTL && end.After(until) {
+			until = end
+		}
+		if until.After(o.At.Add(seconds(l.TTL))) {
+			path[i].Until = until
+		}
+	}
+	until := s.Until
+	s.Gone = o.At
+	if end, gone := s.ClearBy(o); gone && end.After(until) {
+		until = end
+	}
+	if !until.After(o.At) {
+		until = time.Time{}
+	}
+	return path, until
+}
+
+// longest is the sum of the path's TTLs, also of those that were longer: no cache
+// holds the answer longer than this after LastSeen.
 func (s Sighting) longest() time.Duration {
 	var sum time.Duration
 	for _, l := range s.Path {
-		sum += seconds(l.TTL)
+		sum += max(seconds(l.TTL), l.Until.Sub(s.LastSeen))
 	}
-	return sum
+	return max(sum, s.Until.Sub(s.LastSeen))
 }
 
 // ClearBy returns when the last cache has dropped the way to this address, given
@@ -169,13 +210,20 @@ func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 		l := s.Path[i]
 		switch {
 		case !now.publishes(l):
-			if end := corrected.Add(seconds(l.TTL) + tail); end.After(clear) {
+			end := corrected.Add(seconds(l.TTL))
+			if l.Until.After(end) {
+				end = l.Until
+			}
+			if end = end.Add(tail); end.After(clear) {
 				clear = end
 			}
 			gone, tail = true, 0
 		case !gone:
 			tail += seconds(l.TTL)
 		}
+	}
+	if gone && s.Until.After(clear) {
+		clear = s.Until
 	}
 	return clear, gone
 }

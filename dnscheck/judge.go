@@ -152,7 +152,7 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		Expected: expectedText(c.Expected, addr),
 		SeenAt:   at.servers,
 		Record:   &rec,
-		ClearBy:  now.Add(seconds(rec.TTL)),
+		ClearBy:  c.clearBy(now, addr, rec),
 	}
 	others := len(c.Observed.family(addr)) - 1
 	f.Observed = fmt.Sprintf("%s on %d of %d authoritative servers of %s", addr, len(at.servers), at.asked, rec.Zone)
@@ -170,6 +170,24 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 	}
 	f.Hint = staleHint(c.Expected, rec, addr)
 	return f
+}
+
+// clearBy is when the last cache has dropped a stale record that is corrected now:
+// its TTL, or an earlier one that was longer.
+func (c Case) clearBy(now time.Time, addr netip.Addr, rec finding.Record) time.Time {
+	end := now.Add(seconds(rec.TTL))
+	for _, s := range c.Seen {
+		if s.Address != addr {
+			continue
+		}
+		if s.Until.After(end) {
+			end = s.Until
+		}
+		if last := len(s.Path) - 1; last >= 0 && s.Path[last].Until.After(end) {
+			end = s.Path[last].Until
+		}
+	}
+	return end
 }
 
 // staleHint says what to do with a record that publishes a stale address. Without

@@ -223,6 +223,25 @@ func cacheCases() []judged {
 			says: []string{"publishes 203.0.113.10 no more; caches may give it for another 51 min", "last seen on an authoritative server at 11:50:00 UTC, gone at 11:51:00 UTC", "wait until 12:51:00 UTC"},
 		},
 		{
+			rule: "a TTL that was lowered before the address was corrected does not shorten what caches hold", expected: has("203.0.113.77"), seen: right,
+			before: map[time.Duration]string{12 * time.Minute: wrong, 10 * time.Minute: "ns1: api.shop.example. 60 A 203.0.113.10", 9 * time.Minute: right},
+			want:   []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s"},
+		},
+		{
+			rule: "a stale address whose TTL was just lowered is still in caches by the old one", expected: has("203.0.113.77"),
+			before: map[time.Duration]string{12 * time.Minute: wrong}, seen: "ns1: api.shop.example. 60 A 203.0.113.10",
+			want: []string{"critical dns/stale-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.77 | at ns1 | clear +1h0m0s",
+				"warning dns/missing-record api.shop.example 203.0.113.77 | shop.example: api.shop.example 60 A 203.0.113.77 | at ns1"},
+		},
+		{
+			rule: "an alias that was replaced by a short record to the same old address is still in caches", expected: has("203.0.113.77"), seen: right,
+			before: map[time.Duration]string{
+				12 * time.Minute: "ns1: api.shop.example. 3600 CNAME old.edge.example.\n ns4: old.edge.example. 60 A 203.0.113.10",
+				10 * time.Minute: "ns1: api.shop.example. 60 A 203.0.113.10", 9 * time.Minute: right,
+			},
+			want: []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s"},
+		},
+		{
 			rule: "drained caches are nothing to tell", expected: has("203.0.113.77"), seen: right,
 			before: map[time.Duration]string{2 * time.Hour: wrong, time.Hour: right},
 		},

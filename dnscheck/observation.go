@@ -54,10 +54,13 @@ type Step struct {
 	Name string `json:"name"`
 	// Zone is the zone cut found for the name, no final dot; "." for the root.
 	Zone string `json:"zone"`
-	// Answers hold one entry for each server address and type.
+	// Answers hold one entry for each server address and type. IPv6 addresses are
+	// left out where this machine has no way to them.
 	Answers []Answer `json:"answers,omitempty"`
 	// Wildcard is what one of the servers said about the wildcard that would cover
 	// Name, one entry a type, if there is such a record; its owner is WildcardOwner.
+	// Both are empty if the name has a record of its own, also one that repeats the
+	// wildcard's data.
 	Wildcard      []Answer `json:"wildcard,omitempty"`
 	WildcardOwner string   `json:"wildcard_owner,omitempty"`
 	// Failure says why no server of the zone could be asked (the walk from the

@@ -109,7 +109,9 @@ func (w *walk) fill(ctx context.Context, s *Step, name string) {
 			return
 		}
 		answers, below := w.askAll(ctx, d, servers, name)
-		if answers = w.withoutBrokenIPv6(ctx, answers); len(answers)+len(dead) == 0 && w.knownBrokenIPv6() {
+		heard := len(answers)
+		answers = w.withoutBrokenIPv6(ctx, answers)
+		if heard > 0 && len(answers)+len(dead) == 0 {
 			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
 			return
 		}

@@ -122,16 +122,82 @@ func TestAnIPv6ServerThatFailsIsToldBesideItsIPv4(t *testing.T) {
 	six := serveAtSix(t, r.tree.Port(), func(w dns.ResponseWriter, q *dns.Msg) {
 		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused))
 	})
-	refused := 0
-	for _, a := range r.dns.Observe(t.Context(), "www.shop.example").Steps[0].Answers {
-		switch is6 := a.Server.Address.Addr().Is6(); {
-		case is6 && a.Outcome == dnscheck.Refused:
-			refused++
-		case is6 || a.Outcome != dnscheck.OK:
+	expectOfSix(t, r.dns.Observe(t.Context(), "www.shop.example"), dnscheck.Refused, six)
+}
+
+// expectOfSix checks that the IPv4 address speaks, and that the IPv6 address has
+// the outcome, or is left out.
+func expectOfSix(t *testing.T, o dnscheck.Observation, want dnscheck.Outcome, told bool) {
+	t.Helper()
+	four, six := 0, 0
+	for _, a := range o.Steps[0].Answers {
+		is6 := a.Server.Address.Addr().Is6()
+		switch {
+		case is6 && a.Outcome == want:
+			six++
+		case !is6 && a.Outcome == dnscheck.OK:
+			four++
+		default:
 			t.Errorf("%s: %s", a.Server, answerText(a))
 		}
 	}
-	if six && refused != 2 {
-		t.Errorf("%d refusals over IPv6, want 2", refused)
+	if four != 2 || six != 2 && told || six != 0 && !told {
+		t.Errorf("%d answers over IPv4 and %d %s over IPv6, told %t", four, six, want, told)
+	}
+}
+
+// An IPv6 that is routed and leads nowhere would accuse every zone; the root
+// servers are the witnesses.
+func TestIPv6ThatLeadsNowhereAccusesNobody(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule    string
+		witness bool            // there is a root server with IPv6
+		root    dns.HandlerFunc // what it does; nil if its port is closed
+		want    dnscheck.Outcome
+		told    bool
+	}{
+		{"no root server is heard over IPv6: it is our own fault", true, nil, dnscheck.Unreachable, false},
+		{"no root server has IPv6: it cannot be told, and the failure stands", false, nil, dnscheck.Unreachable, true},
+		{"a root server answers over IPv6: the failure stands", true, rootAlone, dnscheck.Silent, true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			r := dualShop(t, "ns.shop A FOUR\nns.shop AAAA ::1")
+			at := netip.AddrPortFrom(netip.IPv6Loopback(), r.tree.Port())
+			six := serveAtSix(t, 0, rootAlone)
+			if c.root != nil {
+				serveAtSix(t, at.Port(), c.root)
+			}
+			d := r.fresh(t, func(s *dnscheck.Settings) {
+				if c.witness {
+					s.Roots = append(s.Roots, at)
+				}
+			})
+			expectOfSix(t, d.Observe(t.Context(), "www.shop.example"), c.want, c.told && six)
+			if c.root == nil { // once more, from what is remembered
+				expectOfSix(t, d.Observe(t.Context(), "www.shop.example"), c.want, c.told && six)
+			}
+		})
+	}
+}
+
+func TestAZoneWithIPv6AloneCannotBeAskedWhereIPv6LeadsNowhere(t *testing.T) {
+	t.Parallel()
+	r := dualShop(t, "ns.shop AAAA ::1")
+	d := r.fresh(t, func(s *dnscheck.Settings) {
+		s.Roots = append(s.Roots, netip.AddrPortFrom(netip.IPv6Loopback(), r.tree.Port()))
+	})
+	o := d.Observe(t.Context(), "www.shop.example")
+	expect(t, o, "www.shop.example in shop.example: unreachable at shop.example, negative TTL 0\n")
+	if text := o.Steps[0].Failure.Text; !strings.Contains(text, "no IPv6 here") || !o.Heard {
+		t.Errorf("failure %q, heard %t", text, o.Heard)
+	}
+}
+
+// rootAlone answers for the root and is silent about all else.
+func rootAlone(w dns.ResponseWriter, q *dns.Msg) {
+	if q.Question[0].Name == "." {
+		_ = w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeRefused))
 	}
 }

@@ -131,6 +131,17 @@ func TestObserveFollowsAliases(t *testing.T) {
 			`,
 		},
 		{
+			"an alias at the apex, which no zone may have, is followed as it is given",
+			"@ 300 CNAME pool.lb.test.", "pool 30 A 192.0.2.1", "shop.example", `
+			shop.example in shop.example
+			  ns.shop.example A alias pool.lb.test ttl 300
+			  ns.shop.example AAAA alias pool.lb.test ttl 300
+			pool.lb.test in lb.test
+			  ns.lb.test A ok 192.0.2.1 ttl 30
+			  ns.lb.test AAAA nodata ttl 300
+			`,
+		},
+		{
 			"a loop of aliases ends when a name comes again",
 			"a 60 CNAME b.lb.test.", "b 60 CNAME a.shop.example.", "a.shop.example", `
 			a.shop.example in shop.example

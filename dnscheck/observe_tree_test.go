@@ -52,16 +52,27 @@ func newRealm(tb testing.TB, zones func(realm) []lab.ZoneSpec, change func(*dnsc
 			tb.Error(err)
 		}
 	})
+	r.dns = r.fresh(tb, func(s *dnscheck.Settings) {
+		if change != nil {
+			change(s, r.tree)
+		}
+	})
+	return r
+}
+
+// fresh is a Resolver that remembers nothing yet.
+func (r realm) fresh(tb testing.TB, change func(*dnscheck.Settings)) *dnscheck.Resolver {
+	tb.Helper()
 	settings := dnscheck.Settings{Port: r.tree.Port(), Timeout: 2 * time.Second}
 	for _, root := range r.tree.Roots() {
 		settings.Roots = append(settings.Roots, netip.AddrPortFrom(root, r.tree.Port()))
 	}
 	if change != nil {
-		change(&settings, r.tree)
+		change(&settings)
 	}
-	r.dns = dnscheck.New(settings)
-	tb.Cleanup(r.dns.Close)
-	return r
+	d := dnscheck.New(settings)
+	tb.Cleanup(d.Close)
+	return d
 }
 
 // newShop is a realm with shop.example alone.

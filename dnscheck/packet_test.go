@@ -173,6 +173,26 @@ func TestAForbiddenServerIsToldAndNotAsked(t *testing.T) {
 	}
 }
 
+func TestIPv6OfOurOwnNetworkIsNoWitness(t *testing.T) {
+	for _, c := range []struct {
+		addr            string
+		public, private bool
+	}{
+		{"2001:500:2::c", true, true},
+		{"fd00::53", false, true},
+		{"::1", false, true},
+		{"192.33.4.12", false, false},
+		{"::ffff:192.33.4.12", false, false},
+	} {
+		a := netip.MustParseAddr(c.addr)
+		r := New(Settings{})
+		private := New(Settings{Roots: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53")}})
+		if got := [2]bool{r.beyond(a), private.beyond(a)}; got != [2]bool{c.public, c.private} {
+			t.Errorf("%s stands for IPv6 in the public and in a private DNS: %v", a, got)
+		}
+	}
+}
+
 func TestReadRecursive(t *testing.T) {
 	q := question{name: "www.shop.example.", qtype: dns.TypeA, recurse: true}
 	for _, c := range []struct {
@@ -184,6 +204,7 @@ func TestReadRecursive(t *testing.T) {
 		{"the smallest TTL of the chain", nil, []string{"lb.test. 600 A 192.0.2.1", "www.shop.example. 41 CNAME lb.test."}, ResolverAnswer{Outcome: OK, Addresses: addrs("192.0.2.1"), TTL: 41}},
 		{"addresses beside the chain are ignored", nil, []string{"www.shop.example. 41 CNAME lb.test.", "x.test. 60 A 192.0.2.9"}, ResolverAnswer{Outcome: NoData}},
 		{"a loop is malformed", nil, []string{"www.shop.example. 41 CNAME a.test.", "a.test. 41 CNAME www.shop.example."}, ResolverAnswer{Outcome: Malformed}},
+		{"nothing but records of other names is malformed", nil, []string{"x.test. 60 A 192.0.2.9"}, ResolverAnswer{Outcome: Malformed}},
 		{"without recursion", func(m *dns.Msg) { m.Authoritative = false }, nil, ResolverAnswer{Outcome: Lame}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

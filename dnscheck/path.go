@@ -171,7 +171,7 @@ func (s Step) links() []published {
 		if !seen {
 			i = len(all)
 			index[key] = i
-			all = append(all, published{Link{s.Name, typ, value, ttl}, addr})
+			all = append(all, published{Link{Owner: s.Name, Type: typ, Value: value, TTL: ttl}, addr})
 		}
 		all[i].TTL = max(all[i].TTL, ttl)
 	}

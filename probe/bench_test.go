@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -24,8 +25,9 @@ func BenchmarkProbe(b *testing.B) {
 		}
 	})
 	b.Run("bare", func(b *testing.B) {
-		transport := &http.Transport{DisableKeepAlives: true, DialTLS: func(string, string) (net.Conn, error) {
-			return tls.Dial("tcp", at.String(), &tls.Config{ServerName: host, RootCAs: w.roots})
+		transport := &http.Transport{DisableKeepAlives: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			d := tls.Dialer{Config: &tls.Config{ServerName: host, RootCAs: w.roots}}
+			return d.DialContext(ctx, "tcp", at.String())
 		}}
 		b.ReportAllocs()
 		for b.Loop() {

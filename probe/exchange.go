@@ -111,7 +111,9 @@ func (l *look) exchange(session *tls.Conn) error {
 	began = time.Now()
 
 	l.doing = "reading the response's header"
-	response, err := readHeader(reader, in, l.want.request)
+	// The body is not closed: that would read the rest of it, however long. The
+	// connection is closed instead.
+	response, err := readHeader(reader, in, l.want.request) //nolint:bodyclose // see above
 	if err != nil {
 		return err
 	}
@@ -165,9 +167,7 @@ func networkError(err error) bool {
 // header share one budget, so that neither can go on for ever.
 func readHeader(reader *bufio.Reader, in *budget, request *http.Request) (*http.Response, error) {
 	for {
-		// The body is not closed: that would read the rest of it, however long. The
-		// connection is closed instead.
-		response, err := http.ReadResponse(reader, request) //nolint:bodyclose // see above
+		response, err := http.ReadResponse(reader, request)
 		switch {
 		case err != nil && in.spent():
 			return nil, known{Malformed, fmt.Sprintf("the response's header is longer than %d KiB", maxHeader>>10)}

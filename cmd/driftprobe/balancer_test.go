@@ -136,7 +136,9 @@ func TestStranger(t *testing.T) {
 		severity finding.Severity
 	}{
 		"with a valid certificate": {
-			func(s *stage) (tls.Certificate, error) { return s.CA.Issue(lab.CertSpec{Names: []string{"*.shop.example"}}) },
+			func(s *stage) (tls.Certificate, error) {
+				return s.CA.Issue(lab.CertSpec{Names: []string{"*.shop.example"}})
+			},
 			finding.Warning,
 		},
 		"with a certificate of its own": {

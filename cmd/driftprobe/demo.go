@@ -24,8 +24,10 @@ import (
 // endpoints. Nothing in the program knows that it is a demo.
 
 const (
-	// demoTTL is short, so that the caches drain while one watches.
-	demoTTL = 20 * time.Second
+	// demoTTL is short, so that the caches drain while one watches. With less than
+	// leastTTL they would have drained before anybody looks.
+	demoTTL  = 20 * time.Second
+	leastTTL = 2 * time.Second
 	// demoWait bounds each wait for the program to notice something.
 	demoWait = 45 * time.Second
 )
@@ -34,21 +36,34 @@ const (
 type play struct {
 	process
 	world  *lab.World
+	ttl    time.Duration
 	folder string
 	web    string
 	told   int
 }
 
+const demoUsage = `Usage: driftprobe demo [--keep] [--ttl 20s]
+
+Plays an outage on loopback addresses and shows what driftprobe says of it.
+
+--keep stops at the outage and keeps the world running, to explore it.
+--ttl  is the TTL of the records: how long the caches take to drain.
+`
+
 func demo(ctx context.Context, p process, args []string) (int, error) {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	keep := fs.Bool("keep", false, "stop at the outage and keep the world running, to explore it")
+	ttl := fs.Duration("ttl", demoTTL, "TTL of the records: how long the caches take to drain")
 	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(p.stdout, "Usage: driftprobe demo [--keep]\n\n--keep stops at the outage and keeps the world running, to explore it.")
+			fmt.Fprint(p.stdout, demoUsage)
 			return exitClean, nil
 		}
-		return exitUsage, faultf("driftprobe demo [--keep]", "demo: unknown argument %q", strings.Join(args, " "))
+		return exitUsage, faultf("driftprobe demo [--keep] [--ttl 20s]", "demo: unknown argument %q", strings.Join(args, " "))
+	}
+	if *ttl < leastTTL || *ttl > time.Hour || *ttl%time.Second != 0 {
+		return exitUsage, faultf("give whole seconds, 2s to 1h", "demo: --ttl %s is no TTL for the demo", *ttl)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -57,12 +72,12 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: demoTTL, Hosts: demoHosts()})
+	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: *ttl, Hosts: demoHosts()})
 	if err != nil {
 		return exitUsage, faultf("the demo needs addresses of 127.0.0.0/8; where only 127.0.0.1 exists (macOS), add those that the error names", "%v", err)
 	}
 	defer world.Close()
-	d := &play{process: p, world: world, folder: folder}
+	d := &play{process: p, world: world, ttl: *ttl, folder: folder}
 	if err := d.configure(); err != nil {
 		return exitUsage, err
 	}
@@ -88,7 +103,7 @@ func demoHosts() []string {
 
 // acts are the outage, from all well to all clear.
 func (d *play) acts(ctx context.Context, keep bool) error {
-	d.say("A shop on Kubernetes, one Traefik in front, %d hostnames, records with a TTL of %d s.", len(d.world.Hosts), int(demoTTL.Seconds()))
+	d.say("A shop on Kubernetes, one Traefik in front, %d hostnames, records with a TTL of %d s.", len(d.world.Hosts), int(d.ttl.Seconds()))
 	fmt.Fprintf(d.stdout, "   driftprobe runs in the background (http://%s) and will tell Slack.\n", d.web)
 	if err := d.await(ctx, "the first report", d.ready); err != nil {
 		return err
@@ -133,29 +148,31 @@ func (d *play) acts(ctx context.Context, keep bool) error {
 // configure writes what a user would write.
 func (d *play) configure() error {
 	w := d.world
+	// Several looks must fit into the time in which the caches drain.
+	pace := min(max(time.Second, d.ttl/10), 2*time.Second)
 	files := map[string]string{
 		"ca.pem": string(w.CAPEM()), "kubeconfig": string(w.Kubeconfig()), "do-token": w.DOToken(), "slack-url": w.SlackURL(),
 	}
 	for _, job := range []string{"watch", "once"} {
-		files[job+".yaml"] = fmt.Sprintf(`interval: 2s
-timeout: 2s
+		files[job+".yaml"] = fmt.Sprintf(`interval: %[1]s
+timeout: %[1]s
 dns:
-  interval: 2s
-  timeout: 2s
-  root_servers: [%s]
-  port: %d
-  resolvers: ["%s"]
+  interval: %[1]s
+  timeout: %[1]s
+  root_servers: [%[2]s]
+  port: %[3]d
+  resolvers: ["%[4]s"]
 tls: {ca_file: ca.pem}
 probe: {allow_addresses: [127.0.0.0/8]}
-kubernetes: {kubeconfig: kubeconfig, https_port: %d}
-digitalocean: {token_file: do-token, api_url: "%s"}
+kubernetes: {kubeconfig: kubeconfig, https_port: %[5]d}
+digitalocean: {token_file: do-token, api_url: "%[6]s"}
 alerts:
   cluster_name: demo
-  pending: {critical: 2s}
-  resolve_after: 2s
+  pending: {critical: %[1]s}
+  resolve_after: %[1]s
   slack: {webhook_url_file: slack-url}
-state: {file: %s.json}
-`, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job)
+state: {file: %[7]s.json}
+`, pace, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.folder, name), []byte(text), 0o600); err != nil {

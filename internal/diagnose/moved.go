@@ -56,7 +56,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	if len(e.Hostnames) > 0 {
 		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
 	}
-	in.Recovery, in.ClearBy = v.recovery(stale)
+	in.Recovery, in.ClearBy = v.recovery(stale, e)
 	return in
 }
 

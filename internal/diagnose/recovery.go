@@ -9,6 +9,7 @@ import (
 
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 )
 
 // records lists what each wrong RRset should become, once for all the hosts that
@@ -81,17 +82,49 @@ func plural(n int, one, many string) string {
 
 // recovery says when the last client has recovered if the records are corrected
 // at this moment, and what the resolvers that were asked still hold.
-func (v *view) recovery(stale []finding.Finding) (string, time.Time) {
+func (v *view) recovery(stale []finding.Finding, e inventory.Expected) (string, time.Time) {
 	var ttl uint32
+	var clear time.Time
 	for _, f := range stale {
 		ttl = max(ttl, f.Record.TTL)
+		if f.ClearBy.After(clear) {
+			clear = f.ClearBy
+		}
 	}
-	clear := v.now.Add(time.Duration(ttl) * time.Second)
-	text := fmt.Sprintf("by %s if you fix it now (TTL %d s)", finding.Clock(clear), ttl)
+	if len(e.Hostnames) > 0 {
+		// The host's own record is to change, so whatever leads from it lives on in
+		// caches: each alias, and the address that is read at its very end.
+		for _, f := range stale {
+			ttl = max(ttl, wholeTTL(v.dns[f.Subject.Host]))
+		}
+	}
+	text := fmt.Sprintf("(TTL %d s)", ttl)
+	switch byTTL := v.now.Add(time.Duration(ttl) * time.Second); {
+	case byTTL.After(clear):
+		clear = byTTL
+	case clear.After(byTTL):
+		text = fmt.Sprintf("(the TTL is %d s now and was longer; caches may hold the record by the longer one)", ttl)
+	}
+	text = fmt.Sprintf("by %s if you fix it now %s", finding.Clock(clear), text)
 	if held := v.held(stale); len(held) > 0 {
 		text += "; " + finding.List(held, 3)
 	}
 	return text, clear
+}
+
+// wholeTTL is the sum of the TTLs on the way to the addresses of a host.
+func wholeTTL(o dnscheck.Observation) uint32 {
+	var sum uint64
+	for _, s := range o.Steps {
+		var ttl uint32
+		for _, a := range s.Answers {
+			if a.Outcome == dnscheck.OK || a.Outcome == dnscheck.Alias {
+				ttl = max(ttl, a.TTL)
+			}
+		}
+		sum += uint64(ttl)
+	}
+	return uint32(min(sum, 1<<31-1))
 }
 
 // held says which resolvers still give one of the addresses, for how long at

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The demo is the outage told to its end, and every word of it is the program's.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	o := d.run("demo", "--ttl", "4s").exits(exitClean)
+	equal(t, "stderr", o.err, "")
+	o.says(
+		"14 hostnames, records with a TTL of 4 s",
+		"OK  14 hostnames are published where their load balancers are, and answer",
+		"CRITICAL  DNS still points at a load balancer that no longer exists  14 hostnames",
+		"127.53.1.10 → 127.53.1.77, replaced", "answers correctly for all 14 hostnames", "only DNS is wrong",
+		"*.shop.example  A  127.53.1.77", "DRAINING  records are right since",
+		"[critical] DNS still points at a load balancer that no longer exists: 14 hostnames of shop.example (demo)",
+		"[resolved]", "(exit code 1)", "(exit code 0)",
+	)
+	if !regexp.MustCompile(`all clear by \d\d:\d\d:\d\d UTC`).MatchString(o.out) {
+		t.Error("no time at which all is clear")
+	}
+	acts := []string{"All is well", "Slack, ", "Why?", "The records are corrected", "The caches drain", "[resolved]", "All clear."}
+	rest := o.out
+	for _, act := range acts {
+		_, after, found := strings.Cut(rest, act)
+		if !found {
+			t.Fatalf("%q does not follow the act before", act)
+		}
+		rest = after
+	}
+	if n := strings.Count(o.out, "[critical]"); n != 1 {
+		t.Errorf("%d messages of the outage to Slack, want 1", n)
+	}
+}
+
+func TestDemoRefusesAnUnusableTTL(t *testing.T) {
+	t.Parallel()
+	for _, ttl := range []string{"0s", "1s", "2500ms", "2h", "-5s", "soon"} {
+		newDesk(t).run("demo", "--ttl", ttl).exits(exitUsage).isComplaint("demo: ")
+	}
+}
