@@ -14,8 +14,13 @@ const (
 	keepAtMost  = 10 * time.Minute
 )
 
-// keptLimit bounds the entries of each cache; hostile names could fill it.
-const keptLimit = 50_000
+// keptLimit bounds the entries of each cache; hostile names could fill it. Up to
+// keptLeast nothing is dropped; from there on what has expired is dropped each time
+// that the cache has doubled, so that what is never asked for again does not stay.
+const (
+	keptLimit = 50_000
+	keptLeast = 1_000
+)
 
 func keepFor(ttl uint32) time.Duration {
 	return min(max(time.Duration(ttl)*time.Second, keepAtLeast), keepAtMost)
@@ -26,6 +31,8 @@ func keepFor(ttl uint32) time.Duration {
 type kept[V any] struct {
 	mu      sync.Mutex
 	entries map[string]entry[V]
+	// full is how many entries it may have before what has expired is dropped.
+	full    int
 	running map[string]chan struct{}
 }
 
@@ -53,8 +60,9 @@ func (k *kept[V]) put(key string, value V, ttl time.Duration) {
 	if k.entries == nil {
 		k.entries = map[string]entry[V]{}
 	}
-	if len(k.entries) >= keptLimit {
+	if len(k.entries) >= max(k.full, keptLeast) {
 		k.shrink(now)
+		k.full = min(2*len(k.entries), keptLimit)
 	}
 	k.entries[key] = entry[V]{value, now.Add(ttl)}
 }
@@ -65,6 +73,9 @@ func (k *kept[V]) shrink(now time.Time) {
 		if !now.Before(e.expires) {
 			delete(k.entries, key)
 		}
+	}
+	if len(k.entries) < keptLimit {
+		return
 	}
 	for key := range k.entries {
 		if len(k.entries) <= keptLimit/2 {

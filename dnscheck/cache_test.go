@@ -38,6 +38,26 @@ func TestKeptIsBounded(t *testing.T) {
 	}
 }
 
+func TestKeptDropsWhatIsNeverAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var k kept[int]
+		for i := range 20 * keptLeast {
+			k.put(fmt.Sprint(i), i, time.Minute)
+			time.Sleep(time.Second)
+			if n := len(k.entries); n > keptLeast {
+				t.Fatalf("%d entries, of which 60 are fresh", n)
+			}
+		}
+		k.put("used", 1, time.Hour)
+		for i := range 2 * keptLeast {
+			k.put(fmt.Sprint(i), i, time.Hour)
+		}
+		if v, ok := k.get("used"); !ok || v != 1 {
+			t.Error("a fresh entry was dropped")
+		}
+	})
+}
+
 func TestLeadLetsOneWorkAndTheOthersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var k kept[int]

@@ -2,13 +2,9 @@ package dnscheck
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -19,8 +15,6 @@ import (
 const (
 	udpTries = 2
 	minTry   = 300 * time.Millisecond
-	// wrongLimit bounds the wrong packets that one question listens to.
-	wrongLimit = 64
 )
 
 // unasked is the outcome of a question that was never put, or whose answer we did
@@ -35,28 +29,43 @@ type reply struct {
 	detail  string
 	// heard is set if any acceptable packet came, also one that was only truncated.
 	heard bool
-	tcp   bool
-	rtt   time.Duration
+	// flooded is set if so many wrong packets came that somebody must forge them.
+	flooded bool
+	tcp     bool
+	rtt     time.Duration
 }
 
 // exchanger puts questions to servers.
 type exchanger struct {
 	slots   chan struct{}
 	least   time.Duration // with less time than this left no question is put
-	buffers sync.Pool
+	servers *servers
+	frames  sync.Pool // of *[dns.MaxMsgSize]byte, for TCP
 }
 
-func newExchanger(workers int, least time.Duration) *exchanger {
+// newExchanger lets at most workers questions be under way at once. rate says how
+// many questions a second a server gets; 0 or less is no limit.
+func newExchanger(workers int, least time.Duration, rate func(netip.Addr) int) *exchanger {
 	return &exchanger{
 		slots:   make(chan struct{}, workers),
 		least:   least,
-		buffers: sync.Pool{New: func() any { return new([dns.MaxMsgSize]byte) }},
+		servers: newServers(workers, rate),
+		frames:  sync.Pool{New: func() any { return new([dns.MaxMsgSize]byte) }},
 	}
 }
 
+// close ends the sockets, and waits for their readers. No question is under way.
+func (x *exchanger) close() { x.servers.close() }
+
 // ask puts q to a server: UDP with EDNS, without EDNS if the server does not know
-// it, TCP if the answer is truncated. ctx has a deadline.
+// it, TCP if the answer is truncated or somebody forges. ctx has a deadline.
 func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) reply {
+	server = netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
+	// A slow server's questions wait for their turn before they take a slot, which
+	// those to other servers need.
+	if err := x.servers.turn(ctx, server, x.least); err != nil && ctx.Err() == nil {
+		return reply{outcome: unasked, detail: err.Error()}
+	}
 	select {
 	case x.slots <- struct{}{}:
 		defer func() { <-x.slots }()
@@ -68,13 +77,20 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 	edns := true
 	r := x.overUDP(ctx, server, q, edns)
 	if rejectsEDNS(r) {
+		x.servers.charge(server)
 		if plain := x.overUDP(ctx, server, q, false); plain.msg != nil && !rejectsEDNS(plain) {
 			r, edns = plain, false
 		}
 	}
 	heard := r.msg != nil
-	if heard && r.msg.Truncated {
-		r = x.overTCP(ctx, server, q, edns)
+	switch {
+	case heard && r.msg.Truncated:
+		r = x.overTCP(ctx, server, q, edns, "a truncated answer over UDP")
+	case r.flooded:
+		r = x.overTCP(ctx, server, q, edns, r.detail+" over UDP")
+		if heard = r.msg != nil; !heard && r.outcome != unasked {
+			r.outcome = Malformed // what came, came over UDP
+		}
 	}
 	r.heard = heard
 	if r.msg == nil && errors.Is(ctx.Err(), context.Canceled) {
@@ -95,164 +111,85 @@ func rejectsEDNS(r reply) bool {
 		r.msg.Rcode == dns.RcodeBadVers)
 }
 
-// overUDP uses a socket of its own, so the port is one more secret of the
-// question; a second try keeps it, so that a late answer to the first counts.
+// overUDP shares a socket with the other questions to that server. A second try is
+// the same packet from the same port, so that a late answer to the first counts.
 func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q question, edns bool) reply {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
-	if err != nil {
+	s, err := x.servers.acquire(server)
+	switch {
+	case errors.Is(err, errClosed):
+		return reply{outcome: unasked, detail: err.Error()}
+	case err != nil:
 		return networkReply(err, "UDP")
 	}
-	defer interruptible(ctx, conn)()
-	id := dns.Id()
-	packet, err := q.pack(id, edns)
-	if err != nil {
-		return reply{outcome: unasked, detail: err.Error()}
+	r := reply{outcome: unasked}
+	defer func() { x.servers.release(s, r.flooded) }()
+	w := x.servers.waiters.Get().(*waiter)
+	if err := s.enter(w, q, edns); err != nil {
+		r.detail = err.Error()
+		return r
 	}
 	begin := time.Now()
-	l := listener{id: id, q: q}
-	for range udpTries {
+	end := x.converse(ctx, s, w)
+	waited := time.Since(begin)
+	wrongs, wrong := s.leave(w)
+	x.servers.waiters.Put(w)
+	switch {
+	case end.msg != nil:
+		x.servers.alive(server)
+		r = reply{msg: end.msg, rtt: end.after}
+	case errors.Is(end.err, errFlood):
+		r = reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
+	case end.err != nil:
+		x.servers.alive(server)
+		r = networkReply(end.err, "UDP")
+	case wrongs > 0:
+		r = reply{outcome: Malformed, detail: "sent " + wrong}
+	default:
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			x.servers.silent(server)
+		}
+		r = reply{outcome: Silent, detail: silence(waited)}
+	}
+	return r
+}
+
+func silence(waited time.Duration) string {
+	return fmt.Sprintf("no answer in %s", waited.Round(100*time.Millisecond))
+}
+
+// converse sends, waits, and sends again; without a message or an error nothing
+// right came in time.
+func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter) ending {
+	deadline, _ := ctx.Deadline()
+	for try := range x.servers.tries(s.at) {
+		if try > 0 {
+			x.servers.charge(s.at)
+		}
 		sent := time.Now()
-		if !setShare(ctx, conn, 1, 3) {
+		left := deadline.Sub(sent)
+		if left <= 0 || ctx.Err() != nil {
 			break
 		}
-		if _, err := conn.Write(packet); err != nil {
-			return networkReply(err, "UDP")
+		if err := s.send(w); err != nil {
+			return ending{err: err}
 		}
-		m, err := x.listenUDP(conn, &l)
-		switch {
-		case m != nil:
-			return reply{msg: m, rtt: time.Since(sent)}
-		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
-			return networkReply(err, "UDP")
-		}
-	}
-	return l.nothing(time.Since(begin))
-}
-
-// listener remembers what wrong packets came.
-type listener struct {
-	id     uint16
-	q      question
-	wrong  string
-	wrongs int
-}
-
-func (l *listener) nothing(waited time.Duration) reply {
-	if l.wrongs > 0 {
-		return reply{outcome: Malformed, detail: "sent " + l.wrong}
-	}
-	return reply{outcome: Silent, detail: fmt.Sprintf("no answer in %s", waited.Round(100*time.Millisecond))}
-}
-
-// take opens one packet, or counts it as wrong.
-func (l *listener) take(packet []byte) *dns.Msg {
-	m, wrong := open(packet, l.id, l.q)
-	if m == nil {
-		l.wrong = wrong
-		l.wrongs++
-	}
-	return m
-}
-
-// listenUDP goes on past wrong packets: whoever forges must not silence the server.
-func (x *exchanger) listenUDP(conn *net.UDPConn, l *listener) (*dns.Msg, error) {
-	buf := x.buffers.Get().(*[dns.MaxMsgSize]byte)
-	defer x.buffers.Put(buf)
-	for l.wrongs < wrongLimit {
-		n, err := conn.Read(buf[:])
-		if err != nil {
-			return nil, err
-		}
-		if m := l.take(buf[:n]); m != nil {
-			return m, nil
+		w.timer.Reset(share(left, 1, 3))
+		select {
+		case end := <-w.end:
+			w.timer.Stop()
+			end.after = time.Since(sent)
+			return end
+		case <-w.timer.C:
+		case <-ctx.Done():
+			w.timer.Stop()
 		}
 	}
-	return nil, nil
-}
-
-// overTCP asks again after a truncated answer (RFC 7766).
-func (x *exchanger) overTCP(ctx context.Context, server netip.AddrPort, q question, edns bool) reply {
-	begin := time.Now()
-	deadline, _ := ctx.Deadline()
-	dialer := net.Dialer{Deadline: begin.Add(share(time.Until(deadline), 2, 3))}
-	conn, err := dialer.DialContext(ctx, "tcp", server.String())
-	if err != nil {
-		return tcpReply(err, begin)
-	}
-	defer interruptible(ctx, conn)()
-	id := dns.Id()
-	packet, err := q.pack(id, edns)
-	if err != nil {
-		return reply{outcome: unasked, detail: err.Error(), tcp: true}
-	}
-	if !setShare(ctx, conn, 2, 3) {
-		return reply{outcome: unasked, tcp: true}
-	}
-	framed := append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...)
-	if _, err := conn.Write(framed); err != nil {
-		return tcpReply(err, begin)
-	}
-	l := listener{id: id, q: q}
-	for l.wrongs < wrongLimit {
-		m, err := x.readTCP(conn, &l)
-		switch {
-		case err != nil && l.wrongs > 0:
-			r := l.nothing(time.Since(begin))
-			r.tcp = true
-			return r
-		case err != nil:
-			return tcpReply(err, begin)
-		case m != nil && m.Truncated:
-			return reply{outcome: Malformed, detail: "sent an answer that is truncated over TCP too", tcp: true}
-		case m != nil:
-			return reply{msg: m, tcp: true, rtt: time.Since(begin)}
-		}
-	}
-	return reply{outcome: Malformed, detail: "sent " + l.wrong, tcp: true}
-}
-
-// readTCP reads one message; nil without an error is a wrong one.
-func (x *exchanger) readTCP(conn net.Conn, l *listener) (*dns.Msg, error) {
-	var size [2]byte
-	if _, err := io.ReadFull(conn, size[:]); err != nil {
-		return nil, err
-	}
-	buf := x.buffers.Get().(*[dns.MaxMsgSize]byte)
-	defer x.buffers.Put(buf)
-	packet := buf[:binary.BigEndian.Uint16(size[:])]
-	if _, err := io.ReadFull(conn, packet); err != nil {
-		return nil, err
-	}
-	return l.take(packet), nil
-}
-
-// interruptible ends all waiting on conn when ctx ends; the function it returns
-// closes conn and leaves no goroutine behind.
-func interruptible(ctx context.Context, conn net.Conn) (done func()) {
-	ran := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ran)
-		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed connection, which waits no more
-	})
-	return func() {
-		if !stop() {
-			<-ran
-		}
-		_ = conn.Close() // nothing is unsent
-	}
+	return ending{}
 }
 
 // share is a part of what is left, but not less than a round trip may need.
 func share(left time.Duration, num, den int64) time.Duration {
 	return min(max(left*time.Duration(num)/time.Duration(den), minTry), left)
-}
-
-// setShare lets conn wait for a share of the time left; false if ctx ended.
-func setShare(ctx context.Context, conn net.Conn, num, den int64) bool {
-	deadline, _ := ctx.Deadline()
-	left := time.Until(deadline)
-	err := conn.SetDeadline(time.Now().Add(share(left, num, den)))
-	return err == nil && left > 0 && ctx.Err() == nil
 }
 
 // networkReply words an error of the network. Lack of sockets is our own failure.
@@ -271,21 +208,4 @@ func networkReply(err error, proto string) reply {
 		detail = proto + ": " + number.Error()
 	}
 	return reply{outcome: Unreachable, detail: detail}
-}
-
-// tcpReply words the failure of the second, longer way.
-func tcpReply(err error, begin time.Time) reply {
-	var timeout net.Error
-	var r reply
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		r = reply{outcome: Silent, detail: fmt.Sprintf("no answer over TCP in %s", time.Since(begin).Round(100*time.Millisecond))}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		r = reply{outcome: Silent, detail: "closed the TCP connection without an answer"}
-	default:
-		r = networkReply(err, "TCP")
-	}
-	r.detail += ", after a truncated answer over UDP"
-	r.tcp = true
-	return r
 }

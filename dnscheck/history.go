@@ -50,6 +50,9 @@ const (
 	// keep is how long an address that is published no more is remembered; a TTL
 	// that is longer keeps it longer.
 	keep = 7 * 24 * time.Hour
+	// skew is how far a remembered time may lie ahead before the clock is taken to
+	// have been wrong.
+	skew = time.Hour
 	// maxPerHost bounds the addresses remembered of one host: a hostile zone can
 	// publish new ones at every look. The oldest go first.
 	maxPerHost = 32
@@ -136,6 +139,10 @@ func merge(old []Sighting, o Observation) []Sighting {
 	}
 	for _, s := range old {
 		if _, again := paths[s.Address]; !again && s.matters(o.At) {
+			if s.LastSeen.Sub(o.At) > skew || s.Gone.Sub(o.At) > skew {
+				// Remembered by a clock that was ahead: what is gone now was gone by now.
+				s.LastSeen, s.Gone = o.At, o.At
+			}
 			if s.Gone.IsZero() && o.At.After(s.LastSeen) && o.answered(typeFor(s.Address)) {
 				s.Gone = o.At
 			}

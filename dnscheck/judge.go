@@ -37,8 +37,8 @@ type Stranger struct {
 	Valid bool
 	// Text says what was met, as half a sentence: "connection refused".
 	Text string
-	// Owner names the load balancer of the account that has the address; empty if
-	// none has, or if that is not known.
+	// Owner says whose the address is, "the load balancer blue"; empty if it is
+	// nobody's that is known.
 	Owner string
 }
 
@@ -165,7 +165,7 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		}
 		f.Observed += "; there: " + s.Text
 		if s.Owner != "" {
-			f.Observed += "; the address belongs to the load balancer " + s.Owner
+			f.Observed += "; the address belongs to " + s.Owner
 		}
 	}
 	f.Hint = staleHint(c.Expected, rec, addr)
@@ -205,7 +205,7 @@ func staleHint(e inventory.Expected, rec finding.Record, addr netip.Addr) string
 
 func missing(c Case, want netip.Addr, published []netip.Addr) finding.Finding {
 	end, ttl := c.Observed.end(typeFor(want))
-	rec := finding.Record{Zone: end.Zone, Owner: end.owner(), Type: string(typeFor(want)), Values: wanted(c, want), TTL: ttl}
+	rec := finding.Record{Zone: end.Zone, Owner: end.Owner(), Type: string(typeFor(want)), Values: wanted(c, want), TTL: ttl}
 	f := finding.Finding{
 		Code: finding.DNSMissingRecord, Severity: finding.Warning,
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: want.String()},
@@ -260,7 +260,7 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 		return nil
 	}
 	step, _ := c.Observed.step(worst.Owner)
-	rec := finding.Record{Zone: step.Zone, Owner: step.owner(), Type: worst.Type, Values: []string{worst.Value}, TTL: worst.TTL}
+	rec := finding.Record{Zone: step.Zone, Owner: step.Owner(), Type: worst.Type, Values: []string{worst.Value}, TTL: worst.TTL}
 	return &finding.Finding{
 		Code: finding.DNSTTLExposure, Severity: finding.Warning,
 		Subject:  finding.Subject{Host: c.Observed.Host},

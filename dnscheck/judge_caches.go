@@ -17,7 +17,7 @@ const grace = time.Minute
 // judgeCaches reports old addresses that authority publishes no more but caches
 // may still hold: computed from the history, and measured at the resolvers.
 func judgeCaches(now time.Time, c Case) []finding.Finding {
-	fs := judgeResolvers(c)
+	fs := append(judgeResolvers(c), judgeDenials(now, c)...)
 	if !c.Expected.Known {
 		return fs
 	}
@@ -84,6 +84,47 @@ func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Find
 		f.Observed += fmt.Sprintf(", beyond the record's TTL, which ended at %s at the latest", finding.Clock(computed))
 	}
 	return f
+}
+
+// judgeDenials reports resolvers that still deny what every server of the zone
+// publishes: a record that was missing and is there again.
+func judgeDenials(now time.Time, c Case) []finding.Finding {
+	var fs []finding.Finding
+	told := map[string]bool{}
+	for _, r := range c.Observed.Resolvers {
+		name, until := resolverName(r.Resolver), r.At.Add(seconds(r.TTL))
+		denies := r.Outcome == NoName || r.Outcome == NoData
+		if !denies || told[name] || !until.After(now) || !c.Observed.givenByAll(r.Type) {
+			continue
+		}
+		told[name] = true
+		fs = append(fs, finding.Finding{
+			Code: finding.DNSCachedStale, Severity: finding.Info,
+			Subject:  finding.Subject{Host: c.Observed.Host, Server: name},
+			Summary:  fmt.Sprintf("the resolver %s still says that %s has no %s record, for another %s", name, c.Observed.Host, r.Type, finding.Span(until.Sub(now))),
+			Expected: string(r.Type) + ", as every server of the zone gives it",
+			Observed: "a denial from its cache until " + finding.Clock(until),
+			Hint:     "wait until " + finding.Clock(until) + ", or flush the name there",
+			SeenAt:   []string{name},
+			ClearBy:  until,
+		})
+	}
+	return fs
+}
+
+// givenByAll tells whether addresses of the type are published, and no server
+// denies them.
+func (o Observation) givenByAll(t Type) bool {
+	given := false
+	for _, s := range o.Steps {
+		for _, a := range s.Answers {
+			if a.Type == t && (a.Outcome == NoName || a.Outcome == NoData) {
+				return false
+			}
+			given = given || a.Type == t && a.Outcome == OK
+		}
+	}
+	return given
 }
 
 // Hold is an address that a resolver still gives, and until when.

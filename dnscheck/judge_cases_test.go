@@ -242,6 +242,22 @@ func cacheCases() []judged {
 			want: []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +50m0s"},
 		},
 		{
+			rule: "a time remembered from a clock that was far ahead does not prolong the wait", expected: has("203.0.113.77"), seen: right,
+			before: map[time.Duration]string{-90 * 24 * time.Hour: wrong},
+			want:   []string{"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +1h0m0s"},
+		},
+		{
+			rule: "a resolver that still denies what is published again is measured", expected: has("203.0.113.77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n resolver: 8.8.8.8 2400 NXDOMAIN",
+			want: []string{"info dns/cached-stale api.shop.example 8.8.8.8 | at 8.8.8.8 | clear +40m0s"},
+			says: []string{"the resolver 8.8.8.8 still says that api.shop.example has no A record, for another 40 min"},
+		},
+		{
+			rule: "a resolver that denies what a server denies too is no stale cache", expected: has("203.0.113.77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns2: api.shop.example. 60 NODATA\n resolver: 8.8.8.8 2400 NXDOMAIN",
+			want: []string{"warning dns/inconsistent api.shop.example | shop.example: api.shop.example 0 A | at ns1 ns2"},
+		},
+		{
 			rule: "drained caches are nothing to tell", expected: has("203.0.113.77"), seen: right,
 			before: map[time.Duration]string{2 * time.Hour: wrong, time.Hour: right},
 		},

@@ -179,7 +179,7 @@ func judgeConsistency(c Case) []finding.Finding {
 		for _, t := range []Type{A, AAAA} {
 			if said := s.said(t); len(said) > 1 {
 				differ = append(differ, describe(t, said)...)
-				owner, typ = s.owner(), string(t)
+				owner, typ = s.Owner(), string(t)
 			}
 		}
 		if len(differ) == 0 {

@@ -216,7 +216,7 @@ func addressCases() []judged {
 		{
 			rule: "an old balancer that still has a valid certificate is a warning", expected: has("203.0.113.77"),
 			seen: "ns1: api.shop.example. 60 A 203.0.113.10\n ns1: api.shop.example. 60 A 203.0.113.77",
-			met:  map[netip.Addr]Stranger{netip.MustParseAddr("203.0.113.10"): {Valid: true, Text: "a valid certificate still answers", Owner: "blue"}},
+			met:  map[netip.Addr]Stranger{netip.MustParseAddr("203.0.113.10"): {Valid: true, Text: "a valid certificate still answers", Owner: "the load balancer blue"}},
 			want: []string{"warning dns/stale-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.77 | at ns1 | clear +1m0s"},
 			says: []string{"there: a valid certificate still answers", "belongs to the load balancer blue"},
 		},

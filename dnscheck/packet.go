@@ -23,19 +23,48 @@ type question struct {
 
 func (q question) String() string { return bare(q.name) + " " + dns.TypeToString[q.qtype] }
 
+// maxQuestion bounds a packed question: header, name, type and class, OPT.
+const maxQuestion = headerSize + 255 + 4 + 11
+
+// pack writes the question as a message.
 func (q question) pack(id uint16, edns bool) ([]byte, error) {
-	m := new(dns.Msg).SetQuestion(q.name, q.qtype)
-	m.Id = id
-	m.RecursionDesired = q.recurse
-	if edns {
-		m.SetEdns0(udpSize, false)
+	packet, err := q.appendTo(make([]byte, 0, maxQuestion), edns)
+	if err == nil {
+		binary.BigEndian.PutUint16(packet, id)
 	}
-	packet, err := m.Pack()
+	return packet, err
+}
+
+// appendTo writes the question, with the ID 0, to an empty buffer with room for
+// maxQuestion.
+func (q question) appendTo(buf []byte, edns bool) ([]byte, error) {
+	packet := buf[:maxQuestion]
+	clear(packet)
+	if q.recurse {
+		packet[2] = 1
+	}
+	packet[5] = 1
+	end, err := dns.PackDomainName(q.name, packet, headerSize, nil, false)
 	if err != nil {
 		return nil, fmt.Errorf("write the question %s: %w", q, err)
 	}
+	packet = binary.BigEndian.AppendUint16(packet[:end], q.qtype)
+	packet = binary.BigEndian.AppendUint16(packet, dns.ClassINET)
+	if edns {
+		packet[11] = 1
+		packet = append(packet, 0)
+		packet = binary.BigEndian.AppendUint16(packet, dns.TypeOPT)
+		packet = binary.BigEndian.AppendUint16(packet, udpSize)
+		packet = append(packet, 0, 0, 0, 0, 0, 0) // extended RCODE, version, flags, length
+	}
 	return packet, nil
 }
+
+// What is said of packets that cannot be for one of our questions.
+const (
+	tooShort = "a packet shorter than a DNS header"
+	wrongID  = "an answer with a wrong ID"
+)
 
 // open parses a packet that came in answer to q under id. If it is not an answer
 // to q, wrong says why, in words for a person. The parser of the library believes
@@ -43,12 +72,12 @@ func (q question) pack(id uint16, edns bool) ([]byte, error) {
 // answer comes without its records, which are never to be used.
 func open(packet []byte, id uint16, q question) (m *dns.Msg, wrong string) {
 	if len(packet) < headerSize {
-		return nil, "a packet shorter than a DNS header"
+		return nil, tooShort
 	}
 	flags := packet[2]
 	switch opcode := flags >> 3 & 15; {
 	case binary.BigEndian.Uint16(packet) != id:
-		return nil, "an answer with a wrong ID"
+		return nil, wrongID
 	case flags&0x80 == 0:
 		return nil, "a query (QR=0) instead of an answer"
 	case opcode != dns.OpcodeQuery:
@@ -80,6 +109,9 @@ func unpack(packet []byte) (m *dns.Msg, err error) {
 			m, err = nil, fmt.Errorf("parse a DNS message: %v", p)
 		}
 	}()
+	if m = quick(packet); m != nil {
+		return m, nil
+	}
 	m = new(dns.Msg)
 	if err := m.Unpack(packet); err != nil {
 		return nil, fmt.Errorf("parse a DNS message: %w", err)

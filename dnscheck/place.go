@@ -41,13 +41,13 @@ func (o Observation) where(addr netip.Addr) place {
 
 // record describes what the RRset at this place should become.
 func (p place) record(values []string) finding.Record {
-	return finding.Record{Zone: p.step.Zone, Owner: p.step.owner(), Type: string(p.typ), Values: values, TTL: p.ttl}
+	return finding.Record{Zone: p.step.Zone, Owner: p.step.Owner(), Type: string(p.typ), Values: values, TTL: p.ttl}
 }
 
-// owner is the name to edit: the wildcard if it gives the very same records as
+// Owner is the name to edit: the wildcard if it gives the very same records as
 // the name itself, in every type; otherwise the name. One record of the name's own
 // takes all its types out of the wildcard (RFC 4592 section 2.2.1).
-func (s Step) owner() string {
+func (s Step) Owner() string {
 	same := false
 	for _, w := range s.Wildcard {
 		if w.Outcome != OK && w.Outcome != Alias {

@@ -26,9 +26,18 @@ type Settings struct {
 	// delegation (split horizon); the longest suffix of a name wins.
 	Servers map[string][]netip.AddrPort
 	// Workers bounds the questions under way at once, over all observations; 0
-	// means 256. Each holds one socket.
+	// means 256. As many sockets may be open, and as many TCP connections.
 	Workers int
+	// Rate bounds the questions a second that one server is asked, with a burst of
+	// two seconds' worth; what finds no turn in time is said in Cut. 0 means
+	// DefaultRate, but no limit for special-purpose addresses, where servers are the
+	// user's own. A negative Rate is no limit for any.
+	Rate int
 }
+
+// DefaultRate is the rate for servers of the public Internet. It lets 10,000 names
+// of one zone be looked at once a minute.
+const DefaultRate = 400
 
 // Resolver asks authoritative servers, and shares what it learns of delegations
 // between observations. It is safe for concurrent use. Close it after use.
@@ -66,7 +75,7 @@ func New(s Settings) *Resolver {
 		space:     ipspace.New(),
 		cancels:   map[*walk]context.CancelFunc{},
 	}
-	r.wire = newExchanger(orElse(s.Workers, 256), r.timeout/10)
+	r.wire = newExchanger(orElse(s.Workers, 256), r.timeout/10, r.rate(s.Rate))
 	r.roots = publicRoots(r.port)
 	if len(s.Roots) > 0 {
 		r.roots = fixedDelegation(".", s.Roots)
@@ -80,6 +89,16 @@ func New(s Settings) *Resolver {
 		}
 	}
 	return r
+}
+
+// rate is the limit for the server at an address, in questions a second.
+func (r *Resolver) rate(wanted int) func(netip.Addr) int {
+	return func(a netip.Addr) int {
+		if wanted == 0 && r.space.Special(a) != "" {
+			return 0
+		}
+		return orElse(wanted, DefaultRate)
+	}
 }
 
 func orElse[T comparable](v, fallback T) T {
@@ -99,7 +118,7 @@ func fixedDelegation(zone string, servers []netip.AddrPort) delegation {
 	return d
 }
 
-// Close ends running observations and waits for them. Observations after it say
+// Close ends running observations, waits for them, and closes all sockets. Observations after it say
 // in Cut that the resolver is closed.
 func (r *Resolver) Close() {
 	r.mu.Lock()
@@ -109,6 +128,7 @@ func (r *Resolver) Close() {
 	}
 	r.mu.Unlock()
 	r.running.Wait()
+	r.wire.close()
 }
 
 // begin enters an observation; ok is false after Close.

@@ -40,7 +40,7 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 		case (f.Absent || f.Service.Deleting) && !used[ref]:
 			// A Service that is removed and fronts nothing is no loss.
 		case f.Absent || f.Lost || f.Service.Deleting:
-			fs = append(fs, missing(f, w.History.Of(ref)))
+			fs = append(fs, missing(f, w.History.Of(ref), w.proven(f.Service)))
 		case len(f.Addresses)+len(f.Uncertain) == 0:
 			if pending := judgePending(p, now, f); pending != nil {
 				fs = append(fs, *pending)
@@ -105,7 +105,20 @@ func subject(f Front) finding.Subject {
 	return finding.Subject{Namespace: f.Service.Namespace, Name: f.Service.Name}
 }
 
-func missing(f Front, seen []Sighting) finding.Finding {
+// proven tells whether the clouds' lists have ever had this cluster's balancers: of
+// another Service now, or this very one before. A token of another account gives a
+// complete list too, in which nothing of ours is.
+func (w World) proven(s inventory.Service) bool {
+	if slices.ContainsFunc(w.History.Of(s.ServiceRef), func(h Sighting) bool { return h.Balancer != "" }) {
+		return true
+	}
+	return slices.ContainsFunc(w.Inventory.Services, func(o inventory.Service) bool {
+		_, _, found := w.find(o)
+		return found
+	})
+}
+
+func missing(f Front, seen []Sighting, proven bool) finding.Finding {
 	out := finding.Finding{
 		Code: finding.LBMissing, Severity: finding.Critical, Subject: subject(f),
 		Summary:  fmt.Sprintf("the Service %s is gone, and its load balancer with it", f.Service),
@@ -119,6 +132,11 @@ func missing(f Front, seen []Sighting) finding.Finding {
 		out.Expected = "the load balancer " + f.Service.BalancerID
 		out.Observed = "it is not in the cloud's complete list; Service.status still says " + list(f.Service.Addresses)
 		out.Hint = "touch the Service (any annotation) so that the cloud controller makes a new load balancer, then point the records at its address"
+		if !proven {
+			out.Severity = finding.Warning
+			out.Observed += "; no load balancer of this cluster was ever in that list"
+			out.Hint = "see whether the token is of the account or team that this cluster is in; if it is, touch the Service (any annotation) so that the cloud controller makes a new load balancer, then point the records at its address"
+		}
 	case f.Service.Deleting:
 		out.Summary = fmt.Sprintf("the Service %s is being deleted, and its load balancer with it", f.Service)
 		out.Observed = "the Service has a deletion timestamp"

@@ -107,8 +107,12 @@ func missingCases() []judged {
 		},
 		{rule: "one that is being deleted and not in use is no loss", world: World{}.with(service(status(fresh), deleting))},
 		{
-			rule: "a balancer that is gone from the cloud is missing, whoever uses it", world: World{Clouds: []Observation{listed()}}.with(service(status(fresh), id("a"))),
+			rule: "a balancer that is gone from the cloud is missing, whoever uses it", world: World{Clouds: []Observation{listed()}, History: had("a", time.Minute, fresh)}.with(service(status(fresh), id("a"))),
 			want: []string{"critical lb/missing traefik/traefik"}, says: []string{"the load balancer a", "Service.status still says 203.0.113.77"},
+		},
+		{
+			rule: "a list in which nothing of this cluster ever was may be of another account", world: World{Clouds: []Observation{listed(balancer("b", old))}}.with(service(status(fresh), id("a"))),
+			want: []string{"warning lb/missing traefik/traefik"}, says: []string{"no load balancer of this cluster was ever in that list", "see whether the token is of the account or team"},
 		},
 	}
 }

@@ -76,7 +76,7 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 	if err != nil {
 		return exitUsage, faultf("the demo needs addresses of 127.0.0.0/8; where only 127.0.0.1 exists (macOS), add those that the error names", "%v", err)
 	}
-	defer world.Close()
+	defer func() { _ = world.Close() }() // what does not close ends with the process
 	d := &play{process: p, world: world, ttl: *ttl, folder: folder}
 	if err := d.configure(); err != nil {
 		return exitUsage, err
@@ -148,7 +148,8 @@ func (d *play) acts(ctx context.Context, keep bool) error {
 // configure writes what a user would write.
 func (d *play) configure() error {
 	w := d.world
-	// Several looks must fit into the time in which the caches drain.
+	// Several looks must fit into the time in which the caches drain. An alert waits
+	// for two, so that what is true for a moment only is not told.
 	pace := min(max(time.Second, d.ttl/10), 2*time.Second)
 	files := map[string]string{
 		"ca.pem": string(w.CAPEM()), "kubeconfig": string(w.Kubeconfig()), "do-token": w.DOToken(), "slack-url": w.SlackURL(),
@@ -168,11 +169,11 @@ kubernetes: {kubeconfig: kubeconfig, https_port: %[5]d}
 digitalocean: {token_file: do-token, api_url: "%[6]s"}
 alerts:
   cluster_name: demo
-  pending: {critical: %[1]s}
+  pending: {critical: %[8]s}
   resolve_after: %[1]s
   slack: {webhook_url_file: slack-url}
 state: {file: %[7]s.json}
-`, pace, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job)
+`, pace, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job, 2*pace)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.folder, name), []byte(text), 0o600); err != nil {

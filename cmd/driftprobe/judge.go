@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,8 +13,13 @@ import (
 	"driftprobe/internal/snapshot"
 )
 
-// maxSnapshot bounds the file that judge reads.
-const maxSnapshot = 256 << 20
+// Bounds of the file that judge reads, which may come from anybody: its bytes, and
+// its values, as a value of two bytes can take hundreds once it is decoded. Ten
+// thousand hostnames need about a quarter of each.
+const (
+	maxSnapshot = 256 << 20
+	maxValues   = 6 << 20
+)
 
 // judge makes the report of a saved snapshot again: the output of --once -o json,
 // or of /api/v1/snapshot. It asks nobody.
@@ -40,23 +46,39 @@ func judge(_ context.Context, p process, args []string) (int, error) {
 		defer f.Close()
 		in = f
 	}
-	var doc struct {
-		Snapshot snapshot.Snapshot `json:"snapshot"`
-	}
-	if err := json.NewDecoder(io.LimitReader(in, maxSnapshot)).Decode(&doc); err != nil {
-		return exitUsage, faultf("give it the output of driftprobe --once -o json", "%s is no snapshot: %v", name, err)
-	}
-	if doc.Snapshot.Version != snapshot.Version {
-		return exitUsage, faultf("judge it with the driftprobe that made it", "%s: this program reads snapshots of version %d, not %d", name, snapshot.Version, doc.Snapshot.Version)
+	snap, err := readSnapshot(in, name)
+	if err != nil {
+		return exitUsage, err
 	}
 	policy := diagnose.Policy{MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses}
-	r := diagnose.Diagnose(policy, doc.Snapshot.At, doc.Snapshot)
+	r := diagnose.Diagnose(policy, snap.At, snap)
 	if o.output == "json" {
-		err = report.JSON(p.stdout, r, doc.Snapshot)
+		err = report.JSON(p.stdout, r, snap)
 	} else {
 		err = report.Text(p.stdout, r, textOptions(p, o))
 	}
 	return finding.ExitCode(r, o.severity), err
+}
+
+func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, error) {
+	const hint = "give it the output of driftprobe --once -o json"
+	data, err := io.ReadAll(io.LimitReader(in, maxSnapshot+1))
+	if err != nil {
+		return snapshot.Snapshot{}, faultf("check the path", "%v", err)
+	}
+	if len(data) > maxSnapshot || bytes.Count(data, []byte{','}) > maxValues {
+		return snapshot.Snapshot{}, faultf(hint, "%s is no snapshot: it has more than %d MiB, or %d values", name, maxSnapshot>>20, maxValues)
+	}
+	var doc struct {
+		Snapshot snapshot.Snapshot `json:"snapshot"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return snapshot.Snapshot{}, faultf(hint, "%s is no snapshot: %v", name, err)
+	}
+	if v := doc.Snapshot.Version; v != snapshot.Version {
+		return snapshot.Snapshot{}, faultf("judge it with the driftprobe that made it", "%s: this program reads snapshots of version %d, not %d", name, snapshot.Version, v)
+	}
+	return doc.Snapshot, nil
 }
 
 // explain prints what the catalogue says of a code, or lists the codes.

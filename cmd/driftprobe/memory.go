@@ -13,22 +13,19 @@ import (
 // historyName is the name under which the history is kept in the state.
 const historyName = "history"
 
-// openFile is the state file over reloads: generations that name the same path
-// share it, so that neither overwrites what the other has saved.
-type openFile struct {
-	path string
-	file *state.File
-}
+// openFiles are the state files by path, over reloads: generations that name the
+// same path share it, so that neither overwrites what the other has saved.
+type openFiles map[string]*state.File
 
 // open opens the state file, or returns the one that is open; nil for no path.
 // One that cannot be understood is set aside, and we start with an empty memory:
 // to be loud again is better than to be silent.
-func (o *openFile) open(path string, log *slog.Logger) (*state.File, error) {
-	if path == "" || o.file != nil && o.path == path {
-		if path == "" {
-			return nil, nil
-		}
-		return o.file, nil
+func (o openFiles) open(path string, log *slog.Logger) (*state.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if f, ok := o[path]; ok {
+		return f, nil
 	}
 	f, err := state.Open(path)
 	if err != nil {
@@ -37,7 +34,7 @@ func (o *openFile) open(path string, log *slog.Logger) (*state.File, error) {
 	if warning := f.Warning(); warning != nil {
 		log.Warn("the state is not usable; starting with an empty memory", "err", warning)
 	}
-	o.path, o.file = path, f
+	o[path] = f
 	return f, nil
 }
 
@@ -68,25 +65,43 @@ func remember(f *state.File, h snapshot.History) error {
 	return f.Save(historyName, data)
 }
 
-// memoryStore keeps the alerts over reloads where there is no state file.
-type memoryStore struct {
+// alertStore keeps the alerts in memory over reloads, and in the state file, if
+// there is one, over restarts. What is in memory goes first: a full disk, or a
+// reload that names another file, must not make us forget what was told.
+type alertStore struct {
 	mu   sync.Mutex
 	data map[string][]byte
+	file *state.File
 }
 
-func newMemoryStore() *memoryStore { return &memoryStore{data: map[string][]byte{}} }
+// use makes file, which may be nil, the one for what is saved from now on.
+func (a *alertStore) use(file *state.File) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.file = file
+}
 
 // Load returns what was saved under the name, nil if nothing was.
-func (m *memoryStore) Load(name string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.data[name], nil
+func (a *alertStore) Load(name string) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if data, ok := a.data[name]; ok || a.file == nil {
+		return data, nil
+	}
+	return a.file.Load(name)
 }
 
-// Save keeps data under the name until the program ends.
-func (m *memoryStore) Save(name string, data []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.data[name] = data
-	return nil
+// Save keeps data under the name. After an error it is kept until the program
+// ends.
+func (a *alertStore) Save(name string, data []byte) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.data == nil {
+		a.data = map[string][]byte{}
+	}
+	a.data[name] = data
+	if a.file == nil {
+		return nil
+	}
+	return a.file.Save(name, data)
 }

@@ -24,7 +24,7 @@ const syncFor = 15 * time.Second
 
 // lookOnce looks at everything once and prints the diagnosis.
 func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targets []inventory.Target, log *slog.Logger) (int, error) {
-	store, err := (&openFile{}).open(cfg.State.File, log)
+	store, err := openFiles{}.open(cfg.State.File, log)
 	if err != nil {
 		return exitUsage, err
 	}

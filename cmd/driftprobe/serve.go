@@ -34,15 +34,15 @@ type server struct {
 	metrics *metrics.Collector
 	page    *page
 	reload  chan chan error
-	// memory and file keep what alerts and history need over a reload.
-	memory *memoryStore
-	file   openFile
+	// alerts and files keep what is known over a reload.
+	alerts alertStore
+	files  openFiles
 }
 
 // serve watches until the context ends. A reload replaces all parts and keeps
 // what was seen; a bad configuration changes nothing.
 func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, error) {
-	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, reload: make(chan chan error), memory: newMemoryStore()}
+	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, reload: make(chan chan error), files: openFiles{}}
 	next, err := s.prepare(ctx)
 	if err != nil {
 		return exitUsage, err
@@ -58,6 +58,10 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 	defer s.heedHangup(ctx)()
 
 	before, err := recall(next.store)
+	if err != nil {
+		next.parts.close()
+		return exitUsage, err
+	}
 	for err == nil && next != nil {
 		next.parts.options.Previous = before
 		before, next, err = s.watchUntilReload(ctx, next)
@@ -78,7 +82,7 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.file.open(cfg.State.File, s.log)
+	store, err := s.files.open(cfg.State.File, s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +112,7 @@ func (s *server) outbox(g *generation) (*notify.Outbox, error) {
 		},
 		ResolveAfter: cfg.Alerts.ResolveAfter, Repeat: cfg.Alerts.Repeat, MinSeverity: least,
 	}
-	var store notify.Store = s.memory
-	if g.store != nil {
-		store = g.store
-	}
+	s.alerts.use(g.store)
 	var sinks []notify.Sink
 	if slack := cfg.Alerts.Slack; slack.Configured {
 		url := func() (string, error) {
@@ -121,25 +122,9 @@ func (s *server) outbox(g *generation) (*notify.Outbox, error) {
 			secret, err := config.ReadSecretFile(slack.WebhookURLFile, "alerts.slack.webhook_url_file")
 			return secret.Reveal(), err
 		}
-		sinks = append(sinks, counted{notify.NewSlack(url, &http.Client{Timeout: 20 * time.Second}, cfg.Alerts.ClusterName), s.metrics})
+		sinks = append(sinks, notify.NewSlack(url, &http.Client{Timeout: 20 * time.Second}, cfg.Alerts.ClusterName))
 	}
-	return notify.NewOutbox(policy, store, s.log, sinks...)
-}
-
-// counted counts for the metrics what a sink delivers.
-type counted struct {
-	notify.Sink
-	metrics *metrics.Collector
-}
-
-func (c counted) Send(ctx context.Context, m notify.Message) error {
-	err := c.Sink.Send(ctx, m)
-	result := "sent"
-	if err != nil {
-		result = "failed"
-	}
-	c.metrics.Sent(c.Name(), result)
-	return err
+	return notify.NewOutbox(policy, &s.alerts, s.log, sinks...)
 }
 
 func loopOf(s *monitor.Stats) metrics.Loop {
@@ -163,7 +148,7 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 	saved := time.Now()
 	stats := new(monitor.Stats)
 	g.parts.options.Stats = stats
-	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) })
+	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, outbox.Deliveries)
 	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
 		s.metrics.Set(snap, r)
 		s.page.set(snap, r)

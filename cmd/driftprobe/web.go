@@ -39,6 +39,8 @@ func (s *server) startWeb(ctx context.Context, l net.Listener) func() {
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// A request that waits (for a reload) must not wait for longer than we live.
+		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -78,7 +80,7 @@ func (s *server) routes() http.Handler {
 		}
 		say(w, http.StatusOK, "the configuration was reloaded\n")
 	})
-	mux.HandleFunc("GET /api/v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /api/v1/snapshot", oneAtATime(func(w http.ResponseWriter, _ *http.Request) {
 		snap, r, ready := s.page.get()
 		if !ready {
 			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
@@ -88,7 +90,7 @@ func (s *server) routes() http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		// A client that went away is no fault of ours.
 		_ = report.JSON(w, r, snap)
-	})
+	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		_, r, ready := s.page.get()
 		if !ready {
@@ -103,6 +105,22 @@ func (s *server) routes() http.Handler {
 		say(w, http.StatusOK, text.String())
 	})
 	return mux
+}
+
+// oneAtATime turns requests away while another is being answered: a snapshot of ten
+// thousand names takes some 200 MB while it is written out, and anybody who reaches
+// the port can ask for it.
+func oneAtATime(answer http.HandlerFunc) http.HandlerFunc {
+	var busy sync.Mutex
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !busy.TryLock() {
+			w.Header().Set("Retry-After", "1")
+			say(w, http.StatusServiceUnavailable, "another request is being answered; ask again\n")
+			return
+		}
+		defer busy.Unlock()
+		answer(w, r)
+	}
 }
 
 // say answers with plain text that no browser takes for anything else.

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -14,15 +15,21 @@ import (
 // that fails behind it.
 func (v *view) balancersGone() []finding.Incident {
 	var all []finding.Incident
-	for _, f := range v.unclaimed(is(finding.LBMissing)) {
-		ref := inventory.ServiceRef{Namespace: f.Subject.Namespace, Name: f.Subject.Name}
+	for _, f := range v.unclaimed(is(finding.LBMissing, finding.LBPending)) {
+		ref := refOf(f)
 		hosts := v.behind(ref)
-		effects := v.claim(append([]finding.Finding{f}, v.unclaimed(func(g finding.Finding) bool {
-			return slices.Contains(hosts, g.Subject.Host) &&
-				(g.Code == finding.HTTPUnreachable || g.Code == finding.TLSHandshake || g.Code == finding.DNSTTLExposure)
-		})...))
+		failing := v.unclaimed(func(g finding.Finding) bool {
+			return slices.Contains(hosts, g.Subject.Host) && is(finding.HTTPUnreachable, finding.TLSHandshake)(g)
+		})
+		if f.Code == finding.LBPending && len(failing) == 0 {
+			continue // nobody is hurt: a Service that waits for its first address
+		}
+		effects := v.claim(slices.Concat([]finding.Finding{f}, failing, v.unclaimed(func(g finding.Finding) bool {
+			return slices.Contains(hosts, g.Subject.Host) && g.Code == finding.DNSTTLExposure
+		})))
+		finding.Sort(effects)
 		in := finding.Incident{
-			ID: "balancer-gone:" + ref.String(), Code: f.Code, Severity: f.Severity, State: finding.Firing,
+			ID: "balancer-gone:" + ref.String(), Code: f.Code, Severity: finding.Worst(effects), State: finding.Firing,
 			Subject: f.Subject, Cause: f.Summary, Hosts: hosts, Effects: effects,
 			Evidence: []finding.Note{
 				{Label: ref.String(), Text: f.Observed},
@@ -30,12 +37,28 @@ func (v *view) balancersGone() []finding.Incident {
 			},
 			Fix: []finding.Step{{Text: f.Hint}},
 		}
+		if f.Severity < finding.Critical && len(failing) == 0 {
+			in.Evidence[1].Text = "nothing behind it is seen to fail."
+		}
+		if f.Code == finding.LBPending {
+			in.Evidence[0].Text = v.waiting(ref, f)
+			in.Fix = append(in.Fix, finding.Step{Text: "as soon as it has an address, point the records at it"})
+		}
 		if published := v.publishedFor(hosts); published != "" {
 			in.Evidence = slices.Insert(in.Evidence, 1, finding.Note{Label: "published", Text: published})
 		}
 		all = append(all, in)
 	}
 	return all
+}
+
+// waiting says since when a Service has no address, and which one it had.
+func (v *view) waiting(ref inventory.ServiceRef, f finding.Finding) string {
+	text := "address: " + f.Observed
+	if seen := v.snap.History.Addresses.Of(ref); len(seen) > 0 {
+		text += fmt.Sprintf("; the last one was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen))
+	}
+	return text
 }
 
 // atRisk says whom a lost load balancer hits, and for how long after the repair.
@@ -47,7 +70,8 @@ func (v *view) atRisk(hosts []string) string {
 	for _, h := range hosts {
 		ttl = max(ttl, longestTTL(v.dns[h]))
 	}
-	text := fmt.Sprintf("%s behind it fail now or as soon as the address is released", finding.Count(len(hosts), "hostname", "hostnames"))
+	text := fmt.Sprintf("%s behind it %s now or as soon as the address is released",
+		finding.Count(len(hosts), "hostname", "hostnames"), plural(len(hosts), "fails", "fail"))
 	if ttl > 0 {
 		text += fmt.Sprintf("; caches keep the old address for up to %d s after the records are corrected", ttl)
 	}
@@ -81,7 +105,7 @@ func (v *view) addressesDead() []finding.Incident {
 			Evidence: []finding.Note{{Label: addr, Text: strings.Join(distinct(fs, observedOf), "; ")}},
 			Fix:      hints(fs),
 		}
-		if name := e.Service.String(); name != "" {
+		if name := e.Service.String(); name != "" && has(e, addr) {
 			in.Cause = "the load balancer of " + name + " does not answer at " + addr
 		}
 		others := v.deadElsewhere(hosts, addr)
@@ -91,13 +115,18 @@ func (v *view) addressesDead() []finding.Incident {
 	return all
 }
 
+// has tells whether the address of a finding's subject is the load balancer's own.
+func has(e inventory.Expected, address string) bool {
+	return slices.ContainsFunc(e.Addresses, func(a netip.Addr) bool { return isOf(address, a) })
+}
+
 // deadElsewhere says how the hosts fare at their other addresses.
 func (v *view) deadElsewhere(hosts []string, addr string) string {
 	good, looked := map[string]bool{}, map[string]bool{}
 	published := false
 	for _, h := range hosts {
 		for _, a := range v.dns[h].Published() {
-			published = published || strings.HasPrefix(addr, a.String()) || strings.HasPrefix(addr, "["+a.String())
+			published = published || isOf(addr, a)
 		}
 		for _, t := range v.targets[h] {
 			for _, o := range v.probes[t.Key] {

@@ -262,3 +262,25 @@ func hosts(t testing.TB, n int) []string {
 func outage() lbcheck.Observation {
 	return lbcheck.Observation{Provider: "DigitalOcean", Failure: "the API answers 503", FailureHint: "wait, it is asked again every minute"}
 }
+
+// crowd is a shop with many hosts: what is built for one is copied.
+func crowd(names []string) *builder {
+	b := shop(names[0])
+	target, seen, probed := b.Inventory.Targets[0], b.Observations.DNS[0], b.Observations.Probes[0]
+	b.Inventory.Targets, b.Observations.DNS, b.Observations.Probes = nil, nil, nil
+	for _, h := range names {
+		t, o, p := target, seen, probed
+		t.Key, t.Host = "https://"+h+"/", h
+		o.Host, o.Steps = h, slices.Clone(seen.Steps)
+		o.Steps[0].Name = h
+		p.Target, p.Host = t.Key, h
+		b.Inventory.Targets = append(b.Inventory.Targets, t)
+		b.Observations.DNS = append(b.Observations.DNS, o)
+		b.Observations.Probes = append(b.Observations.Probes, p)
+	}
+	return b
+}
+
+func netipPort(addr string) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(addr), 443)
+}

@@ -18,6 +18,7 @@ import (
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/report"
 	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
 	"driftprobe/probe"
 )
 
@@ -93,6 +94,9 @@ func situations() []situation {
 		{"the cloud lost the balancer", func(t testing.TB) *builder {
 			b := shop(hosts(t, 3)...)
 			b.Observations.Clouds[0].Balancers = nil
+			b.History.Addresses.Sightings = []lbcheck.Sighting{{
+				Service: traefik(), Address: ips(newAddr)[0], Balancer: b.Inventory.Services[0].BalancerID, LastSeen: ago(2 * time.Minute),
+			}}
 			return b.probes(newAddr, silent)
 		}, 1},
 		{"Kubernetes and the cloud disagree, nothing is called stale", func(t testing.TB) *builder {
@@ -180,7 +184,7 @@ func situations() []situation {
 }
 
 func TestSituations(t *testing.T) {
-	for _, c := range situations() {
+	for _, c := range append(situations(), hardSituations()...) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := c.make(t).Snapshot
 			r := diagnose.Diagnose(policy(), noon(), snap)
@@ -258,7 +262,7 @@ func shuffle(s snapshot.Snapshot) snapshot.Snapshot {
 	c.Observations.DNS = shuffled(rng, s.Observations.DNS)
 	c.Observations.Probes = shuffled(rng, s.Observations.Probes)
 	for i, o := range c.Observations.DNS {
-		steps := shuffled(rng, o.Steps[:1])
+		steps := append([]dnscheck.Step(nil), o.Steps...)
 		steps[0].Answers = shuffled(rng, steps[0].Answers)
 		c.Observations.DNS[i].Steps = steps
 	}

@@ -35,8 +35,11 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	e := v.expectedOf(hosts[0])
 	effects := slices.Concat(stale, v.claim(v.unclaimed(func(f finding.Finding) bool {
 		switch f.Code {
-		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure, finding.DNSCachedStale, finding.DNSDraining:
+		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure:
 			return slices.Contains(hosts, f.Subject.Host)
+		case finding.DNSCachedStale, finding.DNSDraining:
+			// Names that were corrected before the others drain beside them.
+			return v.frontKey(f.Subject.Host) == front
 		}
 		return replacementOf(e.Service)(f)
 	})))
@@ -52,12 +55,58 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	}
 	in.Evidence = slices.Concat(v.movedFront(e, hosts, stale), v.movedPublished(stale))
 	in.Evidence = append(in.Evidence, v.movedConclusion(e, hosts))
-	in.Fix = append(v.records(effects), v.lagging(stale)...)
+	in.Fix = slices.Concat(v.lagging(stale), v.records(effects), v.ofTheirOwn(stale))
 	if len(e.Hostnames) > 0 {
 		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
 	}
+	in.Fix = append(v.notYet(e, hosts, stale), in.Fix...)
 	in.Recovery, in.ClearBy = v.recovery(stale, e)
+	if end := drainedBy(effects); end.After(in.ClearBy) {
+		in.ClearBy = end
+		in.Recovery += "; what was corrected before clears by " + finding.Clock(end)
+	}
 	return in
+}
+
+// notYet warns of a correction that would move names from where they work to where
+// nothing answers.
+func (v *view) notYet(e inventory.Expected, hosts []string, stale []finding.Finding) []finding.Step {
+	good, looked := v.answers(e, hosts)
+	works := func(f finding.Finding) bool {
+		return v.strangers(f.Subject.Host)[netip.MustParseAddr(f.Subject.Address)].Valid
+	}
+	if looked == 0 || good == len(hosts) || !slices.ContainsFunc(stale, works) {
+		return nil
+	}
+	return []finding.Step{{Text: fmt.Sprintf("first make %s answer: until then the names work only where they point now", finding.List(texts(e.Addresses), 4))}}
+}
+
+// drainedBy is when the last cache has dropped what is corrected already.
+func drainedBy(fs []finding.Finding) time.Time {
+	var end time.Time
+	for _, f := range fs {
+		if is(finding.DNSDraining, finding.DNSCachedStale)(f) && f.ClearBy.After(end) {
+			end = f.ClearBy
+		}
+	}
+	return end
+}
+
+// ofTheirOwn says why the names that a wildcard serves get records of their own.
+func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
+	var owners []string
+	for _, f := range stale {
+		for _, s := range v.dns[f.Subject.Host].Steps {
+			if v.contested(s) {
+				owners = append(owners, s.Owner())
+			}
+		}
+	}
+	slices.Sort(owners)
+	if owners = slices.Compact(owners); len(owners) == 0 {
+		return nil
+	}
+	return []finding.Step{{Text: fmt.Sprintf("leave %s as it is: it serves names too that must stay", finding.List(owners, 4))}}
 }
 
 // lagging names the servers that are wrong while others of their zone are right.
@@ -84,7 +133,7 @@ func replacementOf(ref inventory.ServiceRef) func(finding.Finding) bool {
 
 // movedCause is the verdict in one line.
 func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string {
-	var partial, alive int
+	var partial, alive, owned int
 	for _, f := range stale {
 		addr := netip.MustParseAddr(f.Subject.Address)
 		o := v.dns[f.Subject.Host]
@@ -94,12 +143,21 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 		if s, ok := v.strangers(f.Subject.Host)[addr]; ok && s.Valid {
 			alive++
 		}
+		if v.owner(addr) != "" {
+			owned++
+		}
 	}
 	former := slices.ContainsFunc(stale, func(f finding.Finding) bool {
 		return slices.Contains(v.expectedOf(f.Subject.Host).Former, netip.MustParseAddr(f.Subject.Address))
 	})
 	what := "an address that is not the load balancer's"
 	switch {
+	case owned == len(stale) && alive > 0:
+		what = "another load balancer, which answers for the name"
+	case owned == len(stale) && former:
+		what = "an address that is another load balancer's now"
+	case owned == len(stale):
+		what = "another load balancer"
 	case alive > 0 && former:
 		what = "an old load balancer that still answers"
 	case alive > 0:
@@ -274,7 +332,7 @@ func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 			text += "; there: " + finding.List(met, 2)
 		}
 		if owner := v.owner(addr); owner != "" {
-			text += fmt.Sprintf("; it belongs to the load balancer %q of this account", owner)
+			text += "; it belongs to " + owner
 		} else if v.accounted() {
 			text += "; owned by no load balancer of this account: it may be given to a stranger"
 		}
@@ -293,7 +351,9 @@ func (v *view) movedConclusion(e inventory.Expected, hosts []string) finding.Not
 	case looked == 0:
 		so.Text = "DNS is wrong. Whether the load balancer and the applications are fine could not be seen from here."
 	default:
-		so.Text = fmt.Sprintf("DNS is wrong, and that is not all: %s do not answer correctly at the load balancer either.", finding.Count(len(hosts)-good, "hostname", "hostnames"))
+		bad := len(hosts) - good
+		so.Text = fmt.Sprintf("DNS is wrong, and that is not all: %s %s not answer correctly at the load balancer either.",
+			finding.Count(bad, "hostname", "hostnames"), plural(bad, "does", "do"))
 	}
 	return so
 }

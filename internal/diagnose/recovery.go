@@ -188,6 +188,11 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		since = " since " + finding.Clock(last)
 	}
 	in.Cause = fmt.Sprintf("records are right%s; all clear by %s, in %s", since, finding.Clock(in.ClearBy), finding.Span(in.ClearBy.Sub(v.now)))
+	if !slices.ContainsFunc(fs, is(finding.DNSDraining)) {
+		// Nobody saw the old record, so its TTL is not known: only what the resolvers
+		// that were asked have left of it.
+		in.Cause = fmt.Sprintf("records are right; the resolvers asked hold an old answer until %s, others may hold it longer", finding.Clock(in.ClearBy))
+	}
 	if in.Severity >= finding.Warning {
 		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy)
 	}
@@ -219,6 +224,11 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 			}) && held.Until.After(worst[held.Resolver].until) {
 				worst[held.Resolver] = hold{held.Address.String(), held.Until}
 			}
+		}
+	}
+	for _, f := range fs {
+		if f.Code == finding.DNSCachedStale && f.Subject.Address == "" {
+			notes = append(notes, finding.Note{Text: f.Summary})
 		}
 	}
 	for _, r := range keys(worst) {

@@ -2,8 +2,10 @@ package diagnose
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"driftprobe/dnscheck"
@@ -28,6 +30,11 @@ type view struct {
 	hosts    []string
 	dns      map[string]dnscheck.Observation
 	probes   map[string][]probe.Observation
+	// byHost is what each host should publish: what its targets expect together.
+	byHost map[string]inventory.Expected
+	// wildcards tell for each wildcard record which sets of addresses the hosts that
+	// it serves should have.
+	wildcards map[wildcard]map[string]bool
 
 	findings []finding.Finding
 	claimed  map[finding.ID]bool
@@ -72,6 +79,7 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
 		probes:   map[string][]probe.Observation{},
 		claimed:  map[finding.ID]bool{},
+		byHost:   make(map[string]inventory.Expected, len(s.Inventory.Targets)),
 	}
 	v.fronts = lbcheck.Join(v.world)
 	for _, t := range s.Inventory.Targets {
@@ -82,34 +90,24 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 		v.targets[t.Host] = append(v.targets[t.Host], t)
 	}
 	slices.Sort(v.hosts)
+	v.agree()
 	for _, o := range s.Observations.DNS {
 		v.dns[o.Host] = o
 	}
 	for _, o := range s.Observations.Probes {
+		// What was looked at as the target's own may be a stranger's by now.
+		if e := v.expected[o.Target]; e.Known && !e.Accepts(o.Address.Addr()) {
+			o.Stranger = true
+		}
 		v.probes[o.Target] = append(v.probes[o.Target], o)
 	}
 	return v
 }
 
-// expectedOf is the expectation for a host: of its first target for which drift
-// can be judged.
-func (v *view) expectedOf(host string) inventory.Expected {
-	var first inventory.Expected
-	for i, t := range v.targets[host] {
-		e := v.expected[t.Key]
-		if e.Known {
-			return e
-		}
-		if i == 0 {
-			first = e
-		}
-	}
-	return first
-}
-
 // judge calls every judge. Findings that several hosts repeat (a name server, a
 // resolver) are kept once, in their worst form.
 func (v *view) judge() {
+	v.wildcards = v.shared()
 	all := v.judgeSelf()
 	if len(all) == 0 {
 		for _, host := range v.hosts {
@@ -122,6 +120,7 @@ func (v *view) judge() {
 		expected = append(expected, v.expected[t.Key])
 	}
 	all = append(all, lbcheck.Judge(v.policy.LB, v.now, v.world, v.fronts, expected)...)
+	all = append(all, v.undecided(all)...)
 	worst := make(map[finding.ID]int, len(all))
 	for _, f := range all {
 		i, seen := worst[f.ID()]
@@ -144,11 +143,13 @@ func (v *view) judgeHost(host string) []finding.Finding {
 			Expected: v.expectedOf(host), Observed: observed,
 			Seen: v.snap.History.Records.Of(host), Strangers: v.strangers(host),
 		}
-		fs = dnscheck.Judge(v.dnsPolicy(), v.now, c)
+		fs = v.judgeRecords(c)
+	} else {
+		fs = append(fs, unlooked(host))
 	}
 	for _, t := range v.targets[host] {
 		e := v.expected[t.Key]
-		fs = append(fs, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key])...)
+		fs = append(fs, notYetServed(observed, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key]))...)
 		if looked && len(observed.Published()) > 0 && !slices.ContainsFunc(v.probes[t.Key], sees) {
 			fs = append(fs, unseen(t, v.probes[t.Key]))
 		}
@@ -157,6 +158,28 @@ func (v *view) judgeHost(host string) []finding.Finding {
 		}
 	}
 	return fs
+}
+
+// notYetServed lowers what is found at addresses that authority does not publish:
+// no client is sent there before the records are corrected.
+func notYetServed(o dnscheck.Observation, fs []finding.Finding) []finding.Finding {
+	published := o.Published()
+	if len(published) == 0 {
+		return fs
+	}
+	for i, f := range fs {
+		if f.Severity == finding.Critical && !slices.ContainsFunc(published, func(a netip.Addr) bool { return isOf(f.Subject.Address, a) }) {
+			fs[i].Severity = finding.Warning
+		}
+	}
+	return fs
+}
+
+// isOf tells whether the address of a finding's subject, which holds the port
+// where it is not 443, is this one.
+func isOf(subject string, a netip.Addr) bool {
+	text := a.String()
+	return subject == text || strings.HasPrefix(subject, text+":") && a.Is4() || strings.HasPrefix(subject, "["+text+"]")
 }
 
 func (v *view) dnsPolicy() dnscheck.Policy {
@@ -178,6 +201,18 @@ func (v *view) dnsPolicy() dnscheck.Policy {
 
 // sees tells whether a probe says something about its target.
 func sees(o probe.Observation) bool { return !o.Stranger && !blind(o) }
+
+// unlooked says that nobody has asked for a host's records.
+func unlooked(host string) finding.Finding {
+	return finding.Finding{
+		Code: finding.SelfNotObserved, Severity: finding.Unknown,
+		Subject:  finding.Subject{Host: host},
+		Summary:  "the records of " + host + " have not been looked at",
+		Expected: "a look at its authoritative servers",
+		Observed: "none yet",
+		Hint:     "wait for the first look; if it does not come, read this probe's log",
+	}
+}
 
 // unseen says that no address of a target could be probed, and why.
 func unseen(t inventory.Target, os []probe.Observation) finding.Finding {
@@ -234,19 +269,28 @@ func (v *view) strangers(host string) map[netip.Addr]dnscheck.Stranger {
 			case s.Text == "":
 				s.Text = "no TLS"
 			}
-			met[o.Address.Addr()] = s
+			// Of several targets the one that fails counts: its clients fail.
+			if old, twice := met[o.Address.Addr()]; !twice || old.Valid && !s.Valid || old.Valid == s.Valid && s.Text < old.Text {
+				met[o.Address.Addr()] = s
+			}
 		}
 	}
 	return met
 }
 
-// owner names the load balancer of the account that has the address.
+// owner names the load balancer that has the address: of the account, or of a
+// Service, which can be newer than the account's list.
 func (v *view) owner(a netip.Addr) string {
 	for _, c := range v.snap.Observations.Clouds {
 		for _, b := range c.Balancers {
 			if slices.Contains(b.Addresses, a) {
-				return cmp.Or(b.Name, b.ID)
+				return fmt.Sprintf("the load balancer %q of this account", cmp.Or(b.Name, b.ID))
 			}
+		}
+	}
+	for _, s := range v.snap.Inventory.Services {
+		if slices.Contains(s.Addresses, a) {
+			return "the load balancer of the Service " + s.String()
 		}
 	}
 	return ""

@@ -69,7 +69,7 @@ func (c *Cluster) feeds() []*health {
 }
 
 // Start begins to watch, until ctx ends; Wait waits for that end. Only the first
-// call does anything.
+// call does anything. A cluster that can't be read shows as gaps of the Inventory.
 func (c *Cluster) Start(ctx context.Context) {
 	c.once.Do(func() {
 		// The client logs by the logger in its context; what it says of failures
@@ -87,14 +87,6 @@ func (c *Cluster) Start(ctx context.Context) {
 
 // Wait returns when everything that Start began has ended.
 func (c *Cluster) Wait() { c.wg.Wait() }
-
-// Run watches until ctx ends, and returns nil once all has ended. A cluster that
-// can't be read is no error here: it shows as gaps of the Inventory.
-func (c *Cluster) Run(ctx context.Context) error {
-	c.Start(ctx)
-	c.Wait()
-	return nil
-}
 
 // Sync returns when each resource was read once in full, or refused for a reason
 // that waiting won't mend (401, 403, 404); or when ctx ends. What is missing then
@@ -120,15 +112,17 @@ func (c *Cluster) signal() {
 	}
 }
 
-// quiet passes all records on at debug level.
+// quiet passes records on at debug level, and none that is below it: from verbosity
+// 8 on (klog counts the other way round) the client logs whole bodies, and with them
+// whatever people keep in annotations.
 type quiet struct{ slog.Handler }
 
-func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
-	return q.Handler.Enabled(ctx, slog.LevelDebug)
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelDebug && q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	if !q.Handler.Enabled(ctx, slog.LevelDebug) {
+	if !q.Enabled(ctx, r.Level) {
 		return nil // the client does not ask before it logs an error
 	}
 	r.Level = slog.LevelDebug

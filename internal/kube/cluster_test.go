@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -263,7 +264,7 @@ func TestOnlyNamedNamespacesAreAsked(t *testing.T) {
 	}
 }
 
-func TestRunEndsWithItsContextAndLogsOnce(t *testing.T) {
+func TestItEndsWithItsContextAndLogsOnce(t *testing.T) {
 	k := newServer(t)
 	k.SetAllowed("services", false)
 	var lines strings.Builder
@@ -272,14 +273,40 @@ func TestRunEndsWithItsContextAndLogsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	c.Start(ctx)
 	c.Sync(t.Context())
 	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	c.Wait()
 	if got := strings.Count(lines.String(), "\n"); got != 1 || !strings.Contains(lines.String(), "can't list services") {
 		t.Errorf("want one line of log, got %d:\n%s", got, lines.String())
+	}
+}
+
+// People keep passwords in annotations.
+func TestTheDebugLogHoldsNoObjects(t *testing.T) {
+	annotated := service("a", "one")
+	annotated["metadata"].(object)["annotations"] = object{"example.org/password": "5ecret"}
+	k := newServer(t, annotated)
+	// Without initial events the client lists, and has the whole list in one answer.
+	k.SetFault(lab.HTTPWhen(func(r *http.Request) bool { return r.URL.Query().Has("sendInitialEvents") },
+		lab.KubeError(422, "Invalid", "no initial events")))
+	var lines strings.Builder
+	c, err := Open(Settings{
+		Kubeconfig: kubeconfig(t, k),
+		Log:        slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Start(ctx)
+	c.Sync(t.Context())
+	cancel()
+	c.Wait()
+	if len(c.Inventory().Services) != 1 || !strings.Contains(lines.String(), "level=DEBUG") {
+		t.Fatalf("the Service is not known, or the client logs nothing:\n%s", lines.String())
+	}
+	if strings.Contains(lines.String(), "5ecret") {
+		t.Errorf("an annotation is logged:\n%s", lines.String())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,8 +41,14 @@ func newFeed[T any](h *health, read func(*unstructured.Unstructured) (T, bool)) 
 func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
 	f.began(time.Now())
 	resource := client.Resource(f.resource).Namespace(f.namespace)
+	var lists calls
+	defer lists.end()
 	source := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			if !lists.enter() {
+				return nil, context.Canceled
+			}
+			defer lists.leave()
 			limited, cancel := context.WithTimeout(ctx, listTimeout)
 			defer cancel()
 			list, err := resource.List(limited, o)
@@ -57,6 +64,34 @@ func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
 	cache.NewReflectorWithOptions(source, &unstructured.Unstructured{}, f, cache.ReflectorOptions{
 		Name: f.what(),
 	}).RunWithContext(ctx)
+}
+
+// calls waits for lists that are under way: the reflector lists in a goroutine of
+// its own, and leaves that behind when its context ends.
+type calls struct {
+	mu      sync.Mutex
+	ended   bool
+	running sync.WaitGroup
+}
+
+// enter is false after end.
+func (c *calls) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.running.Add(1)
+	}
+	return !c.ended
+}
+
+func (c *calls) leave() { c.running.Done() }
+
+// end returns when every call has left, and lets none enter any more.
+func (c *calls) end() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.running.Wait()
 }
 
 // entry is an object cut down to what is kept of it.

@@ -20,13 +20,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"driftprobe/finding"
+	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
 )
 
 const (
-	// maxAddresses bounds the series of one target, maxServers those of one zone,
-	// maxPairs the pairs of sink and result.
-	maxAddresses, maxServers, maxPairs = 64, 32, 256
+	// maxAddresses bounds the series of one target, maxServers those of one zone.
+	maxAddresses, maxServers = 64, 32
 	// maxLabel bounds one label value, in bytes.
 	maxLabel = 512
 )
@@ -47,13 +47,13 @@ type Collector struct {
 	version, commit string
 	d               descriptions
 
-	mu       sync.Mutex
-	snapshot snapshot.Snapshot
-	report   finding.Report
-	ready    bool
-	loop     func() Loop
-	reload   reload
-	sent     map[delivery]uint64
+	mu         sync.Mutex
+	snapshot   snapshot.Snapshot
+	report     finding.Report
+	ready      bool
+	loop       func() Loop
+	deliveries func() []notify.Delivery
+	reload     reload
 }
 
 type reload struct {
@@ -62,12 +62,10 @@ type reload struct {
 	at time.Time
 }
 
-type delivery struct{ sink, result string }
-
 // New returns a Collector that knows nothing yet. version and commit are those of
 // the program.
 func New(version, commit string) *Collector {
-	return &Collector{version: version, commit: commit, d: describe(), sent: map[delivery]uint64{}}
+	return &Collector{version: version, commit: commit, d: describe()}
 }
 
 // Registry returns a new registry with this Collector, and the Go runtime's and
@@ -85,11 +83,12 @@ func (c *Collector) Set(s snapshot.Snapshot, r finding.Report) {
 	c.snapshot, c.report, c.ready = s, r, true
 }
 
-// Watch names the source of the loop's counters; it is read at each scrape.
-func (c *Collector) Watch(read func() Loop) {
+// Watch names the sources of the loop's and the alerts' counters, which are read at
+// each scrape.
+func (c *Collector) Watch(loop func() Loop, deliveries func() []notify.Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loop = read
+	c.loop, c.deliveries = loop, deliveries
 }
 
 // ReloadOK notes that a configuration was loaded at a moment, or was refused.
@@ -99,17 +98,6 @@ func (c *Collector) ReloadOK(ok bool, at time.Time) {
 	c.reload.known, c.reload.ok = true, ok
 	if ok {
 		c.reload.at = at
-	}
-}
-
-// Sent counts one attempt to deliver a notification: the sink's name as
-// configured, and the result in a word ("ok", "failed", "dropped").
-func (c *Collector) Sent(sink, result string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	k := delivery{clean(sink), clean(result)}
-	if _, known := c.sent[k]; known || len(c.sent) < maxPairs {
-		c.sent[k]++
 	}
 }
 
@@ -123,12 +111,13 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 // Collect is part of prometheus.Collector.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
-	s, r, ready, loop, load, sent := c.snapshot, c.report, c.ready, c.loop, c.reload, maps.Clone(c.sent)
+	s, r, ready, loop, deliveries, load := c.snapshot, c.report, c.ready, c.loop, c.deliveries, c.reload
 	c.mu.Unlock()
 
 	e := emitter{out}
 	e.gauge(c.d.build, 1, c.version, c.commit, runtime.Version())
-	c.collectSelf(e, loop, load, sent)
+	c.collectSelf(e, loop, load)
+	c.collectDeliveries(e, deliveries)
 	if !ready {
 		return
 	}
@@ -140,15 +129,10 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.collectProbes(e, s, v)
 }
 
-func (c *Collector) collectSelf(e emitter, loop func() Loop, load reload, sent map[delivery]uint64) {
+func (c *Collector) collectSelf(e emitter, loop func() Loop, load reload) {
 	if load.known {
 		e.gauge(c.d.reloadOK, truth(load.ok))
 		e.timestamp(c.d.reloadAt, load.at)
-	}
-	for _, k := range slices.SortedFunc(maps.Keys(sent), func(a, b delivery) int {
-		return strings.Compare(a.sink+"\x00"+a.result, b.sink+"\x00"+b.result)
-	}) {
-		e.counter(c.d.sent, sent[k], k.sink, k.result)
 	}
 	if loop == nil {
 		return
@@ -161,6 +145,21 @@ func (c *Collector) collectSelf(e emitter, loop func() Loop, load reload, sent m
 	e.counter(c.d.overdue, l.Overdue)
 	e.counter(c.d.judgements, l.Judgements)
 	e.gauge(c.d.lag, l.Lag.Seconds())
+}
+
+// collectDeliveries shows how alerts get through. The sinks are as many as are
+// configured.
+func (c *Collector) collectDeliveries(e emitter, deliveries func() []notify.Delivery) {
+	if deliveries == nil {
+		return
+	}
+	for _, d := range deliveries() {
+		e.counter(c.d.sent, d.Sent, d.Sink, "sent")
+		e.counter(c.d.sent, d.Failed, d.Sink, "failed")
+		e.gauge(c.d.queued, float64(d.Queued), d.Sink)
+		e.gauge(c.d.dead, truth(d.Dead), d.Sink)
+		e.timestamp(c.d.sentAt, d.LastSent, d.Sink)
+	}
 }
 
 // emitter hands out constant metrics.

@@ -4,7 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // descriptions are the metrics' names, help texts and labels.
 type descriptions struct {
-	build, reportAt, reloadOK, reloadAt, sent, looks, panics, overdue, judgements, lag *prometheus.Desc
+	build, reportAt, reloadOK, reloadAt, looks, panics, overdue, judgements, lag *prometheus.Desc
+
+	sent, queued, dead, sentAt *prometheus.Desc
 
 	findings, incidents, targetOK, clearBy *prometheus.Desc
 
@@ -22,12 +24,16 @@ func describe() descriptions {
 		reportAt:   d("driftprobe_last_report_timestamp_seconds", "When the last report was made."),
 		reloadOK:   d("driftprobe_config_last_reload_successful", "Whether the newest configuration was accepted."),
 		reloadAt:   d("driftprobe_config_last_reload_success_timestamp_seconds", "When a configuration was last accepted."),
-		sent:       d("driftprobe_notifications_total", "Attempts to deliver a notification, by sink and result.", "sink", "result"),
 		looks:      d("driftprobe_looks_total", "Looks that came back, by kind (dns, probe, cloud).", "kind"),
 		panics:     d("driftprobe_look_panics_total", "Looks that ended in a panic, through a bug of ours."),
 		overdue:    d("driftprobe_looks_overdue_total", "Looks that did not come back within twice their time."),
 		judgements: d("driftprobe_judgements_total", "Reports made."),
 		lag:        d("driftprobe_look_lag_seconds", "How long the look that waits longest is over its time."),
+
+		sent:   d("driftprobe_notifications_total", "Attempts to deliver a notification, by sink and result (sent, failed).", "sink", "result"),
+		queued: d("driftprobe_notifications_queued", "Notifications that the sink has not taken yet.", "sink"),
+		dead:   d("driftprobe_notification_sink_dead", "1 if the sink says that its address will not work until somebody mends it.", "sink"),
+		sentAt: d("driftprobe_notification_last_sent_timestamp_seconds", "When the sink last took a notification.", "sink"),
 
 		findings:  d("driftprobe_findings", "Findings in the last report, by code and severity.", "code", "severity"),
 		incidents: d("driftprobe_incidents", "Incidents (root causes) in the last report, by code, severity and state.", "code", "severity", "state"),
@@ -52,7 +58,8 @@ func describe() descriptions {
 
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		d.build, d.reportAt, d.reloadOK, d.reloadAt, d.sent, d.looks, d.panics, d.overdue, d.judgements, d.lag,
+		d.build, d.reportAt, d.reloadOK, d.reloadAt, d.looks, d.panics, d.overdue, d.judgements, d.lag,
+		d.sent, d.queued, d.dead, d.sentAt,
 		d.findings, d.incidents, d.targetOK, d.clearBy,
 		d.published, d.stale, d.ttl, d.observedAt, d.serverUp,
 		d.success, d.duration, d.status, d.phase, d.certificate, d.protocol, d.tlsVersion,

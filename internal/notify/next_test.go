@@ -41,12 +41,18 @@ type at struct {
 	what    []finding.Incident
 	unknown []finding.Subject
 	offline bool
+	found   []finding.Finding
+	well    []string
 }
 
 func (a at) report() finding.Report {
 	r := finding.Report{At: start.Add(a.after), Incidents: a.what}
 	for _, s := range a.unknown {
 		r.Findings = append(r.Findings, finding.Finding{Code: finding.DNSUnresolvable, Severity: finding.Unknown, Subject: s})
+	}
+	r.Findings = append(r.Findings, a.found...)
+	if a.well != nil {
+		r.Fronts = []finding.Front{{Name: "traefik/traefik", Hosts: a.well}}
 	}
 	if a.offline {
 		r.Findings = append(r.Findings, finding.Finding{Code: finding.SelfOffline, Severity: finding.Unknown})
@@ -87,6 +93,19 @@ func TestNext(t *testing.T) {
 	look := func(d time.Duration, i ...finding.Incident) at { return at{after: d, what: i} }
 	held := func(d time.Duration, s ...finding.Subject) at { return at{after: d, unknown: s} }
 	api := finding.Subject{Host: "api.shop.example"}
+	app := incident(finding.Critical)
+	app.ID, app.Code, app.Subject = "http/status:503", finding.HTTPStatus, finding.Subject{}
+	open := func(c finding.Code) []finding.Finding {
+		return []finding.Finding{{Code: c, Severity: finding.Warning, Subject: crit.Subject}}
+	}
+	lagging := incident(finding.Critical)
+	lagging.Effects = []finding.Finding{{SeenAt: []string{"ns2.example (192.0.2.2)"}}}
+	silent := func(server string) []finding.Finding {
+		return []finding.Finding{{Code: finding.DNSServerDegraded, Severity: finding.Warning, Subject: finding.Subject{Host: "example", Server: server}}}
+	}
+	well := func(d time.Duration) at {
+		return at{after: d, unknown: []finding.Subject{{Source: "DigitalOcean"}}, well: crit.Hosts}
+	}
 	cases := []struct {
 		rule    string
 		policy  Policy
@@ -115,6 +134,31 @@ func TestNext(t *testing.T) {
 		{"its unknown Service holds it", policy, []at{fire(0), fire(30 * sec), held(60*sec, crit.Subject), held(300*sec, crit.Subject)}, []string{"30s firing critical"}},
 		{"being offline holds it", policy, []at{fire(0), fire(30 * sec), {after: 60 * sec, offline: true}, {after: 300 * sec, offline: true}}, []string{"30s firing critical"}},
 		{"an unread source of truth holds what is about records", policy, []at{fire(0), fire(30 * sec), held(60*sec, finding.Subject{Source: "kubernetes"}), held(300*sec, finding.Subject{Source: "kubernetes"})}, []string{"30s firing critical"}},
+		{
+			"records are not right because the Service they are held against is deleted", policy,
+			[]at{fire(0), fire(30 * sec), {after: 60 * sec, found: open(finding.LBMissing)}, {after: 200 * sec, found: open(finding.LBPending)}, {after: 300 * sec, found: open(finding.LBAddressMismatch)}, fire(330 * sec)},
+			[]string{"30s firing critical"},
+		},
+		{
+			"a server that gave the wrong records and is silent now holds it", policy,
+			[]at{look(0, lagging), look(30*sec, lagging), {after: 60 * sec, found: silent("ns2.example (192.0.2.2)")}, {after: 200 * sec, found: silent("ns2.example (192.0.2.2)")}},
+			[]string{"30s firing critical"},
+		},
+		{
+			"another server that is silent does not", policy,
+			[]at{look(0, lagging), look(30*sec, lagging), {after: 60 * sec, found: silent("ns9.example (192.0.2.9)")}, {after: 120 * sec, found: silent("ns9.example (192.0.2.9)")}},
+			[]string{"30s firing critical", "2m0s resolved critical"},
+		},
+		{
+			"an application that vanishes while the cluster cannot be read is held", policy,
+			[]at{look(0, app), look(30*sec, app), held(60*sec, finding.Subject{Source: "kubernetes"}), held(300*sec, finding.Subject{Source: "kubernetes"})},
+			[]string{"30s firing critical"},
+		},
+		{
+			"an application that is seen well is resolved, whatever else cannot be read", policy,
+			[]at{look(0, app), look(30*sec, app), well(60 * sec), well(90 * sec), well(120 * sec)},
+			[]string{"30s firing critical", "2m0s resolved critical"},
+		},
 		{"an unknown hostname elsewhere does not hold it", policy, []at{fire(0), fire(30 * sec), held(60*sec, finding.Subject{Host: "other.example"}), held(120*sec, finding.Subject{Host: "other.example"})}, []string{"30s firing critical", "2m0s resolved critical"}},
 		{"no clock runs while it is held", policy, []at{fire(0), fire(30 * sec), look(60 * sec), look(100 * sec), held(110*sec, api), held(300*sec, api), look(310 * sec), look(329 * sec), look(330 * sec)}, []string{"30s firing critical", "5m30s resolved critical"}},
 		{

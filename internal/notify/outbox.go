@@ -117,6 +117,12 @@ func (o *Outbox) Observe(r finding.Report) error {
 	next, messages := Next(o.policy, o.state, r)
 	next = Enqueue(next, o.names, messages)
 	due := len(messages) > 0 || changed(o.state, next) || next.At.Sub(o.saved).Abs() >= saveEvery
+	if lost := next.Dropped - o.state.Dropped; lost > 0 {
+		o.log.Error("too many alerts wait; the oldest were dropped", "dropped", lost)
+	}
+	if next.Untracked > 0 && o.state.Untracked == 0 {
+		o.log.Error("too many incidents at once; some are not told", "incidents", next.Untracked)
+	}
 	o.state = next
 	var err error
 	if due {

@@ -234,6 +234,40 @@ func TestAPanicInASinkIsAFailedDelivery(t *testing.T) {
 	})
 }
 
+func TestLostAlertsAreLogged(t *testing.T) {
+	var logged strings.Builder
+	p := &pipe{name: "a", errs: slices.Repeat([]error{errors.New("down")}, 9)}
+	o, err := NewOutbox(Policy{Pending: atOnce.Pending, Repeat: time.Minute}, nil, slog.New(slog.NewTextHandler(&logged, nil)), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, maxTracked+1)
+	for n := range ids {
+		ids[n] = fmt.Sprint(n)
+	}
+	r := finding.Report{At: time.Now()}
+	for _, id := range ids {
+		i := incident(finding.Critical)
+		i.ID = id
+		r.Incidents = append(r.Incidents, i)
+	}
+	for range 2 {
+		if err := o.Observe(r); err != nil {
+			t.Fatal(err)
+		}
+		r.At = r.At.Add(2 * time.Minute)
+	}
+	for what, text := range map[string]string{
+		"one incident too many, once": "some are not told", "a full queue": "the oldest were dropped",
+	} {
+		if n := strings.Count(logged.String(), text); n != 1 {
+			t.Errorf("%s: logged %d times: %s", what, n, shortLog(logged.String()))
+		}
+	}
+}
+
+func shortLog(text string) string { return text[:min(len(text), 1000)] }
+
 func TestRetriesSlowDownAndGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipe{name: "a", errs: slices.Repeat([]error{errors.New("down")}, 30)}
@@ -243,8 +277,8 @@ func TestRetriesSlowDownAndGoOn(t *testing.T) {
 		wantArrived(t, p, "firing x")
 		for n, gap := range p.gaps() {
 			full := longestWait
-			if n < 8 {
-				full = firstWait << n
+			if n < 20 {
+				full = min(full, firstWait<<n)
 			}
 			if gap < full/2 || gap > full {
 				t.Errorf("gap %d is %s, want between %s and %s", n, gap, full/2, full)

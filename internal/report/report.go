@@ -7,12 +7,15 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"driftprobe/finding"
 )
@@ -46,36 +49,60 @@ func JSON(w io.Writer, r finding.Report, snapshot any) error {
 		r.Incidents[i].Hosts = list(r.Incidents[i].Hosts)
 		r.Incidents[i].Effects = list(r.Incidents[i].Effects)
 	}
-	var out strings.Builder
-	enc := json.NewEncoder(&out)
+	out := bufio.NewWriterSize(w, 64<<10)
+	enc := json.NewEncoder(&escaper{out: out})
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	err := enc.Encode(struct {
 		Report   finding.Report `json:"report"`
 		Snapshot any            `json:"snapshot,omitempty"`
 	}{r, snapshot})
-	if err != nil {
-		return fmt.Errorf("encode the report as JSON: %w", err)
+	if err == nil {
+		err = out.Flush()
 	}
-	return write(w, escapeJSON(out.String()))
+	if err != nil {
+		return fmt.Errorf("write the report as JSON: %w", err)
+	}
+	return nil
 }
 
-// escapeJSON rewrites unprintable characters of a JSON document. Outside of
-// strings JSON has none but white space, so a string is all that can change.
-func escapeJSON(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		switch {
-		case c == '\n' || printable(c):
-			b.WriteRune(c)
-		case c > 0xffff:
-			c -= 0x10000
-			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+c>>10, 0xdc00+c&0x3ff)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		}
+// escaper passes a JSON document on with its unprintable characters rewritten.
+// Outside of strings JSON has none but white space, so a string is all that can
+// change. It keeps no copy: a document can have a hundred megabytes.
+type escaper struct {
+	out *bufio.Writer
+	// rest is the beginning of a character that was cut by the end of a Write.
+	rest []byte
+}
+
+// Write is for the encoder.
+func (e *escaper) Write(p []byte) (int, error) {
+	n := len(p)
+	if len(e.rest) > 0 {
+		p = append(e.rest, p...)
 	}
-	return b.String()
+	for len(p) > 0 && utf8.FullRune(p) {
+		c, size := utf8.DecodeRune(p)
+		if err := e.write(c); err != nil {
+			return 0, err
+		}
+		p = p[size:]
+	}
+	e.rest = bytes.Clone(p)
+	return n, nil
+}
+
+func (e *escaper) write(c rune) (err error) {
+	switch {
+	case c == '\n' || printable(c):
+		_, err = e.out.WriteRune(c)
+	case c > 0xffff:
+		c -= 0x10000
+		_, err = fmt.Fprintf(e.out, `\u%04x\u%04x`, 0xd800+c>>10, 0xdc00+c&0x3ff)
+	default:
+		_, err = fmt.Fprintf(e.out, `\u%04x`, c)
+	}
+	return err
 }
 
 // Safe returns s with everything a terminal may obey, or that reorders or hides

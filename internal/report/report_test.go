@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -113,6 +114,24 @@ func TestJSONHasListsNotNulls(t *testing.T) {
 	}
 	if r.Findings != nil || r.Incidents[0].Hosts != nil {
 		t.Error("the caller's report was changed")
+	}
+}
+
+// The encoder may write in parts, and cut where it likes.
+func TestEscaperMindsCutCharacters(t *testing.T) {
+	const in, want = "a\x1b\u202eé😀\U000e0001\n", "a\\u001b\\u202eé😀\\udb40\\udc01\n"
+	for size := 1; size <= len(in); size++ {
+		var out strings.Builder
+		buffered := bufio.NewWriter(&out)
+		e := &escaper{out: buffered}
+		for rest := in; rest != ""; rest = rest[min(size, len(rest)):] {
+			if n, err := e.Write([]byte(rest[:min(size, len(rest))])); err != nil || n != min(size, len(rest)) {
+				t.Fatalf("Write = %d, %v", n, err)
+			}
+		}
+		if err := buffered.Flush(); err != nil || out.String() != want {
+			t.Errorf("in parts of %d: %q, %v", size, out.String(), err)
+		}
 	}
 }
 

@@ -171,20 +171,20 @@ func checked(c finding.Coverage) string {
 		b.WriteString("checked no hostname")
 	}
 	if c.Servers > 0 {
-		b.WriteString(" on " + count(c.Servers, "authoritative server", "authoritative servers"))
+		b.WriteString(" on " + finding.Count(c.Servers, "authoritative server", "authoritative servers"))
 		if c.ServersSilent > 0 {
 			fmt.Fprintf(&b, " (%d silent)", c.ServersSilent)
 		}
 	}
 	if c.Resolvers > 0 {
 		b.WriteString(map[bool]string{true: " and ", false: " on "}[c.Servers > 0])
-		b.WriteString(count(c.Resolvers, "resolver", "resolvers"))
+		b.WriteString(finding.Count(c.Resolvers, "resolver", "resolvers"))
 	}
 	if c.Addresses > 0 {
-		b.WriteString(", " + count(c.Addresses, "address", "addresses"))
+		b.WriteString(", " + finding.Count(c.Addresses, "address", "addresses"))
 	}
 	if c.Balancers > 0 {
-		b.WriteString(", " + count(c.Balancers, "load balancer", "load balancers"))
+		b.WriteString(", " + finding.Count(c.Balancers, "load balancer", "load balancers"))
 	}
 	if c.Took > 0 {
 		b.WriteString(" in " + took(c.Took))

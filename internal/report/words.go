@@ -5,17 +5,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"driftprobe/finding"
 )
 
-// count writes "1 hostname", "14 hostnames".
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
-func hostnames(n int) string { return count(n, "hostname", "hostnames") }
+func hostnames(n int) string { return finding.Count(n, "hostname", "hostnames") }
 
 // took writes how long a look took: "240 ms", "1.3 s", "2 min 3 s".
 func took(d time.Duration) string {

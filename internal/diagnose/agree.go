@@ -1,0 +1,176 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// agree says what each host should publish. One name has one set of records,
+// however many targets (ports, paths) it has: what their expectations accept is
+// right for the name. What the configuration says counts before what was derived,
+// and goes for the targets that it does not speak of too.
+func (v *view) agree() {
+	for _, host := range v.hosts {
+		targets := slices.SortedFunc(slices.Values(v.targets[host]), func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
+		var said, derived []inventory.Expected
+		for _, t := range targets {
+			if e := v.expected[t.Key]; e.Rule == inventory.RuleConfig {
+				said = append(said, e)
+			} else {
+				derived = append(derived, e)
+			}
+		}
+		if len(said) == 0 {
+			v.byHost[host] = preferred(derived)
+			continue
+		}
+		e := preferred(said)
+		v.byHost[host] = e
+		for _, t := range targets {
+			if v.expected[t.Key].Rule != inventory.RuleConfig {
+				v.expected[t.Key] = e
+			}
+		}
+	}
+}
+
+// preferred joins expectations that are known.
+func preferred(es []inventory.Expected) inventory.Expected {
+	known := slices.DeleteFunc(slices.Clone(es), func(e inventory.Expected) bool { return !e.Known })
+	if len(known) == 0 {
+		return es[0]
+	}
+	all := known[0]
+	for _, e := range known[1:] {
+		all.Addresses = merged(all.Addresses, e.Addresses)
+		all.Uncertain = merged(all.Uncertain, e.Uncertain)
+		all.Hostnames = merged(all.Hostnames, e.Hostnames)
+		all.Former = merged(all.Former, e.Former)
+		all.Allow = merged(all.Allow, e.Allow)
+		all.OneFamily = all.OneFamily || e.OneFamily
+	}
+	if len(known) > 1 {
+		all.Uncertain = without(all.Uncertain, all.Addresses)
+		all.Former = without(without(all.Former, all.Addresses), all.Uncertain)
+		slices.SortFunc(all.Addresses, netip.Addr.Compare)
+		slices.SortFunc(all.Former, netip.Addr.Compare)
+	}
+	return all
+}
+
+func merged[E comparable](a, b []E) []E {
+	all := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+func without[E comparable](a, b []E) []E {
+	return slices.DeleteFunc(slices.Clone(a), func(x E) bool { return slices.Contains(b, x) })
+}
+
+func (v *view) expectedOf(host string) inventory.Expected { return v.byHost[host] }
+
+// wildcard is a wildcard record: its zone and owner.
+type wildcard struct{ zone, owner string }
+
+// shared tells what the hosts that one wildcard serves should publish.
+func (v *view) shared() map[wildcard]map[string]bool {
+	all := map[wildcard]map[string]bool{}
+	for _, host := range v.hosts {
+		e := v.expectedOf(host)
+		should := strings.Join(append(texts(e.Addresses), e.Hostnames...), " ")
+		if !e.Known {
+			// What it should publish is not known; but it is a loss to move it away from
+			// what answers, or to what another Service has.
+			if e.Service == (inventory.ServiceRef{}) && !v.answered(host) {
+				continue
+			}
+			should = "as it is"
+		}
+		for _, s := range v.dns[host].Steps {
+			at := wildcard{s.Zone, s.Owner()}
+			if !strings.HasPrefix(at.owner, "*.") {
+				continue
+			}
+			if all[at] == nil {
+				all[at] = map[string]bool{}
+			}
+			all[at][should] = true
+		}
+	}
+	return all
+}
+
+// contested tells whether a name is served by a wildcard that also serves names
+// of other load balancers, so that editing it would break those.
+func (v *view) contested(s dnscheck.Step) bool {
+	return s.Owner() != s.Name && len(v.wildcards[wildcard{s.Zone, s.Owner()}]) > 1
+}
+
+// judgeRecords judges one host's records. Where a contested wildcard serves it,
+// what is to be set is a record of the name's own.
+func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
+	fs := dnscheck.Judge(v.dnsPolicy(), v.now, c)
+	if !slices.ContainsFunc(c.Observed.Steps, v.contested) {
+		return fs
+	}
+	apart := c
+	apart.Observed.Steps = slices.Clone(c.Observed.Steps)
+	for i, s := range apart.Observed.Steps {
+		if v.contested(s) {
+			apart.Observed.Steps[i].WildcardOwner = ""
+		}
+	}
+	edits := is(finding.DNSStaleRecord, finding.DNSMissingRecord)
+	fs = slices.DeleteFunc(fs, edits)
+	for _, f := range dnscheck.Judge(v.dnsPolicy(), v.now, apart) {
+		if edits(f) {
+			fs = append(fs, f)
+		}
+	}
+	finding.Sort(fs)
+	return fs
+}
+
+// undecided says of which Services nobody can tell the right addresses, where no
+// other finding does: their names were not found right, they were not judged.
+func (v *view) undecided(fs []finding.Finding) []finding.Finding {
+	told := map[inventory.ServiceRef]bool{}
+	for _, f := range fs {
+		if f.Code == finding.SelfSourceDegraded || f.Code == finding.SelfOffline {
+			return nil
+		}
+		if f.Code.Family() == "lb" {
+			told[refOf(f)] = true
+		}
+	}
+	var more []finding.Finding
+	for _, host := range v.hosts {
+		ref := v.expectedOf(host).Service
+		front, there := v.fronts[ref]
+		if !there || front.Known || told[ref] {
+			continue
+		}
+		told[ref] = true
+		more = append(more, finding.Finding{
+			Code: finding.SelfNotObserved, Severity: finding.Unknown,
+			Subject:  finding.Subject{Namespace: ref.Namespace, Name: ref.Name},
+			Summary:  fmt.Sprintf("which addresses the load balancer of %s has could not be told, so no record was compared with it", ref),
+			Expected: "the addresses of the load balancer",
+			Observed: front.Why,
+			Hint:     "look again in a minute; if it stays, pin the addresses in the configuration: targets[].addresses",
+		})
+	}
+	return more
+}

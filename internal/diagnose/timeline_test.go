@@ -1,0 +1,107 @@
+package diagnose_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/diagnose"
+	"driftprobe/internal/notify"
+	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
+)
+
+// phase bends the shop as it is from a minute on.
+type phase struct {
+	from int
+	bend func(b *builder, now time.Time)
+}
+
+// outagePhases are the post-mortem's hour: the Service is deleted and created again
+// twice, the TTL is lowered before the records are corrected.
+func outagePhases() []phase {
+	const third = "203.0.113.88"
+	running := func(addr, published string, ttl uint32) func(*builder, time.Time) {
+		return func(b *builder, _ time.Time) {
+			b.Inventory.Services[0].Addresses, b.Inventory.Services[0].BalancerID = ips(addr), addr
+			b.Observations.Clouds[0].Balancers = []lbcheck.Balancer{{ID: addr, Status: "active", Addresses: ips(addr)}}
+			for i := range b.Inventory.Targets {
+				b.Inventory.Targets[i].StatusAddresses = ips(addr)
+			}
+			b.each(func(h string) { b.publish(h, ttl, published).probe(h, published, stranger).probe(h, addr, good) })
+		}
+	}
+	without := func(pending bool) func(*builder, time.Time) {
+		return func(b *builder, now time.Time) {
+			s := &b.Inventory.Services[0]
+			s.Addresses, s.BalancerID, s.Created = nil, "", now
+			if !pending {
+				b.Inventory.Services = nil
+			}
+			b.Observations.Clouds[0].Balancers = nil
+			b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, silent) })
+			for i := range b.Inventory.Targets {
+				b.Inventory.Targets[i].StatusAddresses = ips(oldAddr)
+			}
+		}
+	}
+	return []phase{
+		{0, running(oldAddr, oldAddr, 3600)},
+		{5, without(false)}, {7, without(true)}, {10, running(newAddr, oldAddr, 3600)},
+		{30, without(false)}, {33, without(true)}, {36, running(third, oldAddr, 3600)},
+		{45, running(third, oldAddr, 60)},
+		{50, running(third, third, 60)},
+	}
+}
+
+// What was told must hold from the first minute to the last: no incident is called
+// over while its truth is merely missing, and the all-clear waits for the TTL that
+// the records had before it was lowered.
+func TestTheOutageIsToldOnce(t *testing.T) {
+	var history snapshot.History
+	var state notify.State
+	var said []string
+	policyOfNotify := notify.Policy{ResolveAfter: time.Minute, MinSeverity: finding.Unknown, Pending: map[finding.Severity]time.Duration{finding.Warning: 24 * time.Hour}}
+	for half := range 260 {
+		now := noon().Add(time.Duration(half) * 30 * time.Second)
+		b := shop(hosts(t, 3)...)
+		b.Began, b.At, b.Observations.Probes = time.Time{}, now, nil
+		phases := outagePhases()
+		current := phases[0]
+		for _, p := range phases {
+			if p.from <= half/2 {
+				current = p
+			}
+		}
+		current.bend(b, now)
+		for i := range b.Observations.DNS {
+			b.Observations.DNS[i].At = now
+		}
+		for i := range b.Observations.Probes {
+			b.Observations.Probes[i].At = now
+		}
+		b.Observations.Clouds[0].At = now
+		b.History = history
+		history = diagnose.Remember(now, b.Snapshot, b.Observations.DNS)
+		b.History = history
+		var messages []notify.Message
+		state, messages = notify.Next(policyOfNotify, state, diagnose.Diagnose(policy(), now, b.Snapshot))
+		for _, m := range messages {
+			said = append(said, fmt.Sprintf("%s %s %s", now.Sub(noon()), m.Kind, m.Incident.ID))
+		}
+	}
+	want := []string{
+		"5m30s firing balancer-gone:traefik/traefik",
+		"10m30s firing dns-drift:traefik/traefik",
+		"11m0s resolved balancer-gone:traefik/traefik",
+		"30m30s firing balancer-gone:traefik/traefik",
+		"37m0s resolved balancer-gone:traefik/traefik",
+		// The TTL of an hour was last seen at 44m30s, and gone at 45m0s.
+		"1h46m0s resolved dns-drift:traefik/traefik",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("said\n  %q\nwant\n  %q", said, want)
+	}
+}
