@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -139,6 +140,8 @@ func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q questi
 		r = reply{msg: end.msg, rtt: end.after}
 	case errors.Is(end.err, errFlood):
 		r = reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
+	case errors.Is(end.err, net.ErrClosed):
+		r.detail = errClosed.Error()
 	case end.err != nil:
 		x.servers.alive(server)
 		r = networkReply(end.err, "UDP")

@@ -56,8 +56,8 @@ func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding 
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
 		Summary:  fmt.Sprintf("%s publishes %s no more; caches may give it for another %s", c.Observed.Host, s.Address, finding.Span(end.Sub(now))),
 		Expected: expectedText(c.Expected, s.Address),
-		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s, gone at %s", s.Address, finding.Clock(s.LastSeen), finding.Clock(cmp.Or(s.Gone, c.Observed.At))),
-		Hint:     "wait until " + finding.Clock(end),
+		Observed: fmt.Sprintf("%s was last seen on an authoritative server at %s, gone at %s", s.Address, finding.Clock(s.LastSeen, now), finding.Clock(cmp.Or(s.Gone, c.Observed.At), now)),
+		Hint:     "wait until " + finding.Clock(end, now),
 		SeenAt:   c.Observed.speakers(),
 		ClearBy:  end,
 	}
@@ -74,14 +74,14 @@ func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Find
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: h.Address.String(), Server: h.Resolver},
 		Summary:  fmt.Sprintf("the resolver %s still answers %s for %s, for another %s", h.Resolver, h.Address, c.Observed.Host, finding.Span(h.Until.Sub(now))),
 		Expected: expectedText(c.Expected, h.Address),
-		Observed: fmt.Sprintf("%s from its cache until %s", h.Address, finding.Clock(h.Until)),
-		Hint:     "wait until " + finding.Clock(h.Until) + ", or flush the name there",
+		Observed: fmt.Sprintf("%s from its cache until %s", h.Address, finding.Clock(h.Until, now)),
+		Hint:     "wait until " + finding.Clock(h.Until, now) + ", or flush the name there",
 		SeenAt:   []string{h.Resolver},
 		ClearBy:  h.Until,
 	}
 	if !computed.IsZero() && h.Until.After(computed.Add(grace)) {
 		f.Severity = finding.Warning
-		f.Observed += fmt.Sprintf(", beyond the record's TTL, which ended at %s at the latest", finding.Clock(computed))
+		f.Observed += fmt.Sprintf(", beyond the record's TTL, which ended at %s at the latest", finding.Clock(computed, now))
 	}
 	return f
 }
@@ -103,8 +103,8 @@ func judgeDenials(now time.Time, c Case) []finding.Finding {
 			Subject:  finding.Subject{Host: c.Observed.Host, Server: name},
 			Summary:  fmt.Sprintf("the resolver %s still says that %s has no %s record, for another %s", name, c.Observed.Host, r.Type, finding.Span(until.Sub(now))),
 			Expected: string(r.Type) + ", as every server of the zone gives it",
-			Observed: "a denial from its cache until " + finding.Clock(until),
-			Hint:     "wait until " + finding.Clock(until) + ", or flush the name there",
+			Observed: "a denial from its cache until " + finding.Clock(until, now),
+			Hint:     "wait until " + finding.Clock(until, now) + ", or flush the name there",
 			SeenAt:   []string{name},
 			ClearBy:  until,
 		})

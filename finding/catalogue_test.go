@@ -173,8 +173,12 @@ func TestWords(t *testing.T) {
 			t.Errorf("Span(%s) = %q, want %q", d, got, want)
 		}
 	}
-	if got := Clock(time.Date(2026, 3, 7, 13, 47, 5, 999, time.FixedZone("CET", 3600))); got != "12:47:05 UTC" {
+	at := time.Date(2026, 3, 7, 13, 47, 5, 999, time.FixedZone("CET", 3600))
+	if got := Clock(at, at.Add(-time.Hour)); got != "12:47:05 UTC" {
 		t.Errorf("Clock = %q", got)
+	}
+	if got := Clock(at, at.Add(13*time.Hour)); got != "2026-03-07 12:47 UTC" {
+		t.Errorf("Clock of another day = %q", got)
 	}
 	for n, want := range map[int]string{0: "0 names", 1: "1 name", 14: "14 names"} {
 		if got := Count(n, "name", "names"); got != want {

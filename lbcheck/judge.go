@@ -40,7 +40,7 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 		case (f.Absent || f.Service.Deleting) && !used[ref]:
 			// A Service that is removed and fronts nothing is no loss.
 		case f.Absent || f.Lost || f.Service.Deleting:
-			fs = append(fs, missing(f, w.History.Of(ref), w.proven(f.Service)))
+			fs = append(fs, missing(now, f, w.History.Of(ref), w.proven(f.Service)))
 		case len(f.Addresses)+len(f.Uncertain) == 0:
 			if pending := judgePending(p, now, f); pending != nil {
 				fs = append(fs, *pending)
@@ -118,7 +118,7 @@ func (w World) proven(s inventory.Service) bool {
 	})
 }
 
-func missing(f Front, seen []Sighting, proven bool) finding.Finding {
+func missing(now time.Time, f Front, seen []Sighting, proven bool) finding.Finding {
 	out := finding.Finding{
 		Code: finding.LBMissing, Severity: finding.Critical, Subject: subject(f),
 		Summary:  fmt.Sprintf("the Service %s is gone, and its load balancer with it", f.Service),
@@ -143,7 +143,7 @@ func missing(f Front, seen []Sighting, proven bool) finding.Finding {
 		out.Hint = "if this is not meant, create it again as soon as it is gone; the new load balancer will have another address"
 	}
 	if len(seen) > 0 {
-		out.Observed += fmt.Sprintf("; its last address was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen))
+		out.Observed += fmt.Sprintf("; its last address was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen, now))
 	}
 	return out
 }
@@ -211,7 +211,7 @@ func replaced(p Policy, now time.Time, f Front, seen []Sighting, older []netip.A
 		Hint:     "point the names behind it at the new address",
 	}
 	if hist := slices.ContainsFunc(seen, func(s Sighting) bool { return slices.Contains(news, s.Address) }); hist && !since.IsZero() {
-		out.Observed += ", first seen at " + finding.Clock(since)
+		out.Observed += ", first seen at " + finding.Clock(since, now)
 	}
 	return out
 }

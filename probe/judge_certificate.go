@@ -107,7 +107,7 @@ func (j judge) nameMismatch(c Certificate) finding.Finding {
 func (j judge) expired(t TLS) finding.Finding {
 	what := culprit(t)
 	f := j.finding(finding.TLSExpired, finding.Critical,
-		fmt.Sprintf("%s of %s at %s expired %s ago", what, j.host, j.at, span(j.now.Sub(t.Trust.NotAfter))))
+		fmt.Sprintf("%s of %s at %s expired %s ago", what, j.host, j.at, finding.Left(j.now.Sub(t.Trust.NotAfter))))
 	f.Expected = "valid at " + moment(j.now)
 	f.Observed = fmt.Sprintf("%s ended %s", what, moment(t.Trust.NotAfter))
 	f.Hint = "renew it; if that was done, reload the server that presents it"
@@ -119,7 +119,7 @@ func (j judge) expired(t TLS) finding.Finding {
 
 func (j judge) notYetValid(t TLS) finding.Finding {
 	f := j.finding(finding.TLSNotYetValid, finding.Critical,
-		fmt.Sprintf("the certificate of %s at %s is not valid for another %s", j.host, j.at, span(t.Trust.NotBefore.Sub(j.now))))
+		fmt.Sprintf("the certificate of %s at %s is not valid for another %s", j.host, j.at, finding.Left(t.Trust.NotBefore.Sub(j.now))))
 	f.Expected = "valid at " + moment(j.now)
 	f.Observed = "valid from " + moment(t.Trust.NotBefore)
 	f.Hint = "compare the clocks of the machine that issued it and of this one"
@@ -143,8 +143,8 @@ func (j judge) expiring(t TLS) []finding.Finding {
 	}
 	what := culprit(t)
 	f := j.finding(finding.TLSExpiring, severity,
-		fmt.Sprintf("%s of %s at %s ends in %s", what, j.host, j.at, span(left)))
-	f.Expected = fmt.Sprintf("more than %s left of a lifetime of %s", span(share(j.policy.ExpiringFraction)), span(lifetime))
+		fmt.Sprintf("%s of %s at %s ends in %s", what, j.host, j.at, finding.Left(left)))
+	f.Expected = fmt.Sprintf("more than %s left of a lifetime of %s", finding.Left(share(j.policy.ExpiringFraction)), finding.Left(lifetime))
 	f.Observed = fmt.Sprintf("%s ends %s", what, moment(t.Trust.NotAfter))
 	f.Hint = "find out why it was not renewed: the ACME client's log names the refusal"
 	return []finding.Finding{f}

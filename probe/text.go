@@ -65,16 +65,3 @@ func cut(s string, limit int) string {
 
 // moment writes a time for a person.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// span writes a duration for a person, in the largest unit that fits.
-func span(d time.Duration) string {
-	d = d.Abs()
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d >= time.Hour:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	default:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	}
-}

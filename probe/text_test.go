@@ -3,7 +3,6 @@ package probe
 import (
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -49,21 +48,6 @@ func TestClip(t *testing.T) {
 		got := clip(c.in)
 		if got != c.want || !utf8.ValidString(got) || len(got) > 256 {
 			t.Errorf("%s: %d bytes %q", name, len(got), got)
-		}
-	}
-}
-
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		30 * time.Second:    "0 min",
-		59 * time.Minute:    "59 min",
-		47 * time.Hour:      "47 h",
-		48 * time.Hour:      "2 days",
-		-72 * time.Hour:     "3 days",
-		90 * 24 * time.Hour: "90 days",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("%s: %s, want %s", d, got, want)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (d *play) countDown(ctx context.Context) error {
 				continue
 			}
 			if left := time.Until(in.ClearBy); left > 0 && !time.Now().Before(next) {
-				fmt.Fprintf(d.stdout, "  all clear by %s, in %s\n", finding.Clock(in.ClearBy), finding.Span(left))
+				fmt.Fprintf(d.stdout, "  all clear by %s, in %s\n", finding.Clock(in.ClearBy, time.Now()), finding.Span(left))
 				next = time.Now().Add(5 * time.Second)
 			}
 			return false

@@ -56,7 +56,7 @@ func (v *view) balancersGone() []finding.Incident {
 func (v *view) waiting(ref inventory.ServiceRef, f finding.Finding) string {
 	text := "address: " + f.Observed
 	if seen := v.snap.History.Addresses.Of(ref); len(seen) > 0 {
-		text += fmt.Sprintf("; the last one was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen))
+		text += fmt.Sprintf("; the last one was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen, v.now))
 	}
 	return text
 }

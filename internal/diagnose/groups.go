@@ -37,7 +37,7 @@ func (v *view) groups() []finding.Incident {
 		}
 		switch fs[0].Code {
 		case finding.DNSNoRecord:
-			in.Recovery, in.ClearBy = negativeRecovery(fs)
+			in.Recovery, in.ClearBy = v.negativeRecovery(fs)
 			in.Fix = v.records(fs)
 		case finding.DNSUnresolvable:
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
@@ -189,7 +189,7 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 	if seen == 0 {
 		return nil
 	}
-	return []finding.Note{{Label: "last known", Text: fmt.Sprintf("%s: %d of %s published right", finding.Clock(last), right, finding.Count(len(hosts), "hostname", "hostnames"))}}
+	return []finding.Note{{Label: "last known", Text: fmt.Sprintf("%s: %d of %s published right", finding.Clock(last, v.now), right, finding.Count(len(hosts), "hostname", "hostnames"))}}
 }
 
 func answerCause(_ *view, fs []finding.Finding, hosts []string) string {
@@ -297,7 +297,7 @@ func seenAt(fs []finding.Finding) []string {
 	return keys(seen)
 }
 
-func negativeRecovery(fs []finding.Finding) (string, time.Time) {
+func (v *view) negativeRecovery(fs []finding.Finding) (string, time.Time) {
 	var clear time.Time
 	var ttl uint32
 	for _, f := range fs {
@@ -305,7 +305,7 @@ func negativeRecovery(fs []finding.Finding) (string, time.Time) {
 			clear, ttl = f.ClearBy, f.Record.TTL
 		}
 	}
-	return fmt.Sprintf("by %s if the record is created now (negative TTL %d s)", finding.Clock(clear), ttl), clear
+	return fmt.Sprintf("by %s if the record is created now (negative TTL %d s)", finding.Clock(clear, v.now), ttl), clear
 }
 
 // longestTTL is the largest TTL of any record that leads to an address.

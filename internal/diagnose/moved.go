@@ -63,7 +63,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	in.Recovery, in.ClearBy = v.recovery(stale, e)
 	if end := drainedBy(effects); end.After(in.ClearBy) {
 		in.ClearBy = end
-		in.Recovery += "; what was corrected before clears by " + finding.Clock(end)
+		in.Recovery += "; what was corrected before clears by " + finding.Clock(end, v.now)
 	}
 	return in
 }
@@ -73,7 +73,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 func (v *view) notYet(e inventory.Expected, hosts []string, stale []finding.Finding) []finding.Step {
 	good, looked := v.answers(e, hosts)
 	works := func(f finding.Finding) bool {
-		return v.strangers(f.Subject.Host)[netip.MustParseAddr(f.Subject.Address)].Valid
+		return v.strangers(f.Subject.Host)[addrOf(f.Subject.Address)].Valid
 	}
 	if looked == 0 || good == len(hosts) || !slices.ContainsFunc(stale, works) {
 		return nil
@@ -135,7 +135,7 @@ func replacementOf(ref inventory.ServiceRef) func(finding.Finding) bool {
 func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string {
 	var partial, alive, owned int
 	for _, f := range stale {
-		addr := netip.MustParseAddr(f.Subject.Address)
+		addr := addrOf(f.Subject.Address)
 		o := v.dns[f.Subject.Host]
 		if v.gives(o, e) || len(f.SeenAt) < serversOf(o, f.Record.Zone) {
 			partial++
@@ -148,7 +148,7 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 		}
 	}
 	former := slices.ContainsFunc(stale, func(f finding.Finding) bool {
-		return slices.Contains(v.expectedOf(f.Subject.Host).Former, netip.MustParseAddr(f.Subject.Address))
+		return slices.Contains(v.expectedOf(f.Subject.Host).Former, addrOf(f.Subject.Address))
 	})
 	what := "an address that is not the load balancer's"
 	switch {
@@ -246,7 +246,7 @@ func (v *view) movedFront(e inventory.Expected, hosts []string, stale []finding.
 func known(old []string, e inventory.Expected) []string {
 	var former []string
 	for _, o := range old {
-		if slices.Contains(e.Former, netip.MustParseAddr(o)) {
+		if slices.Contains(e.Former, addrOf(o)) {
 			former = append(former, o)
 		}
 	}
@@ -321,7 +321,7 @@ func blind(o probe.Observation) bool {
 func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 	var notes []finding.Note
 	for _, fs := range groupBy(stale, func(f finding.Finding) string { return f.Subject.Address }) {
-		addr := netip.MustParseAddr(fs[0].Subject.Address)
+		addr := addrOf(fs[0].Subject.Address)
 		places := distinct(fs, func(f finding.Finding) string {
 			o := v.dns[f.Subject.Host]
 			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, f.Record.Zone), len(f.SeenAt)), f.Record.Zone)
@@ -372,4 +372,14 @@ func short(id string) string {
 		return id[:8] + "…"
 	}
 	return id
+}
+
+// addrOf reads an address out of a subject; a text that holds none (a snapshot from
+// elsewhere can say anything) gives the zero Addr, which equals no real one.
+func addrOf(text string) netip.Addr {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
 }

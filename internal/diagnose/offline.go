@@ -34,7 +34,7 @@ func (v *view) judgeSelf() []finding.Finding {
 	}
 	said := fmt.Sprintf("none from %s", finding.Count(asked, "look", "looks"))
 	if !last.IsZero() {
-		said = fmt.Sprintf("the last one at %s, then none from %s", finding.Clock(last), finding.Count(dns.silent+probes.silent, "look", "looks"))
+		said = fmt.Sprintf("the last one at %s, then none from %s", finding.Clock(last, v.now), finding.Count(dns.silent+probes.silent, "look", "looks"))
 	}
 	return []finding.Finding{{
 		Code: finding.SelfOffline, Severity: finding.Unknown,

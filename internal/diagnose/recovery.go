@@ -105,7 +105,7 @@ func (v *view) recovery(stale []finding.Finding, e inventory.Expected) (string, 
 	case clear.After(byTTL):
 		text = fmt.Sprintf("(the TTL is %d s now and was longer; caches may hold the record by the longer one)", ttl)
 	}
-	text = fmt.Sprintf("by %s if you fix it now %s", finding.Clock(clear), text)
+	text = fmt.Sprintf("by %s if you fix it now %s", finding.Clock(clear, v.now), text)
 	if held := v.held(stale); len(held) > 0 {
 		text += "; " + finding.List(held, 3)
 	}
@@ -185,16 +185,16 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 	}
 	since := ""
 	if !last.IsZero() {
-		since = " since " + finding.Clock(last)
+		since = " since " + finding.Clock(last, v.now)
 	}
-	in.Cause = fmt.Sprintf("records are right%s; all clear by %s, in %s", since, finding.Clock(in.ClearBy), finding.Span(in.ClearBy.Sub(v.now)))
+	in.Cause = fmt.Sprintf("records are right%s; all clear by %s, in %s", since, finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
 	if !slices.ContainsFunc(fs, is(finding.DNSDraining)) {
 		// Nobody saw the old record, so its TTL is not known: only what the resolvers
 		// that were asked have left of it.
-		in.Cause = fmt.Sprintf("records are right; the resolvers asked hold an old answer until %s, others may hold it longer", finding.Clock(in.ClearBy))
+		in.Cause = fmt.Sprintf("records are right; the resolvers asked hold an old answer until %s, others may hold it longer", finding.Clock(in.ClearBy, v.now))
 	}
 	if in.Severity >= finding.Warning {
-		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy)
+		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy, v.now)
 	}
 	in.Evidence = v.drainNotes(fs, hosts)
 	return in

@@ -103,7 +103,7 @@ func headline(m Message, cluster string) string {
 		}
 		return "[resolved] " + cause + in + " · lasted " + lasted(m)
 	case Repeat:
-		return fmt.Sprintf("[%s] %s%s · still, for %s", m.Incident.Severity, cause, in, span(m.At.Sub(m.FirstSeen)))
+		return fmt.Sprintf("[%s] %s%s · still, for %s", m.Incident.Severity, cause, in, finding.Lasted(m.At.Sub(m.FirstSeen)))
 	}
 	return fmt.Sprintf("[%s] %s%s", m.Incident.Severity, cause, in)
 }
@@ -134,9 +134,9 @@ func cleared(m Message) string {
 
 // lasted writes the length of the incident, and of the part before the fix.
 func lasted(m Message) string {
-	text := span(m.Resolved.Sub(m.FirstSeen))
+	text := finding.Lasted(m.Resolved.Sub(m.FirstSeen))
 	if !m.Draining.IsZero() {
-		text += " (unfixed " + span(m.Draining.Sub(m.FirstSeen)) + ")"
+		text += " (unfixed " + finding.Lasted(m.Draining.Sub(m.FirstSeen)) + ")"
 	}
 	return text
 }
@@ -285,19 +285,4 @@ func clip(s string, n int) string {
 		s = s[:at]
 	}
 	return s + "…"
-}
-
-// span writes "40 s", "11 min", "1 h 6 min", "3 days 4 h".
-func span(d time.Duration) string {
-	d = max(0, d)
-	const day = 24 * time.Hour
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 2*day:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%d days %d h", d/day, d%day/time.Hour)
 }

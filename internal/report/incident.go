@@ -128,7 +128,7 @@ func (t *text) verbose(i finding.Incident, indent int) {
 		return
 	}
 	if age := t.report.At.Sub(i.Since); !i.Since.IsZero() && age >= time.Second {
-		t.hang(spaces(indent), fmt.Sprintf("first seen %s, %s ago", clock(i.Since, t.report.At), ago(age)), indent+2)
+		t.hang(spaces(indent), fmt.Sprintf("first seen %s, %s ago", clock(i.Since, t.report.At), finding.Lasted(age)), indent+2)
 	}
 	if len(i.Effects) > 0 {
 		t.line(spaces(indent) + "findings")

@@ -186,12 +186,12 @@ func TestSpans(t *testing.T) {
 		{took(240 * time.Millisecond), "240 ms"},
 		{took(1310 * time.Millisecond), "1.3 s"},
 		{took(125 * time.Second), "2 min 5 s"},
-		{left(41*24*time.Hour + time.Hour), "41 days"},
-		{left(47 * time.Hour), "47 h"},
-		{left(59 * time.Minute), "59 min"},
-		{ago(30 * time.Second), "30 s"},
-		{ago(66 * time.Minute), "1 h 6 min"},
-		{ago(72 * time.Hour), "3 days"},
+		{finding.Left(41*24*time.Hour + time.Hour), "41 days"},
+		{finding.Left(47 * time.Hour), "47 h"},
+		{finding.Left(59 * time.Minute), "59 min"},
+		{finding.Lasted(30 * time.Second), "30 s"},
+		{finding.Lasted(66 * time.Minute), "1 h 6 min"},
+		{finding.Lasted(72 * time.Hour), "3 days"},
 	}
 	for _, c := range cases {
 		if c.got != c.want {

@@ -142,7 +142,7 @@ func (t *text) fronts(ws []well) {
 			words = append(words, fmt.Sprintf("TTL %d", w.front.MaxTTL))
 		}
 		if d := w.front.CertificatesUntil.Sub(t.report.At); d > 0 && !w.front.CertificatesUntil.IsZero() {
-			words = append(words, "certificates ≥ "+left(d)+" left")
+			words = append(words, "certificates ≥ "+finding.Left(d)+" left")
 		}
 		t.flow("    "+pad(Safe(w.front.Name), min(name, 32))+"  ", words, "  ", 6+min(name, 32))
 		if t.o.Verbose {

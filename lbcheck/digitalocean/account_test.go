@@ -232,9 +232,6 @@ func TestRateLimitIsHonoured(t *testing.T) {
 	if again := a.Observe(t.Context()); again.Failure != first.Failure || d.Requests.Len() != 1 {
 		t.Errorf("asked %d times; failure %q", d.Requests.Len(), again.Failure)
 	}
-	if _, err := a.Records(t.Context(), "shop.example"); err == nil || d.Requests.Len() != 1 {
-		t.Errorf("records were asked for: %v", err)
-	}
 	a.wait.until = time.Now().Add(-time.Second)
 	if later := a.Observe(t.Context()); later.Failure != "" || len(later.Balancers) != 1 {
 		t.Errorf("after the wait: %+v", later)

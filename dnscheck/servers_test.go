@@ -1,0 +1,195 @@
+package dnscheck
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"driftprobe/internal/lab"
+)
+
+func echo(packet []byte, _ netip.AddrPort) [][]byte { return [][]byte{answerTo(packet)} }
+
+func locked(v *servers, f func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f()
+}
+
+func opened(v *servers) (n int) {
+	locked(v, func() { n = len(v.open) })
+	return n
+}
+
+func socketTo(v *servers, at netip.AddrPort) (s *socket) {
+	locked(v, func() { s = v.known[at].sock })
+	return s
+}
+
+func TestAnIdleSocketIsClosedAndItsReaderEnds(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, echo)
+	x := newTestExchanger(t)
+	if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
+		t.Fatal(r)
+	}
+	s := socketTo(x.servers, p.at)
+	locked(x.servers, func() { s.used = time.Now().Add(-socketIdle) })
+	if err := s.conn.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	x.servers.readers.Wait()
+	if opened(x.servers) != 0 || socketTo(x.servers, p.at) != nil || s.conn.Close() == nil {
+		t.Error("the socket is still there")
+	}
+	if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
+		t.Errorf("after the socket was closed: %+v", r)
+	}
+}
+
+func TestASocketThatHasJustBeenUsedIsNotIdle(t *testing.T) {
+	t.Parallel()
+	v := newServers(1, unlimitedRate)
+	s, err := v.acquire(newPeer(t, echo).at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	locked(v, func() { s.used = time.Now().Add(-2 * socketIdle) })
+	if got := v.idle(s); got != socketIdle {
+		t.Errorf("while a question holds it: %s", got)
+	}
+	v.release(s, false)
+	locked(v, func() { s.used = time.Now().Add(-socketIdle / 2) })
+	if got := v.idle(s); got <= 0 || got > socketIdle/2 {
+		t.Errorf("half of the time after a question: %s", got)
+	}
+}
+
+func unlimitedRate(netip.Addr) int { return 0 }
+
+func TestNoMoreSocketsAreOpenThanQuestionsMayBeUnderWay(t *testing.T) {
+	t.Parallel()
+	x := newExchanger(2, 0, unlimitedRate)
+	defer x.close()
+	var peers []*peer
+	for range 4 {
+		peers = append(peers, newPeer(t, echo))
+	}
+	for i, p := range append(peers, peers...) {
+		if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
+			t.Fatal(r)
+		}
+		if n := opened(x.servers); n > 2 {
+			t.Errorf("%d sockets after question %d", n, i)
+		}
+	}
+	if socketTo(x.servers, peers[3].at) == nil || socketTo(x.servers, peers[2].at) == nil {
+		t.Error("a socket was closed that was used later than another")
+	}
+}
+
+func TestWhatIsRememberedOfServersIsBounded(t *testing.T) {
+	v := newServers(1, unlimitedRate)
+	at := netip.MustParseAddr("2001:db8::")
+	for range knownLimit + 100 {
+		at = at.Next()
+		v.silent(netip.AddrPortFrom(at, 53))
+	}
+	if len(v.known) > knownLimit {
+		t.Errorf("%d servers are remembered", len(v.known))
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, echo)
+	x := newExchanger(4, 0, unlimitedRate)
+	if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
+		t.Fatal(r)
+	}
+	s := socketTo(x.servers, p.at)
+	x.close()
+	if opened(x.servers) != 0 || s.conn.Close() == nil {
+		t.Error("a socket is open")
+	}
+	if r := x.ask(patiently(t), p.at, numbered(1)); r.outcome != unasked || r.detail != errClosed.Error() {
+		t.Errorf("asked after Close: %+v", r)
+	}
+	x.close()
+}
+
+func TestCloseEndsWhatIsUnderWayAndAccusesNobody(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	p := newPeer(t, func([]byte, netip.AddrPort) [][]byte { close(asked); return nil })
+	x := newExchanger(4, 0, unlimitedRate)
+	ended := make(chan reply)
+	go func() { ended <- x.ask(patiently(t), p.at, numbered(1)) }()
+	<-asked
+	x.close()
+	if r := <-ended; r.outcome != unasked || r.detail != errClosed.Error() {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// flood sends more forged answers over UDP than one question listens to.
+func flood(q lab.Query, truth *dns.Msg) lab.Reply {
+	if q.Proto == "tcp" {
+		return lab.Send(truth)
+	}
+	var forged []*dns.Msg
+	for i := range wrongLimit + 10 {
+		m := truth.Copy()
+		m.Id ^= uint16(i + 1)
+		forged = append(forged, m)
+	}
+	return lab.Send(append(forged, truth)...)
+}
+
+func TestAFloodOfWrongPacketsIsAnsweredByAskingOverTCP(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule    string
+		fault   lab.Fault
+		outcome Outcome // empty: the truth
+		detail  string
+	}{
+		{"TCP says the truth", flood, "", ""},
+		{"TCP hangs up", func(q lab.Query, truth *dns.Msg) lab.Reply {
+			if q.Proto == "tcp" {
+				return lab.Reply{Close: true}
+			}
+			return flood(q, truth)
+		}, Malformed, "closed the TCP connection without an answer, after 65 wrong packets, the last of them an answer with a wrong ID, over UDP"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			zone, err := lab.NewZone("shop.example. 60 SOA ns. m. 1 2 3 4 5\nn1.shop.example. 60 A 192.0.2.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := lab.NewDNSServer(netip.MustParseAddrPort("127.0.0.1:0"), zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := server.Stop(); err != nil {
+					t.Error(err)
+				}
+			}()
+			server.SetFault(c.fault)
+			x := newTestExchanger(t)
+			r := x.ask(patiently(t), server.Addr(), numbered(1))
+			if !r.tcp || r.outcome != c.outcome || (r.msg != nil) != (c.outcome == "") || !strings.HasSuffix(r.detail, c.detail) || r.heard != (r.msg != nil) {
+				t.Errorf("got %+v", r)
+			}
+			if n := opened(x.servers); n != 0 {
+				t.Errorf("%d sockets are open; the one whose port is known to the forger should not be", n)
+			}
+		})
+	}
+}
