@@ -22,7 +22,8 @@ const (
 )
 
 // judge makes the report of a saved snapshot again: the output of --once -o json,
-// or of /api/v1/snapshot. It asks nobody.
+// or of /api/v1/snapshot. It asks nobody. The policy is the one in the file, unless
+// a configuration is named.
 func judge(_ context.Context, p process, args []string) (int, error) {
 	o, err := parseOptions(p, args)
 	if err != nil || o.help {
@@ -33,52 +34,56 @@ func judge(_ context.Context, p process, args []string) (int, error) {
 	}
 	name := o.args[0]
 	o.args = nil
-	cfg, _, err := o.load()
-	if err != nil {
-		return exitUsage, err
-	}
 	in := p.stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return exitUsage, faultf("check the path", "%v", err)
+			return exitUsage, faultf("check the path", "judge: %v", err)
 		}
 		defer f.Close()
 		in = f
 	}
-	snap, err := readSnapshot(in, name)
+	snap, policy, err := readSnapshot(in, name)
 	if err != nil {
 		return exitUsage, err
 	}
-	policy := diagnose.Policy{MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses}
+	if o.config != "" {
+		cfg, _, err := o.load()
+		if err != nil {
+			return exitUsage, err
+		}
+		policy = policyOf(cfg)
+	}
 	r := diagnose.Diagnose(policy, snap.At, snap)
 	if o.output == "json" {
-		err = report.JSON(p.stdout, r, snap)
+		err = report.JSON(p.stdout, r, snap, policy)
 	} else {
 		err = report.Text(p.stdout, r, textOptions(p, o))
 	}
 	return finding.ExitCode(r, o.severity), err
 }
 
-func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, error) {
+func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, diagnose.Policy, error) {
+	var none snapshot.Snapshot
 	const hint = "give it the output of driftprobe --once -o json"
 	data, err := io.ReadAll(io.LimitReader(in, maxSnapshot+1))
 	if err != nil {
-		return snapshot.Snapshot{}, faultf("check the path", "%v", err)
+		return none, diagnose.Policy{}, faultf("check the path", "judge: %v", err)
 	}
 	if len(data) > maxSnapshot || bytes.Count(data, []byte{','}) > maxValues {
-		return snapshot.Snapshot{}, faultf(hint, "%s is no snapshot: it has more than %d MiB, or %d values", name, maxSnapshot>>20, maxValues)
+		return none, diagnose.Policy{}, faultf(hint, "%s is no snapshot: it has more than %d MiB, or %d values", name, maxSnapshot>>20, maxValues)
 	}
 	var doc struct {
 		Snapshot snapshot.Snapshot `json:"snapshot"`
+		Policy   diagnose.Policy   `json:"policy"`
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return snapshot.Snapshot{}, faultf(hint, "%s is no snapshot: %v", name, err)
+		return none, diagnose.Policy{}, faultf(hint, "%s is no snapshot: %v", name, err)
 	}
 	if v := doc.Snapshot.Version; v != snapshot.Version {
-		return snapshot.Snapshot{}, faultf("judge it with the driftprobe that made it", "%s: this program reads snapshots of version %d, not %d", name, snapshot.Version, v)
+		return none, diagnose.Policy{}, faultf("judge it with the driftprobe that made it", "%s: this program reads snapshots of version %d, not %d", name, snapshot.Version, v)
 	}
-	return doc.Snapshot, nil
+	return doc.Snapshot, doc.Policy, nil
 }
 
 // explain prints what the catalogue says of a code, or lists the codes.

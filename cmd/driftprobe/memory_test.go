@@ -122,7 +122,7 @@ func TestJudgeBoundsWhatItReads(t *testing.T) {
 		"no more values than allowed":               {many(maxValues), "invalid character"},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			_, err := readSnapshot(bytes.NewReader(c.data), "it")
+			_, _, err := readSnapshot(bytes.NewReader(c.data), "it")
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %q", err, c.says)
 			}

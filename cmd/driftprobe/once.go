@@ -51,7 +51,7 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 		log.Warn("the state was not saved", "err", err)
 	}
 	if o.output == "json" {
-		err = report.JSON(p.stdout, r, snap)
+		err = report.JSON(p.stdout, r, snap, w.options.Policy)
 	} else {
 		err = report.Text(p.stdout, r, textOptions(p, o))
 	}

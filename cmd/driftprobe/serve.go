@@ -151,7 +151,7 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, outbox.Deliveries)
 	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
 		s.metrics.Set(snap, r)
-		s.page.set(snap, r)
+		s.page.set(look{true, snap, r, g.parts.options.Policy})
 		if err := outbox.Observe(r); err != nil {
 			s.log.Warn("alerts are told, but not kept over a restart", "err", err)
 		}

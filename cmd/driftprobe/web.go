@@ -9,28 +9,35 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/diagnose"
 	"driftprobe/internal/report"
 	"driftprobe/internal/snapshot"
 )
 
-// page holds the newest report for the web.
+// page holds the newest look for the web.
 type page struct {
-	mu     sync.RWMutex
+	mu   sync.RWMutex
+	last look
+}
+
+// look is a report and all that it was made of.
+type look struct {
 	ready  bool
 	snap   snapshot.Snapshot
 	report finding.Report
+	policy diagnose.Policy
 }
 
-func (p *page) set(s snapshot.Snapshot, r finding.Report) {
+func (p *page) set(l look) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ready, p.snap, p.report = true, s, r
+	p.last = l
 }
 
-func (p *page) get() (snapshot.Snapshot, finding.Report, bool) {
+func (p *page) get() look {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.snap, p.report, p.ready
+	return p.last
 }
 
 // startWeb serves until the returned function is called.
@@ -65,7 +72,7 @@ func (s *server) routes() http.Handler {
 		say(w, http.StatusOK, "driftprobe is running\n")
 	})
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if _, _, ready := s.page.get(); !ready {
+		if !s.page.get().ready {
 			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
 			return
 		}
@@ -81,24 +88,24 @@ func (s *server) routes() http.Handler {
 		say(w, http.StatusOK, "the configuration was reloaded\n")
 	})
 	mux.HandleFunc("GET /api/v1/snapshot", oneAtATime(func(w http.ResponseWriter, _ *http.Request) {
-		snap, r, ready := s.page.get()
-		if !ready {
+		last := s.page.get()
+		if !last.ready {
 			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		// A client that went away is no fault of ours.
-		_ = report.JSON(w, r, snap)
+		_ = report.JSON(w, last.report, last.snap, last.policy)
 	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		_, r, ready := s.page.get()
-		if !ready {
+		last := s.page.get()
+		if !last.ready {
 			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
 			return
 		}
 		var text bytes.Buffer
-		if err := report.Text(&text, r, report.Options{}); err != nil {
+		if err := report.Text(&text, last.report, report.Options{}); err != nil {
 			say(w, http.StatusInternalServerError, err.Error())
 			return
 		}

@@ -75,13 +75,21 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
 		Targets: targets, Clouds: clouds, Resolve: w.resolver.Observe, Probe: prober.Observe,
 		Headers: headersOf(cfg.Targets, log), Log: log,
-		Policy: diagnose.Policy{MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses},
+		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}
 	if w.cluster != nil {
 		w.options.Cluster = w.cluster
 	}
 	return w, nil
 }
+
+// policyOf is what the operator accepts.
+func policyOf(cfg config.Config) diagnose.Policy {
+	return diagnose.Policy{MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses}
+}
+
+// insideCluster tells whether we run in a pod.
+func insideCluster(p process) bool { return p.env("KUBERNETES_SERVICE_HOST") != "" }
 
 func certPool(file string) (*x509.CertPool, error) {
 	if file == "" {
@@ -146,7 +154,7 @@ func cloudsOf(p process, cfg config.Config) ([]func(context.Context) lbcheck.Obs
 // it, or if we run inside one.
 func openCluster(p process, cfg config.Config, log *slog.Logger) (*kube.Cluster, error) {
 	k := cfg.Kubernetes
-	inside := p.env("KUBERNETES_SERVICE_HOST") != ""
+	inside := insideCluster(p)
 	if k.Enabled == config.Off || !k.Configured && !inside {
 		return nil, nil
 	}

@@ -19,13 +19,13 @@ import (
 // the roots for private.
 type Policy struct {
 	// MaxTTL is the longest TTL accepted on the way to a load balancer; 0: any.
-	MaxTTL time.Duration
+	MaxTTL time.Duration `json:"max_ttl_ns"`
 	// Public tells that names are resolved from the public roots, where
 	// special-purpose addresses are out of place unless Allow has them.
-	Public bool
-	Allow  []netip.Prefix
-	Probe  probe.Policy
-	LB     lbcheck.Policy
+	Public bool           `json:"public"`
+	Allow  []netip.Prefix `json:"allow,omitempty"`
+	Probe  probe.Policy   `json:"probe"`
+	LB     lbcheck.Policy `json:"lb"`
 }
 
 // Diagnose judges the whole snapshot.

@@ -34,8 +34,19 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	})
 	inv.Targets = targets(declared, classesOf(c.classes.snapshot()), c.port)
 	inv.Gaps = append(joined(c.feeds()), excess(declared)...)
+	if over := len(inv.Targets) - maxTargets; over > 0 {
+		inv.Targets = inv.Targets[:maxTargets]
+		inv.Gaps = append(inv.Gaps, inventory.Gap{
+			Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that Ingresses declare", over),
+			Why:  fmt.Sprintf("at most %d are looked at", maxTargets),
+			Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
+		})
+	}
 	return inv
 }
+
+// maxTargets bounds the hosts of a whole cluster: any tenant can declare more.
+const maxTargets = 20_000
 
 // clone lets nobody change what is kept.
 func clone(s inventory.Service) inventory.Service {

@@ -58,7 +58,7 @@ func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 // out: they say nothing about what is.
 func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, []step, map[string]bool) {
 	s := snapshot.Snapshot{
-		Version: snapshot.Version, At: now,
+		Version: snapshot.Version, At: now, InCluster: j.o.InCluster,
 		Inventory: r.inventory, Observations: r.seen, History: j.history,
 	}
 	j.history = diagnose.Remember(now, s, r.fresh)

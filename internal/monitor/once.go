@@ -21,7 +21,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	o = o.withDefaults()
 	t := &tally{report: progress}
 	j := &judge{o: o, history: o.Previous.History}
-	s := snapshot.Snapshot{Version: snapshot.Version, Began: time.Now()}
+	s := snapshot.Snapshot{Version: snapshot.Version, Began: time.Now().Round(0), InCluster: o.InCluster}
 	r := round{inventory: o.current()}
 	clouds := newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
 
@@ -46,7 +46,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	s.Inventory, s.History = r.inventory, planned.History
 	s.Observations = r.seen
 	s.Observations.Probes = inOrder(keys, probes)
-	s.At = time.Now()
+	s.At = time.Now().Round(0)
 	o.Stats.Judgements.Add(1)
 	return s, diagnose.Diagnose(o.Policy, s.At, s)
 }

@@ -49,6 +49,8 @@ type Options struct {
 	// Headers returns the secret request headers of a target, by its key. It is
 	// called before each probe that may send them; nil: there are none.
 	Headers func(targetKey string) http.Header
+	// InCluster tells that this probe runs inside the cluster that it watches.
+	InCluster bool
 	// Policy is handed to the judges.
 	Policy diagnose.Policy
 	// Previous is the last snapshot before a restart or reload. Its history is

@@ -36,13 +36,14 @@ const (
 	minWidth     = 40
 )
 
-// JSON writes {"report": …, "snapshot": …}, indented, ending in a newline. A nil
-// snapshot is left out. Lists that are empty are [], never null.
+// JSON writes {"report": …, "snapshot": …, "policy": …}, indented, ending in a
+// newline: the verdict, and all that it was made of. A nil snapshot or policy is left
+// out. Lists that are empty are [], never null.
 //
 // Characters that a terminal would obey are written as \u escapes, so that
 // hostile text is harmless where the document is looked at; its meaning is the
 // same.
-func JSON(w io.Writer, r finding.Report, snapshot any) error {
+func JSON(w io.Writer, r finding.Report, snapshot, policy any) error {
 	r.Findings = list(r.Findings)
 	r.Incidents = list(slices.Clone(r.Incidents))
 	for i := range r.Incidents {
@@ -56,7 +57,8 @@ func JSON(w io.Writer, r finding.Report, snapshot any) error {
 	err := enc.Encode(struct {
 		Report   finding.Report `json:"report"`
 		Snapshot any            `json:"snapshot,omitempty"`
-	}{r, snapshot})
+		Policy   any            `json:"policy,omitempty"`
+	}{r, snapshot, policy})
 	if err == nil {
 		err = out.Flush()
 	}

@@ -75,7 +75,7 @@ func TestColorMarksNothingButTheSeverity(t *testing.T) {
 func TestJSON(t *testing.T) {
 	for name, r := range reports(t) {
 		var out strings.Builder
-		if err := JSON(&out, r, map[string]string{"a": "<&>"}); err != nil {
+		if err := JSON(&out, r, map[string]string{"a": "<&>"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range out.String() {
@@ -94,7 +94,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: the snapshot was changed", name)
 		}
 		var again strings.Builder
-		if err := JSON(&again, doc.Report, doc.Snapshot); err != nil || again.String() != out.String() {
+		if err := JSON(&again, doc.Report, doc.Snapshot, nil); err != nil || again.String() != out.String() {
 			t.Errorf("%s: the report does not survive: %v", name, err)
 		}
 		if len(doc.Report.Incidents) != len(r.Incidents) || !reflect.DeepEqual(doc.Report.Fronts, list(r.Fronts)) && len(r.Fronts) > 0 {
@@ -106,7 +106,7 @@ func TestJSON(t *testing.T) {
 func TestJSONHasListsNotNulls(t *testing.T) {
 	var out strings.Builder
 	r := finding.Report{Incidents: []finding.Incident{{ID: "a"}}}
-	if err := JSON(&out, r, nil); err != nil {
+	if err := JSON(&out, r, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(out.String(), "null") || strings.Contains(out.String(), `"snapshot"`) {
@@ -144,7 +144,7 @@ func (broken) Write([]byte) (int, error) { return 0, errBroken }
 func TestWriteErrorsAreReturned(t *testing.T) {
 	for name, err := range map[string]error{
 		"Text":       Text(broken{}, finding.Report{}, Options{}),
-		"JSON":       JSON(broken{}, finding.Report{}, nil),
+		"JSON":       JSON(broken{}, finding.Report{}, nil, nil),
 		"Explain":    Explain(broken{}, finding.Entry{}),
 		"ExplainAll": ExplainAll(broken{}),
 	} {

@@ -21,7 +21,10 @@ type Snapshot struct {
 	Version int       `json:"version"`
 	At      time.Time `json:"at"`
 	// Began is when the first look of this round began; zero in a running loop.
-	Began        time.Time           `json:"began,omitzero"`
+	Began time.Time `json:"began,omitzero"`
+	// InCluster tells that we look from inside the cluster, where traffic to a load
+	// balancer's present address usually goes straight to the pods.
+	InCluster    bool                `json:"in_cluster,omitempty"`
 	Inventory    inventory.Inventory `json:"inventory"`
 	Observations Observations        `json:"observations"`
 	History      History             `json:"history"`

@@ -1,0 +1,84 @@
+package diagnose
+
+import (
+	"fmt"
+	"net/netip"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/probe"
+)
+
+// answering says how many of the hosts the expected addresses answer for.
+func (v *view) answering(e inventory.Expected, hosts []string) string {
+	good, looked := v.answers(e, hosts)
+	switch {
+	case looked == 0:
+		return ""
+	case good == len(hosts) && good > 1:
+		return fmt.Sprintf(", answers correctly for all %d hostnames", good)
+	case good == len(hosts):
+		return ", answers correctly"
+	case good == 0:
+		return ", does not answer correctly"
+	}
+	return fmt.Sprintf(", answers correctly for %d of %s", good, finding.Count(len(hosts), "hostname", "hostnames"))
+}
+
+// answers counts the hosts that were looked at on every expected address, and
+// those that have no finding at or above warning there.
+func (v *view) answers(e inventory.Expected, hosts []string) (good, looked int) {
+	bad := map[string]bool{}
+	for _, f := range v.findings {
+		if fam := f.Code.Family(); (fam == "http" || fam == "tls" || fam == "self") && f.Severity >= finding.Unknown {
+			bad[f.Subject.Host] = true
+		}
+	}
+	for _, h := range hosts {
+		if !v.lookedAt(h, e) {
+			continue
+		}
+		looked++
+		if !bad[h] {
+			good++
+		}
+	}
+	return good, looked
+}
+
+// lookedAt tells whether every target of the host was probed at an expected
+// address, so that the absence of a finding means something.
+func (v *view) lookedAt(host string, e inventory.Expected) bool {
+	for _, t := range v.targets[host] {
+		probed := false
+		for _, o := range v.probes[t.Key] {
+			probed = probed || e.Has(o.Address.Addr()) && !blind(o)
+		}
+		if !probed {
+			return false
+		}
+	}
+	return len(v.targets[host]) > 0
+}
+
+// blind tells whether the probe says nothing about the target, through a limit or
+// fault of ours.
+func blind(o probe.Observation) bool {
+	switch o.Fault.Kind {
+	case probe.Forbidden, probe.Self:
+		return true
+	case probe.NoRoute:
+		return o.Address.Addr().Is6()
+	}
+	return false
+}
+
+// addrOf reads an address out of a subject; a text that holds none (a snapshot from
+// elsewhere can say anything) gives the zero Addr, which equals no real one.
+func addrOf(text string) netip.Addr {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}

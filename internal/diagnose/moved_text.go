@@ -1,0 +1,203 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// movedCause is the verdict in one line.
+func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string {
+	var partial, alive, owned int
+	for _, f := range stale {
+		addr := addrOf(f.Subject.Address)
+		o := v.dns[f.Subject.Host]
+		if v.gives(o, e) || len(f.SeenAt) < serversOf(o, f.Record.Zone) {
+			partial++
+		}
+		if s, ok := v.strangers(f.Subject.Host)[addr]; ok && s.Valid {
+			alive++
+		}
+		if v.owner(addr) != "" {
+			owned++
+		}
+	}
+	former := slices.ContainsFunc(stale, func(f finding.Finding) bool {
+		return slices.Contains(v.expectedOf(f.Subject.Host).Former, addrOf(f.Subject.Address))
+	})
+	what := "an address that is not the load balancer's"
+	switch {
+	case owned == len(stale) && alive > 0:
+		what = "another load balancer, which answers for the name"
+	case owned == len(stale) && former:
+		what = "an address that is another load balancer's now"
+	case owned == len(stale):
+		what = "another load balancer"
+	case alive > 0 && former:
+		what = "an old load balancer that still answers"
+	case alive > 0:
+		what = "another server that answers for the name"
+	case former:
+		what = "a load balancer that no longer exists"
+	}
+	if partial == len(stale) {
+		return "DNS sends some clients to " + what
+	}
+	if former {
+		return "DNS still points at " + what
+	}
+	return "DNS points at " + what
+}
+
+// gives tells whether the host publishes any right address too.
+func (v *view) gives(o dnscheck.Observation, e inventory.Expected) bool {
+	return slices.ContainsFunc(o.Published(), e.Accepts)
+}
+
+func serversOf(o dnscheck.Observation, zone string) int {
+	seen := map[dnscheck.Server]bool{}
+	for _, s := range o.Steps {
+		if s.Zone != zone {
+			continue
+		}
+		for _, a := range s.Answers {
+			if a.Outcome.Speaks() {
+				seen[a.Server] = true
+			}
+		}
+	}
+	names := map[string]bool{}
+	for s := range seen {
+		names[s.String()] = true
+	}
+	return len(names)
+}
+
+// movedSince is when the present address was first seen in the place of another;
+// zero if that was before our time.
+func (v *view) movedSince(e inventory.Expected) time.Time {
+	var since time.Time
+	seen := v.snap.History.Addresses.Of(e.Service)
+	if e.Service == (inventory.ServiceRef{}) || len(seen) < 2 {
+		return since
+	}
+	for _, s := range seen {
+		if e.Has(s.Address) && s.FirstSeen.After(since) {
+			since = s.FirstSeen
+		}
+	}
+	for _, s := range seen {
+		if !e.Has(s.Address) && s.FirstSeen.Before(since) {
+			return since
+		}
+	}
+	return time.Time{}
+}
+
+// movedFront says what the load balancer is now, and how it answers.
+func (v *view) movedFront(e inventory.Expected, hosts []string, stale []finding.Finding) []finding.Note {
+	old := distinct(stale, func(f finding.Finding) string { return f.Subject.Address })
+	now := finding.List(texts(e.Addresses), 4)
+	note := finding.Note{Label: "expected", Text: cmp.Or(now, "no address") + " (pinned in the configuration)"}
+	if name := e.Service.String(); name != "" {
+		note.Label = name
+		note.Text = "has " + cmp.Or(now, "no address")
+		if former := known(old, e); len(former) > 0 {
+			note.Text = finding.List(former, 4) + " → " + now + ", replaced"
+			if since := v.movedSince(e); !since.IsZero() {
+				note.Text += " " + finding.Span(v.now.Sub(since)) + " ago"
+			}
+		}
+	}
+	notes := []finding.Note{note}
+	if f := v.fronts[e.Service]; f.Balancer != nil {
+		notes = append(notes, finding.Note{Text: fmt.Sprintf("%s %s %q, %s%s", f.Provider, short(f.Balancer.ID), f.Balancer.Name, f.Balancer.Status, v.answering(e, hosts))})
+	} else if a := v.answering(e, hosts); a != "" {
+		notes = append(notes, finding.Note{Text: strings.TrimPrefix(a, ", ")})
+	}
+	return notes
+}
+
+func known(old []string, e inventory.Expected) []string {
+	var former []string
+	for _, o := range old {
+		if slices.Contains(e.Former, addrOf(o)) {
+			former = append(former, o)
+		}
+	}
+	return former
+}
+
+// movedPublished says what is published instead, where, and whose it is.
+func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
+	var notes []finding.Note
+	for _, fs := range groupBy(stale, func(f finding.Finding) string { return f.Subject.Address }) {
+		addr := addrOf(fs[0].Subject.Address)
+		places := distinct(fs, func(f finding.Finding) string {
+			o := v.dns[f.Subject.Host]
+			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, f.Record.Zone), len(f.SeenAt)), f.Record.Zone)
+		})
+		text := fmt.Sprintf("%s %s", addr, finding.List(places, 3))
+		met := distinct(fs, func(f finding.Finding) string { return v.strangers(f.Subject.Host)[addr].Text })
+		if len(met) > 0 {
+			text += "; there: " + finding.List(met, 2)
+		}
+		if owner := v.owner(addr); owner != "" {
+			text += "; it belongs to " + owner
+		} else if v.accounted() {
+			text += "; owned by no load balancer of this account: it may be given to a stranger"
+		}
+		notes = append(notes, finding.Note{Label: "published", Text: text})
+	}
+	return notes
+}
+
+// movedConclusion says what is not broken, if that was looked at.
+func (v *view) movedConclusion(e inventory.Expected, hosts []string) finding.Note {
+	good, looked := v.answers(e, hosts)
+	so := finding.Note{Label: "so"}
+	switch {
+	case good == len(hosts):
+		so.Text = "only DNS is wrong. Load balancer, certificates and applications are fine."
+		if v.bypassed(e) {
+			so.Text = "only DNS is wrong, as far as can be seen from inside the cluster: certificates and applications are fine; this probe did not cross the load balancer itself."
+		}
+	case looked == 0:
+		so.Text = "DNS is wrong. Whether the load balancer and the applications are fine could not be seen from here."
+	default:
+		bad := len(hosts) - good
+		so.Text = fmt.Sprintf("DNS is wrong, and that is not all: %s %s not answer correctly at the load balancer either.",
+			finding.Count(bad, "hostname", "hostnames"), plural(bad, "does", "do"))
+	}
+	return so
+}
+
+func texts(addrs []netip.Addr) []string {
+	words := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		words = append(words, a.String())
+	}
+	return words
+}
+
+// short cuts a long identifier to what a person compares.
+func short(id string) string {
+	if len(id) > 12 {
+		return id[:8] + "…"
+	}
+	return id
+}
+
+// bypassed tells whether a probe of the expected addresses most likely went straight
+// to the pods: so does traffic from inside a cluster to an address that stands in
+// Service.status (KEP-1860). With a hostname in the status it does not.
+func (v *view) bypassed(e inventory.Expected) bool {
+	return v.snap.InCluster && e.Service != (inventory.ServiceRef{}) && len(v.fronts[e.Service].Service.Hostnames) == 0
+}
