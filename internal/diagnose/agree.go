@@ -121,7 +121,7 @@ func (v *view) contested(s dnscheck.Step) bool {
 // judgeRecords judges one host's records. Where a contested wildcard serves it,
 // what is to be set is a record of the name's own.
 func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
-	fs := dnscheck.Judge(v.dnsPolicy(), v.now, c)
+	fs := dnscheck.Judge(v.dnsPolicy, v.now, c)
 	if !slices.ContainsFunc(c.Observed.Steps, v.contested) {
 		return fs
 	}
@@ -134,7 +134,7 @@ func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
 	}
 	edits := is(finding.DNSStaleRecord, finding.DNSMissingRecord)
 	fs = slices.DeleteFunc(fs, edits)
-	for _, f := range dnscheck.Judge(v.dnsPolicy(), v.now, apart) {
+	for _, f := range dnscheck.Judge(v.dnsPolicy, v.now, apart) {
 		if edits(f) {
 			fs = append(fs, f)
 		}

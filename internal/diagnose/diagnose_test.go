@@ -160,6 +160,11 @@ func situations() []situation {
 			tg.Class, tg.Controller, tg.StatusAddresses = "", "", nil
 			return b
 		}, 3},
+		{"from inside the cluster the balancer itself is not seen", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...).had(oldAddr, ago(time.Hour))
+			b.InCluster = true
+			return b.each(func(h string) { b.publish(h, 300, oldAddr).probe(h, oldAddr, stranger) })
+		}, 1},
 		{"IPv6 only, from a machine without IPv6, is unknown", func(t testing.TB) *builder {
 			b := shop(hosts(t, 1)...).pinned("2001:db8::77")
 			b.publish("api.shop.example", 300, "2001:db8::77")

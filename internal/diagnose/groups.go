@@ -41,6 +41,9 @@ func (v *view) groups() []finding.Incident {
 			in.Fix = v.records(fs)
 		case finding.DNSUnresolvable:
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
+			if v.zoneOf(fs[0].Subject.Host) == "." {
+				in.Fix = []finding.Step{{Text: "check dns.root_servers, and that UDP and TCP port 53 leave this machine"}}
+			}
 		}
 		all = append(all, in)
 	}
@@ -138,7 +141,10 @@ func serverCause(_ *view, fs []finding.Finding, _ []string) string {
 func silenceCause(v *view, fs []finding.Finding, _ []string) string {
 	zone := v.zoneOf(fs[0].Subject.Host)
 	text := "no authoritative server of " + zone + " gives a usable answer"
-	if zone == "" {
+	switch zone {
+	case ".":
+		text = "no root server gives a usable answer"
+	case "":
 		text = "the way to the zone of " + fs[0].Subject.Host + " is broken"
 	}
 	if finding.Worst(fs) >= finding.Critical {

@@ -44,13 +44,15 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 		what = "an old load balancer that still answers"
 	case alive > 0:
 		what = "another server that answers for the name"
-	case former:
+	case former && v.accounted():
 		what = "a load balancer that no longer exists"
+	case former:
+		what = "an address that the load balancer no longer has"
 	}
 	if partial == len(stale) {
 		return "DNS sends some clients to " + what
 	}
-	if former {
+	if former && alive == 0 {
 		return "DNS still points at " + what
 	}
 	return "DNS points at " + what
@@ -151,7 +153,7 @@ func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 		}
 		if owner := v.owner(addr); owner != "" {
 			text += "; it belongs to " + owner
-		} else if v.accounted() {
+		} else if v.accounted() && !slices.ContainsFunc(fs, func(f finding.Finding) bool { return v.strangers(f.Subject.Host)[addr].Valid }) {
 			text += "; owned by no load balancer of this account: it may be given to a stranger"
 		}
 		notes = append(notes, finding.Note{Label: "published", Text: text})

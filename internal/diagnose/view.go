@@ -20,10 +20,12 @@ import (
 // view is one snapshot, indexed for judging, and the findings made of it.
 type view struct {
 	policy Policy
-	now    time.Time
-	snap   snapshot.Snapshot
-	world  lbcheck.World
-	fronts map[inventory.ServiceRef]lbcheck.Front
+	// dnsPolicy is made once: it is asked for each address of each host.
+	dnsPolicy dnscheck.Policy
+	now       time.Time
+	snap      snapshot.Snapshot
+	world     lbcheck.World
+	fronts    map[inventory.ServiceRef]lbcheck.Front
 	// expected is by target key, targets by host; hosts are sorted.
 	expected map[string]inventory.Expected
 	targets  map[string][]inventory.Target
@@ -73,7 +75,7 @@ func world(s snapshot.Snapshot) lbcheck.World {
 
 func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 	v := &view{
-		policy: p, now: now, snap: s, world: world(s),
+		policy: p, dnsPolicy: dnsPolicy(p), now: now, snap: s, world: world(s),
 		expected: make(map[string]inventory.Expected, len(s.Inventory.Targets)),
 		targets:  make(map[string][]inventory.Target, len(s.Inventory.Targets)),
 		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
@@ -182,14 +184,14 @@ func isOf(subject string, a netip.Addr) bool {
 	return subject == text || strings.HasPrefix(subject, text+":") && a.Is4() || strings.HasPrefix(subject, "["+text+"]")
 }
 
-func (v *view) dnsPolicy() dnscheck.Policy {
-	p := dnscheck.Policy{MaxTTL: v.policy.MaxTTL}
-	if !v.policy.Public {
+func dnsPolicy(policy Policy) dnscheck.Policy {
+	p := dnscheck.Policy{MaxTTL: policy.MaxTTL}
+	if !policy.Public {
 		return p
 	}
 	space := ipspace.New()
 	p.Special = func(a netip.Addr) string {
-		for _, allowed := range v.policy.Allow {
+		for _, allowed := range policy.Allow {
 			if allowed.Contains(a) {
 				return ""
 			}

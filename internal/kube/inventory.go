@@ -34,19 +34,26 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	})
 	inv.Targets = targets(declared, classesOf(c.classes.snapshot()), c.port)
 	inv.Gaps = append(joined(c.feeds()), excess(declared)...)
-	if over := len(inv.Targets) - maxTargets; over > 0 {
-		inv.Targets = inv.Targets[:maxTargets]
-		inv.Gaps = append(inv.Gaps, inventory.Gap{
-			Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that Ingresses declare", over),
-			Why:  fmt.Sprintf("at most %d are looked at", maxTargets),
-			Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
-		})
-	}
-	return inv
+	return bounded(inv, maxTargets)
 }
 
 // maxTargets bounds the hosts of a whole cluster: any tenant can declare more.
 const maxTargets = 20_000
+
+// bounded keeps the first hosts, and says how many it leaves out.
+func bounded(inv inventory.Inventory, most int) inventory.Inventory {
+	over := len(inv.Targets) - most
+	if over <= 0 {
+		return inv
+	}
+	inv.Targets = inv.Targets[:most]
+	inv.Gaps = append(inv.Gaps, inventory.Gap{
+		Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that Ingresses declare", over),
+		Why:  fmt.Sprintf("at most %d are looked at", most),
+		Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
+	})
+	return inv
+}
 
 // clone lets nobody change what is kept.
 func clone(s inventory.Service) inventory.Service {

@@ -28,6 +28,8 @@ type outcome struct {
 	// moved are the keys of targets whose expected addresses changed.
 	moved map[string]bool
 	over  bool
+	// took is what judging cost, without handing the report out.
+	took time.Duration
 }
 
 // judge makes Reports. It remembers what must outlive a round, and belongs to one
@@ -42,14 +44,18 @@ type judge struct {
 // serve judges rounds until there are no more.
 func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 	for r := range rounds {
-		s, steps, moved := j.prepare(r, time.Now())
+		began := time.Now()
+		s, steps, moved := j.prepare(r, began)
 		out <- outcome{steps: steps, moved: moved}
+		took := time.Since(began)
 		if j.published || r.publish || complete(s, steps, len(j.o.Clouds)) {
 			j.published = true
 			j.o.Stats.Judgements.Add(1)
-			j.o.Publish(s, diagnose.Diagnose(j.o.Policy, s.At, s))
+			report := diagnose.Diagnose(j.o.Policy, s.At, s)
+			took = time.Since(began)
+			j.o.Publish(s, report)
 		}
-		out <- outcome{over: true}
+		out <- outcome{over: true, took: took}
 	}
 }
 

@@ -42,6 +42,13 @@ func Run(ctx context.Context, o Options) snapshot.Snapshot {
 	return s
 }
 
+const (
+	// judgeShare keeps judging at a tenth of one core, however many targets there
+	// are; maxPause is the longest that a change may wait for it.
+	judgeShare = 10
+	maxPause   = 5 * time.Second
+)
+
 // loop owns all that is known, and starts every look and every judgement.
 type loop struct {
 	o        Options
@@ -65,12 +72,15 @@ type loop struct {
 	// dirty: something is new since the last judgement began. judging: one is
 	// under way. stale: the cluster has changed since it was read.
 	dirty, judging, stale bool
+	// pause is the time from one judgement to the next: a second, or more where
+	// judging is dear.
+	pause time.Duration
 	// judged, read and swept are when each was last done.
 	judged, read, swept time.Time
 }
 
 func newLoop(o Options) *loop {
-	l := &loop{o: o, began: time.Now(), steps: map[probeKey]step{}, outcomes: make(chan outcome, 2)}
+	l := &loop{o: o, began: time.Now(), pause: gap, steps: map[probeKey]step{}, outcomes: make(chan outcome, 2)}
 	l.accounts = newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
 	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
 	l.probes = newLane(o.probeLook(func(k probeKey) step { return l.steps[k] }), o.Interval, o.Workers, hashProbe)
@@ -163,7 +173,7 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	l.probes.dispatch(ctx, now)
 	l.clouds.dispatch(ctx, now)
 	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.probes.lag(now), l.clouds.lag(now))))
-	if l.dirty && !l.judging && now.Sub(l.judged) >= gap {
+	if l.dirty && !l.judging && now.Sub(l.judged) >= l.pause {
 		l.judged, l.judging, l.dirty = now, true, false
 		r := l.round()
 		l.fresh = nil
@@ -183,7 +193,7 @@ func (l *loop) wake(now time.Time) time.Time {
 	sooner(l.probes.next())
 	sooner(l.clouds.next())
 	sooner(l.read.Add(gap), l.stale)
-	sooner(l.judged.Add(gap), l.dirty && !l.judging)
+	sooner(l.judged.Add(l.pause), l.dirty && !l.judging)
 	sooner(l.swept.Add(gap), len(l.dns.running)+len(l.probes.running)+len(l.clouds.running) > 0)
 	return at
 }
@@ -239,6 +249,7 @@ func (l *loop) adopt(steps map[probeKey]step, now time.Time) {
 func (l *loop) follow(o outcome, now time.Time) {
 	if o.over {
 		l.judging = false
+		l.pause = min(max(gap, judgeShare*o.took), maxPause)
 		return
 	}
 	old := l.steps

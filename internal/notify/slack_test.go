@@ -246,6 +246,14 @@ func TestARefusedLayoutIsSentAsPlainTextAtOnce(t *testing.T) {
 		t.Errorf("Fallbacks = %d, want 1", slack.Fallbacks())
 	}
 
+	server.SetFault(lab.HTTPTimes(2, lab.HTTPStatus(400, "invalid_payload")))
+	if err := slack.Send(t.Context(), postMortem()); err != nil {
+		t.Errorf("a message that Slack never takes holds up the others: %v", err)
+	}
+	if got := server.Messages.All(); len(got) != 2 || strings.Contains(got[1].Text, "shop.example") {
+		t.Errorf("got %+v, want words of our own alone", got)
+	}
+
 	server.SetFault(lab.HTTPStatus(400, "invalid_payload"))
 	err := slack.Send(t.Context(), postMortem())
 	if err == nil || !strings.Contains(err.Error(), "then as plain text") {
