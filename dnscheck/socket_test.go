@@ -4,117 +4,16 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
-
-	"driftprobe/internal/lab"
 )
-
-// peer is a UDP server that a test scripts packet by packet.
-type peer struct {
-	conn *net.UDPConn
-	at   netip.AddrPort
-	done sync.WaitGroup
-
-	mu    sync.Mutex
-	heard int
-}
-
-// newPeer runs script in one goroutine; it returns what to send to the client.
-func newPeer(tb testing.TB, script func(packet []byte, from netip.AddrPort) [][]byte) *peer {
-	tb.Helper()
-	// Clients get their ports on 127.0.0.1, so elsewhere a port stays free when its
-	// server is stopped.
-	loopback, err := lab.RandomNet()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback.Addr(1), 0)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p := &peer{conn: conn, at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
-	p.done.Go(func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.heard++
-			p.mu.Unlock()
-			for _, out := range script(slices.Clone(buf[:n]), from) {
-				if _, err := conn.WriteToUDPAddrPort(out, from); err != nil {
-					return
-				}
-			}
-		}
-	})
-	tb.Cleanup(p.stop)
-	return p
-}
-
-func (p *peer) stop() {
-	_ = p.conn.Close() // a second time it is closed already
-	p.done.Wait()
-}
-
-func (p *peer) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.heard
-}
-
-// answerTo is an authoritative answer without records.
-func answerTo(packet []byte) []byte {
-	p := slices.Clone(packet)
-	p[2] |= 0x84
-	return p
-}
-
-func wrongIDFor(packet []byte) []byte {
-	p := answerTo(packet)
-	p[0] ^= 0xFF
-	return p
-}
-
-func newTestExchanger(tb testing.TB) *exchanger {
-	tb.Helper()
-	x := newExchanger(64, 0, func(netip.Addr) int { return 0 })
-	tb.Cleanup(x.close)
-	return x
-}
-
-// shortly is a context whose time is short enough to wait for silence: the tries
-// have 300 ms and the rest.
-func shortly(tb testing.TB) context.Context {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 500*time.Millisecond)
-	tb.Cleanup(cancel)
-	return ctx
-}
-
-// patiently is a context in which waiting would not end: what ends it is no timeout.
-func patiently(tb testing.TB) context.Context {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Hour)
-	tb.Cleanup(cancel)
-	return ctx
-}
-
-func numbered(i int) question {
-	return question{name: fmt.Sprintf("n%d.shop.example.", i), qtype: dns.TypeA}
-}
 
 func TestQuestionsAtOnceShareAPortAndGetTheirOwnAnswers(t *testing.T) {
 	t.Parallel()
@@ -364,6 +263,61 @@ func TestAServerThatIsSilentIsAskedOnceAQuestionUntilItAnswers(t *testing.T) {
 	}
 	speak(false)
 	silence(1, udpTries)
+}
+
+func TestALateAnswerShowsThatAServerLives(t *testing.T) {
+	t.Parallel()
+	var late [][]byte
+	p := newPeer(t, func(packet []byte, _ netip.AddrPort) [][]byte {
+		if asks(packet, numbered(1)) {
+			return late
+		}
+		late = append(late, answerTo(packet))
+		return nil
+	})
+	x := newTestExchanger(t)
+	locked(x.servers, func() { x.servers.entry(p.at).silences = deadAfter })
+	for i, want := range []int{1, 1, udpTries} {
+		before := p.count()
+		if r := x.ask(shortly(t), p.at, numbered(i)); r.outcome != Silent {
+			t.Errorf("question %d: %+v", i, r)
+		}
+		if got := p.count() - before; got != want {
+			t.Errorf("question %d was sent %d times, want %d", i, got, want)
+		}
+	}
+}
+
+func TestAPacketIsSentAgainIfARefusalCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	heard := make(chan struct{}, 1000)
+	p := newPeer(t, func([]byte, netip.AddrPort) [][]byte { heard <- struct{}{}; return nil })
+	s, err := dial(p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.conn.Close()
+	w := newWaiter()
+	if err := s.enter(w, numbered(1), true); err != nil {
+		t.Fatal(err)
+	}
+	var stop atomic.Bool
+	var refusing sync.WaitGroup
+	refusing.Go(func() {
+		for !stop.Load() {
+			s.refusals.Add(1)
+		}
+	})
+	// Each call takes one packet from heard; without a second one this has no end.
+	for len(heard) == 0 {
+		if err := s.send(w); err != nil {
+			t.Error(err)
+			break
+		}
+		<-heard
+	}
+	stop.Store(true)
+	refusing.Wait()
 }
 
 func TestAQuestionEndsWithItsContext(t *testing.T) {
