@@ -52,7 +52,7 @@ func TestCloudDown(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, ttl)
 			fault(s.DO)
-			config := s.whole("interval: 1s\ntimeout: 300ms")
+			config := s.whole(hurried)
 			text := s.run("--once", "--config", config).exits(exitUnknown).says("UNKNOWN", "DigitalOcean", "fix")
 			text.isSilentOn("stale", "critical", s.DOToken())
 			r := s.run("--once", "-o", "json", "--config", config).exits(exitUnknown).isSilentOn(s.DOToken()).report()
@@ -73,7 +73,7 @@ func TestClusterDown(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, ttl)
 			target := fmt.Sprintf("targets: [{url: %q, service: traefik/traefik}]", s.url("api.shop.example"))
-			config := s.whole("interval: 1s\ntimeout: 300ms", stateSection, target)
+			config := s.whole(hurried, stateSection, target)
 			s.run("--once", "--config", config).exits(exitClean)
 			fault(s.Kube)
 			s.run("--once", "--config", config).exits(exitUnknown).says("UNKNOWN", "kubernetes", "fix").

@@ -188,7 +188,7 @@ func (s *stage) alerts(pending time.Duration) string {
 func TestServePages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, ttl)
-	v := s.serve("--config", s.whole())
+	v := s.serve("--config", s.whole(hurried))
 	equal(t, "/-/healthy", v.get("/-/healthy"), "driftprobe is running\n")
 	v.untilReady()
 	metrics := v.get("/metrics")
@@ -244,7 +244,7 @@ func TestServeOutage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 2*time.Second)
 	// While Traefik is being replaced other things are true for a moment.
-	v := s.serve("--config", s.whole(stateSection, s.alerts(3*time.Second)))
+	v := s.serve("--config", s.whole(hurried, stateSection, s.alerts(3*time.Second)))
 	v.untilReady()
 	s.replace()
 	first, _, _ := strings.Cut(v.told(1), "\n")
@@ -260,7 +260,7 @@ func TestServeOutage(t *testing.T) {
 	v.end()
 
 	// A message that was not remembered would now be sent at once, again.
-	v = s.serve("--config", s.whole(stateSection, s.alerts(0)))
+	v = s.serve("--config", s.whole(hurried, stateSection, s.alerts(0)))
 	v.untilReady()
 	equal(t, "incident after the restart", onlyIncident(t, v.report()).ID, fired.ID)
 	s.must(s.FixRecords(s.NewAddr))
@@ -312,7 +312,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	s := newStage(t, 2*time.Second)
 	s.file("key", "sesame-from-a-file")
 	target := fmt.Sprintf("targets: [{url: %q, service: traefik/traefik, headers: {X-Key: sesame-inline}, header_files: {Authorization: key}}]", s.url("api.shop.example"))
-	v := s.serve("--config", s.whole(stateSection, s.alerts(0), target))
+	v := s.serve("--config", s.whole(hurried, stateSection, s.alerts(0), target))
 	v.untilReady()
 	var printed strings.Builder
 	collect := func() {
