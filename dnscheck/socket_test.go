@@ -191,7 +191,7 @@ func TestAClosedPortEndsAllQuestionsAtOnceAndNoLaterOne(t *testing.T) {
 			t.Errorf("after the server came back: %+v", r)
 		}
 	}
-	again.Close()
+	_ = again.Close() // the test is over
 	served.Wait()
 }
 
@@ -202,7 +202,7 @@ func TestARefusalIsOnlyForQuestionsThatWereSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.conn.Close()
+	defer func() { _ = s.conn.Close() }()
 	sent, unsent := newWaiter(), newWaiter()
 	for i, w := range []*waiter{sent, unsent} {
 		if err := s.enter(w, numbered(i), true); err != nil {
@@ -296,7 +296,7 @@ func TestAPacketIsSentAgainIfARefusalCameMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.conn.Close()
+	defer func() { _ = s.conn.Close() }()
 	w := newWaiter()
 	if err := s.enter(w, numbered(1), true); err != nil {
 		t.Fatal(err)

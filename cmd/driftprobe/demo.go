@@ -10,8 +10,10 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"driftprobe/finding"
@@ -30,6 +32,9 @@ const (
 	leastTTL = 2 * time.Second
 	// demoWait bounds each wait for the program to notice something.
 	demoWait = 45 * time.Second
+	// unhurried bounds one look: a machine that has just compiled all this may be
+	// slow.
+	unhurried = 10 * time.Second
 )
 
 // play is one performance.
@@ -65,7 +70,8 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 	if *ttl < leastTTL || *ttl > time.Hour || *ttl%time.Second != 0 {
 		return exitUsage, faultf("give whole seconds, 2s to 1h", "demo: --ttl %s is no TTL for the demo", *ttl)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// A closed terminal ends the demo; elsewhere that signal means reload.
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "driftprobe-demo-")
 	if err != nil {
@@ -154,8 +160,11 @@ func (d *play) configure() error {
 	files := map[string]string{
 		"ca.pem": string(w.CAPEM()), "kubeconfig": string(w.Kubeconfig()), "do-token": w.DOToken(), "slack-url": w.SlackURL(),
 	}
-	for _, job := range []string{"watch", "once"} {
-		files[job+".yaml"] = fmt.Sprintf(`interval: %[1]s
+	for _, job := range []struct {
+		name string
+		look time.Duration
+	}{{"watch", pace}, {"once", max(pace, unhurried)}} {
+		files[job.name+".yaml"] = fmt.Sprintf(`interval: %[1]s
 timeout: %[1]s
 dns:
   interval: %[1]s
@@ -170,10 +179,10 @@ digitalocean: {token_file: do-token, api_url: "%[6]s"}
 alerts:
   cluster_name: demo
   pending: {critical: %[8]s}
-  resolve_after: %[1]s
+  resolve_after: %[9]s
   slack: {webhook_url_file: slack-url}
 state: {file: %[7]s.json}
-`, pace, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job, 2*pace)
+`, job.look, w.Root().Addr(), w.DNSPort(), w.ResolverAddr(), w.HTTPSPort, w.DOURL(), job.name, 2*pace, pace)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.folder, name), []byte(text), 0o600); err != nil {
@@ -226,10 +235,14 @@ func (d *play) slack(ctx context.Context) error {
 	if err != nil {
 		return faultf("please report this as a bug", "Slack was told nothing within %s: %v", demoWait, err)
 	}
-	d.say("Slack, %s:", messages[d.told].At.UTC().Format("15:04:05"))
-	fmt.Fprint(d.stdout, slackText(messages[d.told].Body))
-	d.told++
+	d.show(messages[d.told])
 	return nil
+}
+
+func (d *play) show(m lab.SlackMessage) {
+	d.say("Slack, %s:", m.At.UTC().Format("15:04:05"))
+	fmt.Fprint(d.stdout, slackText(m.Body))
+	d.told++
 }
 
 // slackText is the text of a Slack payload without its layout.

@@ -97,15 +97,20 @@ func (d *play) explore(ctx context.Context) error {
   dig @%[2]s -p %[3]d %[4]s A
   dig @%[5]s -p %[3]d %[4]s A
   curl --cacert %[6]s --resolve %[4]s:%[7]d:%[8]s https://%[4]s:%[7]d/
-  curl http://%[9]s/metrics
-  curl http://%[9]s/
+  curl -s http://%[9]s/metrics
+  curl -s http://%[9]s/
 
-The zone is kept at the lab's DigitalOcean API. Correct the records there, and look again:
+The zone is kept at the lab's DigitalOcean API. Correct the records there, and look again; what Slack is told will appear here:
 
-  curl -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/21
-  curl -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/22
+  curl -s -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/21
+  curl -s -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/22
 `, filepath.Join(d.folder, "once.yaml"), w.NameAddrs[0], w.DNSPort(), host, w.ResolverAddr().Addr(),
 		filepath.Join(d.folder, "ca.pem"), w.HTTPSPort, w.LBAddr(), d.web, w.DOToken(), w.DOURL(), w.Zone)
-	<-ctx.Done()
-	return ctx.Err()
+	for {
+		messages, err := d.world.Slack.Wait(ctx, d.told+1)
+		if err != nil {
+			return context.Canceled // Ctrl-C is how this ends
+		}
+		d.show(messages[d.told])
+	}
 }

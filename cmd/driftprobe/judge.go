@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 
@@ -58,6 +59,7 @@ func judge(_ context.Context, p process, args []string) (int, error) {
 	if o.output == "json" {
 		err = report.JSON(p.stdout, r, snap, policy)
 	} else {
+		fmt.Fprintf(p.stdout, "as of %s\n\n", r.At.UTC().Format("2006-01-02 15:04:05 UTC"))
 		err = report.Text(p.stdout, r, textOptions(p, o))
 	}
 	return finding.ExitCode(r, o.severity), err

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+
+	"driftprobe/config"
+	"driftprobe/finding"
 )
 
 // Exit codes, the same in every output format. They are never a count.
@@ -32,6 +35,9 @@ type process struct {
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, p process, args []string) int {
 	if len(args) > 0 {
+		if args[0] == "help" {
+			args = []string{"--help"}
+		}
 		commands := map[string]func(context.Context, process, []string) (int, error){
 			"demo": demo, "judge": judge, "explain": explain,
 		}
@@ -70,8 +76,15 @@ func watch(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, err
 	}
 	if o.checkConfig {
-		fmt.Fprintf(p.stdout, "%s is good: %d targets\n", o.config, len(targets))
+		more := ""
+		if cfg.Kubernetes.Configured && cfg.Kubernetes.Enabled != config.Off {
+			more = ", and the hosts that the cluster declares"
+		}
+		fmt.Fprintf(p.stdout, "%s is good: %s%s\n", o.config, finding.Count(len(targets), "target", "targets"), more)
 		return exitClean, nil
+	}
+	if !o.once && (o.set["o"] || o.set["fail-on"] || o.set["v"]) {
+		return exitUsage, faultf("add --once", "-o, --fail-on and -v belong to --once; without it driftprobe goes on watching")
 	}
 	if o.once {
 		return lookOnce(ctx, p, o, cfg, targets, log)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -105,6 +106,7 @@ func (s *server) routes() http.Handler {
 			return
 		}
 		var text bytes.Buffer
+		fmt.Fprintf(&text, "as of %s\n\n", last.report.At.UTC().Format("2006-01-02 15:04:05 UTC"))
 		if err := report.Text(&text, last.report, report.Options{}); err != nil {
 			say(w, http.StatusInternalServerError, err.Error())
 			return

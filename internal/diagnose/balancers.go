@@ -108,8 +108,13 @@ func (v *view) addressesDead() []finding.Incident {
 		if name := e.Service.String(); name != "" && has(e, addr) {
 			in.Cause = "the load balancer of " + name + " does not answer at " + addr
 		}
-		others := v.deadElsewhere(hosts, addr)
-		in.Evidence = append(in.Evidence, finding.Note{Label: "so", Text: others})
+		in.Evidence = append(in.Evidence, finding.Note{Label: "so", Text: v.deadElsewhere(hosts, addr)})
+		if !e.Known && len(e.Uncertain) > 0 && !slices.ContainsFunc(e.Uncertain, func(a netip.Addr) bool { return isOf(addr, a) }) {
+			perhaps := finding.List(texts(e.Uncertain), 4)
+			in.Evidence = append(in.Evidence, finding.Note{Label: "perhaps", Text: fmt.Sprintf(
+				"the record is stale: the Service %s names %s. That could not be confirmed: %s", e.Service, perhaps, e.Why)})
+			in.Fix = append([]finding.Step{{Text: fmt.Sprintf("see whether the load balancer is at %s now; if so, set the records to it", perhaps)}}, in.Fix...)
+		}
 		all = append(all, in)
 	}
 	return all

@@ -38,7 +38,9 @@ func (v *view) groups() []finding.Incident {
 		switch fs[0].Code {
 		case finding.DNSNoRecord:
 			in.Recovery, in.ClearBy = v.negativeRecovery(fs)
-			in.Fix = v.records(fs)
+			if fix := v.records(fs); fix != nil {
+				in.Fix = fix
+			}
 		case finding.DNSUnresolvable:
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
 			if v.zoneOf(fs[0].Subject.Host) == "." {

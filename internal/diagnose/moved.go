@@ -41,11 +41,12 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 		return replacementOf(e.Service)(f)
 	})))
 	finding.Sort(effects)
+	_, since := v.replaced(e)
 	in := finding.Incident{
 		ID: movedID(front), Code: finding.DNSStaleRecord, Severity: finding.Worst(stale), State: finding.Firing,
 		Subject: finding.Subject{Namespace: e.Service.Namespace, Name: e.Service.Name},
 		Cause:   v.movedCause(stale, e), Hosts: hosts, Effects: effects,
-		Since: v.movedSince(e),
+		Since: since,
 	}
 	if e.Service == (inventory.ServiceRef{}) {
 		in.Subject = finding.Subject{Address: cmp.Or(strings.Join(texts(e.Addresses), ", "), front)}

@@ -82,25 +82,48 @@ func serversOf(o dnscheck.Observation, zone string) int {
 	return len(names)
 }
 
-// movedSince is when the present address was first seen in the place of another;
-// zero if that was before our time.
-func (v *view) movedSince(e inventory.Expected) time.Time {
-	var since time.Time
+// replaced says between which two moments a Service's load balancer got its present
+// address: the last look that saw another one, and the first that saw this one. The
+// cloud's own date is taken if it lies between them. Both are zero if that was before
+// our time.
+func (v *view) replaced(e inventory.Expected) (after, before time.Time) {
+	if e.Service == (inventory.ServiceRef{}) {
+		return after, before
+	}
 	seen := v.snap.History.Addresses.Of(e.Service)
-	if e.Service == (inventory.ServiceRef{}) || len(seen) < 2 {
-		return since
-	}
 	for _, s := range seen {
-		if e.Has(s.Address) && s.FirstSeen.After(since) {
-			since = s.FirstSeen
+		if e.Has(s.Address) && s.FirstSeen.After(before) {
+			before = s.FirstSeen
 		}
 	}
 	for _, s := range seen {
-		if !e.Has(s.Address) && s.FirstSeen.Before(since) {
-			return since
+		if !e.Has(s.Address) && s.FirstSeen.Before(before) && s.LastSeen.After(after) {
+			after = s.LastSeen
 		}
 	}
-	return time.Time{}
+	if after.IsZero() {
+		return time.Time{}, time.Time{}
+	}
+	if b := v.fronts[e.Service].Balancer; b != nil && b.Created.After(after.Add(-time.Second)) && b.Created.Before(before) {
+		return b.Created, b.Created
+	}
+	return after, before
+}
+
+// continuous is the longest time between two looks that a person would still call
+// one moment.
+const continuous = 2 * time.Minute
+
+// replacedText dates the replacement as well as the looks allow.
+func (v *view) replacedText(e inventory.Expected) string {
+	after, before := v.replaced(e)
+	switch {
+	case before.IsZero():
+		return ", replaced"
+	case before.Sub(after) > continuous:
+		return ", replaced within the last " + finding.Span(v.now.Sub(after))
+	}
+	return ", replaced " + finding.Span(v.now.Sub(before)) + " ago"
 }
 
 // movedFront says what the load balancer is now, and how it answers.
@@ -112,10 +135,7 @@ func (v *view) movedFront(e inventory.Expected, hosts []string, stale []finding.
 		note.Label = name
 		note.Text = "has " + cmp.Or(now, "no address")
 		if former := known(old, e); len(former) > 0 {
-			note.Text = finding.List(former, 4) + " → " + now + ", replaced"
-			if since := v.movedSince(e); !since.IsZero() {
-				note.Text += " " + finding.Span(v.now.Sub(since)) + " ago"
-			}
+			note.Text = finding.List(former, 4) + " → " + now + v.replacedText(e)
 		}
 	}
 	notes := []finding.Note{note}

@@ -22,6 +22,9 @@ func (v *view) records(fs []finding.Finding) []finding.Step {
 		if f.Record == nil || !is(finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSNoRecord)(f) || f.Severity < finding.Warning {
 			continue
 		}
+		if f.Code == finding.DNSNoRecord && len(f.Record.Values) == 0 {
+			continue // nothing is known that could be set
+		}
 		k := key{f.Record.Zone, f.Record.Owner, f.Record.Type}
 		r := *f.Record
 		r.TTL = max(r.TTL, wanted[k].TTL)

@@ -62,8 +62,8 @@ func (v *verdicts) add(f finding.Finding) {
 		return
 	}
 	v.bad[host] = true
-	family := f.Code.Family()
-	if f.Subject.Address != "" || family == "http" || family == "tls" {
+	// What DNS publishes is no fault of the address that answers.
+	if family := f.Code.Family(); family == "http" || family == "tls" {
 		v.badAt[place{host, f.Subject.Address}] = true
 	}
 }
