@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"driftprobe/internal/inventory"
 )
@@ -131,7 +132,8 @@ func (f *Front) declared(s inventory.Service, w World) {
 // the last moment at which its balancer was known. A list from before can lack a
 // balancer that was made in the meantime; it proves no loss.
 func (w World) listedSince(s inventory.Service) bool {
-	last := s.Created
+	// The Service's own date has whole seconds.
+	last := s.Created.Add(time.Second)
 	for _, seen := range w.History.Of(s.ServiceRef) {
 		if seen.Balancer != s.BalancerID && seen.LastSeen.After(last) {
 			last = seen.LastSeen

@@ -43,6 +43,7 @@ func TestJoin(t *testing.T) {
 		{"an id that is gone from a complete list is lost", World{Clouds: []Observation{listed(balancer("b", old))}}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
 		{"an id that is gone is not found again by name", World{Clouds: []Observation{listed(balancer("b", old))}}.with(service(status(fresh), id("a"), named("lb-b"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
 		{"a list that is older than the Service proves no loss", World{Clouds: []Observation{listed()}}.with(service(status(fresh), id("a"), created(-time.Second))), "unknown 203.0.113.77?", "older than the load balancer a", false},
+		{"a list of the same second as the Service proves no loss", World{Clouds: []Observation{listed()}}.with(service(status(fresh), id("a"), created(500*time.Millisecond))), "unknown 203.0.113.77?", "older than the load balancer a", false},
 		{"a list that is older than the last sight of another balancer proves no loss", World{Clouds: []Observation{{At: noon.Add(-time.Minute), Balancers: []Balancer{balancer("b", old)}}}, History: had("b", 30*time.Second, old)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "older than the load balancer a", false},
 		{"a newer list does", World{Clouds: []Observation{listed(balancer("b", old))}, History: had("b", 30*time.Second, old)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
 

@@ -55,8 +55,12 @@ func (a *accounts) claim(provider string) lbcheck.Observation {
 	return old
 }
 
+// answered tells whether there is something of every account, if only from before.
+func (a *accounts) answered() bool { return len(a.last)+len(a.before) >= a.total }
+
 // list returns the newest of each account, by provider. Lists from before stand
-// in for accounts that have not reported yet.
+// in for accounts that have not reported yet; where there is none, that is said:
+// without it, the status of a Service would pass for the whole truth.
 func (a *accounts) list() []lbcheck.Observation {
 	all := make([]lbcheck.Observation, 0, a.total)
 	for i := range a.total {
@@ -66,6 +70,11 @@ func (a *accounts) list() []lbcheck.Observation {
 	}
 	if missing := a.total - len(all); missing > 0 {
 		all = append(all, a.before[:min(missing, len(a.before))]...)
+	}
+	for len(all) < a.total {
+		all = append(all, lbcheck.Observation{
+			Provider: unknownProvider, Failure: "it has not answered yet", FailureHint: "nothing: it is being asked",
+		})
 	}
 	slices.SortStableFunc(all, func(a, b lbcheck.Observation) int { return cmp.Compare(a.Provider, b.Provider) })
 	return all

@@ -46,6 +46,16 @@ func TestAFailedListLeavesTheLastCompleteOneStanding(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("an account that has not answered yet is no empty one", func(t *testing.T) {
+		a := newAccounts(2, nil)
+		a.settle(0, full)
+		if got := a.list(); a.answered() || len(got) != 2 || got[0].Failure == "" || !got[0].At.IsZero() {
+			t.Errorf("got %+v, answered %t", got, a.answered())
+		}
+		if a.settle(1, other); !a.answered() {
+			t.Error("both have answered")
+		}
+	})
 	t.Run("two accounts of one provider are two", func(t *testing.T) {
 		a := newAccounts(2, nil)
 		a.settle(0, full)

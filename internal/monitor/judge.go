@@ -17,6 +17,8 @@ type round struct {
 	seen      snapshot.Observations
 	// fresh are the DNS observations since the last round, for the history.
 	fresh []dnscheck.Observation
+	// answered: there is something of every cloud account.
+	answered bool
 	// publish: hand the report out even if something was not looked at yet.
 	publish bool
 }
@@ -48,7 +50,7 @@ func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 		s, steps, moved := j.prepare(r, began)
 		out <- outcome{steps: steps, moved: moved}
 		took := time.Since(began)
-		if j.published || r.publish || complete(s, steps, len(j.o.Clouds)) {
+		if j.published || r.publish || r.answered && complete(s, steps) {
 			j.published = true
 			j.o.Stats.Judgements.Add(1)
 			report := diagnose.Diagnose(j.o.Policy, s.At, s)
@@ -116,7 +118,7 @@ func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
 
 // complete tells whether everything was looked at once. Before that a first
 // report would call things unknown that will be known in a moment.
-func complete(s snapshot.Snapshot, steps []step, clouds int) bool {
+func complete(s snapshot.Snapshot, steps []step) bool {
 	return len(s.Observations.DNS) == len(hosts(s.Inventory)) &&
-		len(s.Observations.Probes) == len(steps) && len(s.Observations.Clouds) == clouds
+		len(s.Observations.Probes) == len(steps)
 }

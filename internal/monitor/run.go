@@ -203,6 +203,7 @@ func (l *loop) round() round {
 		inventory: l.inventory,
 		seen:      snapshot.Observations{DNS: l.dns.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list()},
 		fresh:     l.fresh,
+		answered:  l.accounts.answered(),
 		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
 	}
 }
