@@ -179,7 +179,9 @@ func (k *Kubernetes) store(key kubeKey, obj map[string]any) {
 		k.uids++
 		// What differs stands in front: balancers are named by a uid cut short.
 		meta["uid"] = fmt.Sprintf("%08x-1ab0-4000-8000-6f1d00000000", k.uids)
-		meta["creationTimestamp"] = time.Now().UTC().Format(time.RFC3339)
+		if meta["creationTimestamp"] == nil { // else the object is to have an age
+			meta["creationTimestamp"] = time.Now().UTC().Format(time.RFC3339)
+		}
 		k.emit("ADDED", key, obj)
 		return
 	}

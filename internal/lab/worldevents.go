@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // populate puts the cluster's objects in place and lets the cloud give the
@@ -15,7 +16,8 @@ func (w *World) populate(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.CreateTraefik(ctx); err != nil {
+	// The cluster is not of today.
+	if err := w.createTraefik(ctx, time.Now().AddDate(0, -1, 0)); err != nil {
 		return err
 	}
 	if got := w.LBAddr(); got != w.OldAddr {
@@ -38,8 +40,12 @@ func (w *World) DeleteTraefik(ctx context.Context) error {
 
 // CreateTraefik creates the Service. It gets a balancer of another id at the next
 // address, unless a fault of the API delays that: then Cloud.Sync goes on later.
-func (w *World) CreateTraefik(ctx context.Context) error {
-	if err := w.Kube.Apply(traefikService()); err != nil {
+func (w *World) CreateTraefik(ctx context.Context) error { return w.createTraefik(ctx, time.Now()) }
+
+func (w *World) createTraefik(ctx context.Context, born time.Time) error {
+	service := traefikService()
+	service["metadata"].(map[string]any)["creationTimestamp"] = born.UTC().Format(time.RFC3339)
+	if err := w.Kube.Apply(service); err != nil {
 		return err
 	}
 	for range 2 { // the first round orders the balancer, the second sees its address
