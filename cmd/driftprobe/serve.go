@@ -186,13 +186,15 @@ func (s *server) awaitReload(ctx context.Context) *generation {
 			return nil
 		case answer := <-s.reload:
 			next, err := s.prepare(ctx)
-			answer <- err
 			if err == nil {
 				s.log.Info("configuration reloaded", "targets", len(next.parts.options.Targets))
+				answer <- nil
 				return next
 			}
+			// Who asked may look at the metrics next.
 			s.metrics.ReloadOK(false, time.Now())
 			s.log.Error("the new configuration is bad, the old one stays in force", "err", err)
+			answer <- err
 		}
 	}
 }
