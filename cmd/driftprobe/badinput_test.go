@@ -66,6 +66,8 @@ func TestBadInput(t *testing.T) {
 		"judge of something else":    {[]string{"judge", d.folder + "/no-certificate.pem"}, "no-certificate.pem"},
 		"judge of an old snapshot":   {[]string{"judge", d.file("old.json", `{"snapshot":{"version":0}}`)}, "not 0"},
 		"unknown code":               {[]string{"explain", "dns/stale"}, "dns/stale"},
+		"code without its family":    {[]string{"explain", "stale-record"}, "did you mean dns/stale-record?"},
+		"-o without --once":          {[]string{"-o", "json", "api.shop.example"}, "belong to --once"},
 		"demo with an argument":      {[]string{"demo", "please"}, "please"},
 	} {
 		t.Run(name, func(t *testing.T) {

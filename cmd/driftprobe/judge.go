@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
@@ -95,7 +96,13 @@ func explain(_ context.Context, p process, args []string) (int, error) {
 	}
 	e, ok := finding.Lookup(finding.Code(args[0]))
 	if !ok || len(args) > 1 {
-		return exitUsage, faultf("driftprobe explain lists the codes", "there is no code %q", args[0])
+		hint := "driftprobe explain lists the codes"
+		for _, e := range finding.Catalogue() {
+			if strings.HasSuffix(string(e.Code), "/"+args[0]) {
+				hint = "did you mean " + string(e.Code) + "?"
+			}
+		}
+		return exitUsage, faultf(hint, "there is no code %q", args[0])
 	}
 	return exitClean, report.Explain(p.stdout, e)
 }
