@@ -64,7 +64,7 @@ func frontName(e inventory.Expected) string {
 // a stranger's.
 func (v *view) answered(host string) bool {
 	for _, t := range v.targets[host] {
-		if !slices.ContainsFunc(v.probes[t.Key], func(o probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }) {
+		if !slices.ContainsFunc(v.probes[t.Key], v.well) {
 			return false
 		}
 	}

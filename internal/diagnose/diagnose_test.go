@@ -239,6 +239,20 @@ func whole(t *testing.T, r finding.Report) {
 			t.Errorf("%s is not in the catalogue", f.Code)
 		}
 	}
+	named := map[string]bool{}
+	for _, in := range r.Incidents {
+		for _, h := range in.Hosts {
+			named[h] = true
+		}
+	}
+	for _, f := range r.Fronts {
+		for _, h := range f.Hosts {
+			named[h] = true
+		}
+	}
+	if len(named) < r.Coverage.Hosts {
+		t.Errorf("%d hosts, but only %v are called well or hit: silence is no verdict", r.Coverage.Hosts, named)
+	}
 	if len(explained) != len(r.Findings) {
 		t.Errorf("%d findings, %d explained", len(r.Findings), len(explained))
 	}

@@ -152,7 +152,9 @@ func (v *view) judgeHost(host string) []finding.Finding {
 	for _, t := range v.targets[host] {
 		e := v.expected[t.Key]
 		fs = append(fs, notYetServed(observed, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key]))...)
-		if looked && len(observed.Published()) > 0 && !slices.ContainsFunc(v.probes[t.Key], sees) {
+		// A target that nothing is said of must have been seen to answer.
+		silent := finding.Worst(fs) < finding.Unknown && !slices.ContainsFunc(v.probes[t.Key], v.well)
+		if looked && len(observed.Published()) > 0 && (silent || !slices.ContainsFunc(v.probes[t.Key], sees)) {
 			fs = append(fs, unseen(t, v.probes[t.Key]))
 		}
 		if !e.Known && t.Origin != "config" && t.Origin != "command line" && e.Service == (inventory.ServiceRef{}) {
@@ -215,6 +217,9 @@ func unlooked(host string) finding.Finding {
 		Hint:     "wait for the first look; if it does not come, read this probe's log",
 	}
 }
+
+// well tells whether a probe went through at an address that is not a stranger's.
+func (v *view) well(o probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }
 
 // unseen says that no address of a target could be probed, and why.
 func unseen(t inventory.Target, os []probe.Observation) finding.Finding {

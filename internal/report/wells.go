@@ -23,7 +23,7 @@ func (t *text) wells() {
 	all := t.clean()
 	if len(all) == 0 {
 		if len(t.report.Incidents) == 0 && t.report.Coverage.Hosts > 0 {
-			t.verdict("OK", "no fault was found with "+hostnames(t.report.Coverage.Hosts))
+			t.line("no fault was found with " + hostnames(t.report.Coverage.Hosts) + ", and none is reported to be well")
 		}
 		return
 	}
