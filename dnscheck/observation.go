@@ -63,6 +63,10 @@ type Step struct {
 	// wildcard's data.
 	Wildcard      []Answer `json:"wildcard,omitempty"`
 	WildcardOwner string   `json:"wildcard_owner,omitempty"`
+	// Rotates is set when a server that was asked once more in this look gave another
+	// set: its answers are weighted, or parts of a larger set. The Addresses of each
+	// Answer are then the union of what that server gave.
+	Rotates bool `json:"rotates,omitempty"`
 	// Failure says why no server of the zone could be asked (the walk from the
 	// roots ended); the zero value if the zone's servers were found.
 	Failure Failure `json:"failure,omitzero"`
@@ -150,13 +154,28 @@ type Answer struct {
 	// §5.2 and mixes them; a TTL with the top bit set counts as 0, §8). For NoData
 	// and NoName it is the negative TTL: min(SOA TTL, SOA minimum), RFC 2308 §5.
 	TTL uint32 `json:"ttl"`
-	// Serial is the zone's SOA serial when the answer carried it.
+	// Odd is set when the TTLs of the RRset are not as they should be; else nil.
+	Odd *OddTTL `json:"odd_ttl,omitempty"`
+	// Serial is the zone's SOA serial on this server: from a negative answer, or asked
+	// for because the servers disagree; 0 if it is not known.
 	Serial uint32 `json:"serial,omitempty"`
+	// DNAME is the owner of the DNAME record that the alias was made from (RFC 6672),
+	// no final dot; empty for a CNAME of the name's own.
+	DNAME string `json:"dname,omitempty"`
 	// Detail is one sentence about the misbehaviour, for outcomes that do not
 	// Speak: "timeout after 5 s", "REFUSED", "answered for another question".
 	Detail string        `json:"detail,omitempty"`
 	TCP    bool          `json:"tcp,omitempty"`
 	RTT    time.Duration `json:"rtt_ns,omitempty"`
+}
+
+// OddTTL is what is odd about the TTLs of one RRset.
+type OddTTL struct {
+	// Least is the smallest of TTLs that differ within the set (RFC 2181 §5.2); equal
+	// to Answer.TTL if they do not differ. In seconds.
+	Least uint32 `json:"least"`
+	// TopBit is set when a TTL had its top bit set, and so counts as 0 (RFC 2181 §8).
+	TopBit bool `json:"top_bit,omitempty"`
 }
 
 // ResolverAnswer is what one recursive resolver said to one question.
@@ -168,9 +187,12 @@ type ResolverAnswer struct {
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// TTL is the smallest remaining TTL on the chain, in seconds: the answer may be
 	// served until At+TTL, then it is read anew.
-	TTL    uint32    `json:"ttl"`
-	At     time.Time `json:"at"`
-	Detail string    `json:"detail,omitempty"`
+	TTL uint32    `json:"ttl"`
+	At  time.Time `json:"at"`
+	// Bogus: the resolver failed (SERVFAIL), and gave an answer to the same question
+	// when it was told not to validate (CD=1, RFC 4035 §3.2.2).
+	Bogus  bool   `json:"bogus,omitempty"`
+	Detail string `json:"detail,omitempty"`
 }
 
 // Published returns the addresses that clients can be given: the union over all
