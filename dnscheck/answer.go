@@ -14,12 +14,15 @@ const addressLimit = 256
 
 // rrset is what an answer section holds at the owner asked, and nowhere else.
 type rrset struct {
-	addrs  []netip.Addr
-	target string // of a CNAME, canonical
-	soa    *dns.SOA
-	ttl    uint32
-	others bool   // there were records of other owners
-	fault  string // breaks the protocol, in words
+	addrs   []netip.Addr
+	target  string // of a CNAME, canonical
+	dname   string // the owner of the DNAME that makes the CNAME
+	tooLong bool   // the name that the DNAME makes is none
+	soa     *dns.SOA
+	ttl     uint32
+	odd     *OddTTL
+	others  bool   // there were records of other owners
+	fault   string // breaks the protocol, in words
 }
 
 // readAnswer is what a reply from a server of zone says to q; Server, TCP and RTT
@@ -27,13 +30,17 @@ type rrset struct {
 func readAnswer(zone string, q question, m *dns.Msg) Answer {
 	a := Answer{Type: askedType(q.qtype)}
 	set := gather(q, m.Answer)
+	set.redirect(zone, q.name, m.Answer)
 	soa := denialOf(q.name, m)
 	empty := set.target == "" && len(set.addrs) == 0 && set.soa == nil
 	switch {
 	case m.Rcode == dns.RcodeRefused:
-		return a.misbehaved(Refused, "REFUSED")
-	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
-		return a.misbehaved(Failed, rcodeText(m.Rcode))
+		return a.misbehaved(Refused, "REFUSED"+extendedError(m))
+	case set.tooLong && m.Authoritative && set.fault == "":
+		a.DNAME = bare(set.dname)
+		return a.misbehaved(Failed, "the DNAME record at "+a.DNAME+" makes a name that is too long (YXDOMAIN)")
+	case !speaksOf(m.Rcode, set):
+		return a.misbehaved(Failed, rcodeText(m.Rcode)+extendedError(m))
 	case set.fault != "":
 		return a.misbehaved(Malformed, "sent "+set.fault)
 	case !m.Authoritative:
@@ -45,13 +52,18 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 	case len(set.addrs) > 0 && m.Rcode == dns.RcodeNameError:
 		return a.misbehaved(Malformed, "sent addresses and NXDOMAIN in one")
 	}
-	if soa != nil {
+	if set.soa != nil {
+		a.Serial, a.Primary = set.soa.Serial, bare(canonical(set.soa.Ns))
+	} else if soa != nil && canonical(soa.Hdr.Name) == zone {
 		a.Serial = soa.Serial
 	}
-	a.TTL = set.ttl
+	a.TTL, a.Odd = set.ttl, set.odd
 	switch {
 	case set.target != "":
 		a.Outcome, a.Target = Alias, bare(set.target)
+		if set.dname != "" {
+			a.DNAME = bare(set.dname)
+		}
 	case !empty:
 		a.Outcome, a.Addresses = OK, set.addrs
 	case m.Rcode == dns.RcodeNameError:
@@ -60,6 +72,12 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 		a.Outcome, a.TTL = NoData, negativeTTL(soa)
 	}
 	return a
+}
+
+// speaksOf tells whether an RCODE leaves a meaning to the set. At the end of a chain
+// of aliases it is about the last name, which is asked for by itself.
+func speaksOf(rcode int, set rrset) bool {
+	return rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError || rcode == dns.RcodeYXDomain && set.target != ""
 }
 
 // strange says that a negative answer comes from a zone that is not ours, as
@@ -94,6 +112,9 @@ func askedType(qtype uint16) Type { return Type(dns.TypeToString[qtype]) }
 func qtypeOf(t Type) uint16 { return dns.StringToType[string(t)] }
 
 func rcodeText(rcode int) string {
+	if rcode == dns.RcodeBadVers {
+		return "BADVERS" // the library names another error of the same number
+	}
 	if s, ok := dns.RcodeToString[rcode]; ok {
 		return s
 	}
@@ -113,6 +134,7 @@ func lameText(m *dns.Msg) string {
 // gather picks the records of the owner asked: the type asked, or a CNAME.
 func gather(q question, section []dns.RR) rrset {
 	var set rrset
+	least := uint32(math.MaxUint32)
 	for _, rr := range section {
 		h := rr.Header()
 		if canonical(h.Name) != q.name || h.Class != dns.ClassINET {
@@ -135,7 +157,12 @@ func gather(q question, section []dns.RR) rrset {
 		default:
 			continue
 		}
-		set.ttl = max(set.ttl, ttlOf(h))
+		least = set.note(h, least)
+	}
+	if least < set.ttl {
+		set.strange().Least = least
+	} else if set.odd != nil {
+		set.odd.Least = set.ttl
 	}
 	if set.target != "" && len(set.addrs) > 0 {
 		set.fault = "an alias and addresses for one name"
@@ -144,6 +171,23 @@ func gather(q question, section []dns.RR) rrset {
 	set.addrs = slices.Compact(set.addrs)
 	set.addrs = slices.Clip(set.addrs[:min(len(set.addrs), addressLimit)])
 	return set
+}
+
+// note takes in the TTL of one record, and returns the least so far.
+func (set *rrset) note(h *dns.RR_Header, least uint32) uint32 {
+	if h.Ttl > math.MaxInt32 {
+		set.strange().TopBit = true
+	}
+	set.ttl = max(set.ttl, ttlOf(h))
+	return min(least, ttlOf(h))
+}
+
+// strange is where to say what is odd about the TTLs.
+func (set *rrset) strange() *OddTTL {
+	if set.odd == nil {
+		set.odd = &OddTTL{}
+	}
+	return set.odd
 }
 
 func (set *rrset) alias(target string, missing bool) {

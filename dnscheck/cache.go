@@ -14,12 +14,19 @@ const (
 	keepAtMost  = 10 * time.Minute
 )
 
-// keptLimit bounds the entries of each cache; hostile names could fill it. Up to
-// keptLeast nothing is dropped; from there on what has expired is dropped each time
-// that the cache has doubled, so that what is never asked for again does not stay.
+// keptLimit and keptBytes bound each cache; hostile names could fill it. Up to
+// keptLeast entries nothing is dropped for their number; from there on what has
+// expired is dropped each time that the cache has doubled, so that what is never
+// asked for again does not stay.
+//
+// A name has 255 bytes, and 1,000 in its text when each is escaped. A delegation of
+// 26 such servers with 8 addresses each has 36 KB, which would be 1.8 GB for 50,000
+// of them; so the bytes count, and the four caches (zones, places, hosts, wildcards)
+// have 48 MiB together.
 const (
 	keptLimit = 50_000
 	keptLeast = 1_000
+	keptBytes = 12 << 20
 )
 
 func keepFor(ttl uint32) time.Duration {
@@ -33,12 +40,38 @@ type kept[V any] struct {
 	entries map[string]entry[V]
 	// full is how many entries it may have before what has expired is dropped.
 	full    int
+	bytes   int // of all entries
 	running map[string]chan struct{}
 }
 
 type entry[V any] struct {
 	value   V
 	expires time.Time
+	bytes   int
+}
+
+// bytesOf is about what an entry takes in memory.
+func bytesOf(key string, value any) int {
+	const (
+		slot    = 400 // in the map, with the largest value's own fields
+		server  = 40
+		address = 32
+	)
+	n := slot + len(key)
+	switch v := value.(type) {
+	case string:
+		n += len(v)
+	case delegation:
+		n += len(v.zone)
+		for _, s := range v.names {
+			n += server + len(s.host) + address*cap(s.at)
+		}
+	case hostAddrs:
+		n += address*cap(v.addrs) + len(v.why.Detail)
+	case Answer:
+		n += address*cap(v.Addresses) + len(v.Server.Name) + len(v.Target) + len(v.DNAME) + len(v.Detail)
+	}
+	return n
 }
 
 func (k *kept[V]) get(key string) (V, bool) {
@@ -60,34 +93,43 @@ func (k *kept[V]) put(key string, value V, ttl time.Duration) {
 	if k.entries == nil {
 		k.entries = map[string]entry[V]{}
 	}
-	if len(k.entries) >= max(k.full, keptLeast) {
+	fresh := entry[V]{value, now.Add(ttl), bytesOf(key, value)}
+	k.remove(key)
+	if len(k.entries) >= max(k.full, keptLeast) || k.bytes+fresh.bytes > keptBytes {
 		k.shrink(now)
 		k.full = min(2*len(k.entries), keptLimit)
 	}
-	k.entries[key] = entry[V]{value, now.Add(ttl)}
+	k.entries[key] = fresh
+	k.bytes += fresh.bytes
 }
 
 // shrink drops what has expired, and if that is not enough half of the rest.
 func (k *kept[V]) shrink(now time.Time) {
 	for key, e := range k.entries {
 		if !now.Before(e.expires) {
-			delete(k.entries, key)
+			k.remove(key)
 		}
 	}
-	if len(k.entries) < keptLimit {
+	if len(k.entries) < keptLimit && k.bytes < keptBytes*3/4 {
 		return
 	}
 	for key := range k.entries {
-		if len(k.entries) <= keptLimit/2 {
+		if len(k.entries) <= keptLimit/2 && k.bytes <= keptBytes/2 {
 			return
 		}
-		delete(k.entries, key)
+		k.remove(key)
 	}
 }
 
 func (k *kept[V]) drop(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.remove(key)
+}
+
+// remove drops an entry, if it is there; the lock is held.
+func (k *kept[V]) remove(key string) {
+	k.bytes -= k.entries[key].bytes
 	delete(k.entries, key)
 }
 

@@ -13,10 +13,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-const (
-	udpTries = 2
-	minTry   = 300 * time.Millisecond
-)
+// minTry is what a round trip may need.
+const minTry = 300 * time.Millisecond
 
 // unasked is the outcome of a question that was never put, or whose answer we did
 // not wait for, for reasons of our own: it says nothing about the server and
@@ -32,8 +30,10 @@ type reply struct {
 	heard bool
 	// flooded is set if so many wrong packets came that somebody must forge them.
 	flooded bool
-	tcp     bool
-	rtt     time.Duration
+	// cookieless is set if an answer over UDP lacks the cookie that this server sends.
+	cookieless bool
+	tcp        bool
+	rtt        time.Duration
 }
 
 // exchanger puts questions to servers.
@@ -55,7 +55,7 @@ func newExchanger(workers int, least time.Duration, rate func(netip.Addr) int) *
 	}
 }
 
-// close ends the sockets, and waits for their readers. No question is under way.
+// close closes the sockets. No question should be under way.
 func (x *exchanger) close() { x.servers.close() }
 
 // ask puts q to a server: UDP with EDNS, without EDNS if the server does not know
@@ -75,18 +75,19 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 	if deadline, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(deadline) < x.least {
 		return reply{outcome: unasked, detail: outOfTime(ctx)}
 	}
-	edns := true
-	r := x.overUDP(ctx, server, q, edns)
-	if rejectsEDNS(r) {
-		x.servers.charge(server)
-		if plain := x.overUDP(ctx, server, q, false); plain.msg != nil && !rejectsEDNS(plain) {
-			r, edns = plain, false
-		}
-	}
+	r, edns := x.understood(ctx, server, q)
 	heard := r.msg != nil
 	switch {
 	case heard && r.msg.Truncated:
 		r = x.overTCP(ctx, server, q, edns, "a truncated answer over UDP")
+	case heard && r.msg.Rcode == dns.RcodeBadCookie:
+		r = x.overTCP(ctx, server, q, edns, "BADCOOKIE over UDP")
+	case r.cookieless:
+		// As BIND does. It may have been forged; but a server that has no TCP may also
+		// be one of several behind the address, of which not all send cookies.
+		if sure := x.overTCP(ctx, server, q, edns, "an answer without a cookie"); sure.msg != nil {
+			r = sure
+		}
 	case r.flooded:
 		r = x.overTCP(ctx, server, q, edns, r.detail+" over UDP")
 		if heard = r.msg != nil; !heard && r.outcome != unasked {
@@ -98,6 +99,25 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 		r.outcome, r.detail = unasked, outOfTime(ctx)
 	}
 	return r
+}
+
+// understood asks over UDP, and once more if the server wants another cookie or no
+// EDNS.
+func (x *exchanger) understood(ctx context.Context, server netip.AddrPort, q question) (r reply, edns bool) {
+	r = x.overUDP(ctx, server, q, true)
+	switch {
+	case r.msg != nil && r.msg.Rcode == dns.RcodeBadCookie: // the new one came along
+		x.servers.charge(server)
+		if again := x.overUDP(ctx, server, q, true); again.msg != nil {
+			r = again
+		}
+	case rejectsEDNS(r):
+		x.servers.charge(server)
+		if plain := x.overUDP(ctx, server, q, false); plain.msg != nil && !rejectsEDNS(plain) {
+			return plain, false
+		}
+	}
+	return r, true
 }
 
 func outOfTime(ctx context.Context) string {
@@ -112,48 +132,46 @@ func rejectsEDNS(r reply) bool {
 		r.msg.Rcode == dns.RcodeBadVers)
 }
 
-// overUDP shares a socket with the other questions to that server. A second try is
-// the same packet from the same port, so that a late answer to the first counts.
+// overUDP shares a socket with the other questions to that server.
 func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q question, edns bool) reply {
-	s, err := x.servers.acquire(server)
+	s, patience, err := x.servers.acquire(server)
 	switch {
 	case errors.Is(err, errClosed):
 		return reply{outcome: unasked, detail: err.Error()}
 	case err != nil:
 		return networkReply(err, "UDP")
 	}
-	r := reply{outcome: unasked}
-	defer func() { x.servers.release(s, r.flooded) }()
+	how := noSign
+	defer func() { x.servers.release(s, patience, how) }()
 	w := x.servers.waiters.Get().(*waiter)
+	defer x.servers.waiters.Put(w)
 	if err := s.enter(w, q, edns); err != nil {
-		r.detail = err.Error()
-		return r
+		return reply{outcome: unasked, detail: err.Error()}
 	}
 	begin := time.Now()
-	end := x.converse(ctx, s, w)
-	waited := time.Since(begin)
+	end := x.converse(ctx, s, w, begin, patience)
 	wrongs, wrong := s.leave(w)
-	x.servers.waiters.Put(w)
 	switch {
 	case end.msg != nil:
-		x.servers.alive(server)
-		r = reply{msg: end.msg, rtt: end.after}
+		how = speaks
+		return reply{msg: end.msg, rtt: end.after, cookieless: end.cookieless}
 	case errors.Is(end.err, errFlood):
-		r = reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
+		how = isForged
+		return reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
 	case errors.Is(end.err, net.ErrClosed):
-		r.detail = errClosed.Error()
+		return reply{outcome: unasked, detail: errClosed.Error()}
 	case end.err != nil:
-		x.servers.alive(server)
-		r = networkReply(end.err, "UDP")
+		how = speaks
+		return networkReply(end.err, "UDP")
 	case wrongs > 0:
-		r = reply{outcome: Malformed, detail: "sent " + wrong}
-	default:
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			x.servers.silent(server)
-		}
-		r = reply{outcome: Silent, detail: silence(waited)}
+		return reply{outcome: Malformed, detail: "sent " + wrong}
+	case !w.sent.Load():
+		return reply{outcome: unasked, detail: outOfTime(ctx)}
 	}
-	return r
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		how = isSilent
+	}
+	return reply{outcome: Silent, detail: silence(time.Since(begin))}
 }
 
 func silence(waited time.Duration) string {
@@ -161,36 +179,45 @@ func silence(waited time.Duration) string {
 }
 
 // converse sends, waits, and sends again; without a message or an error nothing
-// right came in time.
-func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter) ending {
+// right came in time. What is sent again has the same ID and comes from the same
+// port, so that a late answer to the first counts; it has no cookie any more, unless
+// the server is known to send some.
+func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time.Time, p patience) ending {
 	deadline, _ := ctx.Deadline()
-	for try := range x.servers.tries(s.at) {
+	tries := 1
+	if p == twice {
+		tries = 2
+	}
+	for try := range tries {
 		if try > 0 {
 			x.servers.charge(s.at)
+			w.packet = dropCookie(w.packet)
+			now = time.Now()
 		}
-		sent := time.Now()
-		left := deadline.Sub(sent)
+		left := deadline.Sub(now)
 		if left <= 0 || ctx.Err() != nil {
 			break
 		}
 		if err := s.send(w); err != nil {
 			return ending{err: err}
 		}
-		w.timer.Reset(share(left, 1, 3))
-		select {
-		case end := <-w.end:
-			w.timer.Stop()
-			end.after = time.Since(sent)
-			return end
-		case <-w.timer.C:
-		case <-ctx.Done():
-			w.timer.Stop()
+		wait := share(left, 1, 3)
+		if p == briefly {
+			wait = min(minTry, left)
 		}
+		if !x.servers.await(ctx, s, w, now.Add(wait)) {
+			continue
+		}
+		if w.end.msg != nil && try > 0 {
+			s.shyAfter(w)
+		}
+		w.end.after = time.Since(now)
+		return w.end
 	}
 	return ending{}
 }
 
-// share is a part of what is left, but not less than a round trip may need.
+// share is a part of what is left, but not less than minTry.
 func share(left time.Duration, num, den int64) time.Duration {
 	return min(max(left*time.Duration(num)/time.Duration(den), minTry), left)
 }

@@ -13,6 +13,8 @@ import (
 type History struct {
 	// Sightings are ordered by host, then address.
 	Sightings []Sighting `json:"sightings,omitempty"`
+	// Denials are ordered by host, then type.
+	Denials []Denial `json:"denials,omitempty"`
 }
 
 // Sighting is one address that authoritative servers published for a host.
@@ -25,11 +27,21 @@ type Sighting struct {
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
 	// Gone is when authority was first seen to publish it no more; zero while it
-	// does. The record was corrected between LastSeen and Gone.
+	// does. The record was corrected between LastSeen and Gone. Where addresses take
+	// turns it is the last look at which this one still counted as published.
 	Gone time.Time `json:"gone,omitzero"`
 	// Until is how long caches may follow a way to the address that was replaced by
 	// Path; zero if there is none.
 	Until time.Time `json:"until,omitzero"`
+	// End is when the last cache has dropped the address, as it was at Gone: of what is
+	// changed later on its way nobody can say since when caches have known.
+	End time.Time `json:"end,omitzero"`
+	// Turns are the last signs, at most two and of the last hour, that the host's
+	// addresses take turns; see Published. For an hour after the addresses of this family
+	// changed, Zone and Servers say who gave this one when it was last seen.
+	Turns   []Turn   `json:"turns,omitempty"`
+	Zone    string   `json:"zone,omitempty"`
+	Servers []string `json:"servers,omitempty"`
 }
 
 // Link is one record of a path.
@@ -57,6 +69,19 @@ const (
 	// publish new ones at every look. The oldest go first.
 	maxPerHost = 32
 )
+
+// LastChange is when something was first seen, or first seen to be gone: what must
+// not be lost if the program ends without notice.
+func (h History) LastChange() time.Time {
+	var last time.Time
+	for _, s := range h.Sightings {
+		last = later(last, later(s.FirstSeen, s.Gone))
+	}
+	for _, d := range h.Denials {
+		last = later(last, later(d.FirstSeen, d.Gone))
+	}
+	return last
+}
 
 // Of returns the sightings of one host. The result shares memory with h.
 func (h History) Of(host string) []Sighting {
@@ -98,11 +123,11 @@ func (h History) Remember(os []Observation) History {
 	for _, host := range slices.Sorted(maps.Keys(fresh)) {
 		from, _ := slices.BinarySearchFunc(rest, host, compareHost)
 		add(rest[:from])
-		rest = rest[from+len(History{rest[from:]}.Of(host)):]
+		rest = rest[from+len(History{Sightings: rest[from:]}.Of(host)):]
 		add(slices.SortedFunc(slices.Values(fresh[host]), compareSightings))
 	}
 	add(rest)
-	return History{Sightings: next}
+	return History{Sightings: next, Denials: h.remember(inTime)}
 }
 
 func compareHost(s Sighting, host string) int { return cmp.Compare(s.Host, host) }
@@ -119,21 +144,27 @@ func merge(old []Sighting, o Observation) []Sighting {
 	var next []Sighting
 	paths := o.paths()
 	for addr, path := range paths {
+		path = o.beside(path)
 		s := Sighting{Host: o.Host, Address: addr, Path: path, FirstSeen: o.At, LastSeen: o.At}
 		if i := slices.IndexFunc(old, func(p Sighting) bool { return p.Address == addr }); i >= 0 {
 			was := old[i]
 			if was.FirstSeen.Before(s.FirstSeen) {
 				s.FirstSeen = was.FirstSeen
 			}
-			s.Until = was.Until
+			s.Until, s.Turns, s.Zone, s.Servers = was.Until, was.Turns, was.Zone, was.Servers
 			if was.LastSeen.After(o.At) || was.LastSeen.Equal(o.At) && longer(was.Path, path) {
 				s.LastSeen, s.Path = was.LastSeen, was.Path
 			} else {
 				s.Path, s.Until = was.outlived(path, o)
 			}
 			if was.Gone.After(s.LastSeen) {
-				s.Gone = was.Gone
+				s.Gone, s.End = was.Gone, was.End
 			}
+			if o.At.After(was.LastSeen) {
+				s.turned(o, was.LastSeen, was.Gone)
+			}
+		} else {
+			s.turned(o, o.At, time.Time{})
 		}
 		next = append(next, s)
 	}
@@ -141,14 +172,18 @@ func merge(old []Sighting, o Observation) []Sighting {
 		if _, again := paths[s.Address]; !again && s.matters(o.At) {
 			if s.LastSeen.Sub(o.At) > skew || s.Gone.Sub(o.At) > skew {
 				// Remembered by a clock that was ahead: what is gone now was gone by now.
-				s.LastSeen, s.Gone = o.At, o.At
+				s.LastSeen, s.Gone, s.End = o.At, o.At, time.Time{}
+				s.End, _ = s.ClearBy(o)
 			}
-			if s.Gone.IsZero() && o.At.After(s.LastSeen) && o.answered(typeFor(s.Address)) {
-				s.Gone = o.At
+			away := o.At.After(s.LastSeen) && o.answered(typeFor(s.Address))
+			if away && (s.Gone.IsZero() || o.At.After(s.Gone) && s.isRecent(o.At, rotation(old, typeFor(s.Address), o.At))) {
+				s.Gone, s.End = o.At, time.Time{}
+				s.End, _ = s.ClearBy(o)
 			}
 			next = append(next, s)
 		}
 	}
+	placed(next, o, paths)
 	if len(next) > maxPerHost {
 		slices.SortFunc(next, func(a, b Sighting) int {
 			return cmp.Or(b.LastSeen.Compare(a.LastSeen), compareSightings(a, b))
@@ -156,6 +191,21 @@ func merge(old []Sighting, o Observation) []Sighting {
 		next = next[:maxPerHost]
 	}
 	return next
+}
+
+// beside returns the path with the end of what other servers gave instead of its
+// aliases: the way by those may lead to the address too, and last longer.
+func (o Observation) beside(path []Link) []Link {
+	path = slices.Clone(path)
+	for i, l := range path[:len(path)-1] {
+		step, _ := o.step(l.Owner)
+		for _, p := range step.links() {
+			if p.Type == "CNAME" && p.TTL > l.TTL {
+				path[i].Until = later(path[i].Until, o.At.Add(seconds(p.TTL)))
+			}
+		}
+	}
+	return path
 }
 
 // outlived returns the new path with what caches may still hold of the old one:
@@ -178,7 +228,7 @@ func (s Sighting) outlived(path []Link, o Observation) ([]Link, time.Time) {
 		}
 	}
 	until := s.Until
-	s.Gone = o.At
+	s.Gone, s.End = o.At, time.Time{}
 	if end, gone := s.ClearBy(o); gone && end.After(until) {
 		until = end
 	}
@@ -203,36 +253,34 @@ func (s Sighting) longest() time.Duration {
 //
 // Each record of the path that is published no more may be cached until its TTL
 // after it was corrected. That was at the latest when it was first seen to be gone,
-// and this end is "at the latest" too: our looks are not continuous. If everything behind it is still published, a cache that
-// still follows it can read that anew, so the TTLs of what is behind are added.
+// and this end is "at the latest" too: our looks are not continuous. What lies behind
+// an alias that was switched, and is not looked at any more, does not count: a cache
+// comes there no more without the alias. If everything behind it is still published,
+// a cache that still follows it can read that anew, so the TTLs of what is behind are
+// added.
 func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 	var clear time.Time
 	gone := false
 	var tail time.Duration
-	corrected := s.LastSeen
-	if s.Gone.After(corrected) {
-		corrected = s.Gone
-	}
+	corrected := later(s.LastSeen, s.Gone)
 	for i := len(s.Path) - 1; i >= 0; i-- {
 		l := s.Path[i]
-		switch {
+		switch _, looked := now.step(l.Owner); {
+		case !looked && i > 0: // the first step is the host's
 		case !now.publishes(l):
-			end := corrected.Add(seconds(l.TTL))
-			if l.Until.After(end) {
-				end = l.Until
-			}
-			if end = end.Add(tail); end.After(clear) {
-				clear = end
-			}
+			clear = later(clear, later(corrected.Add(seconds(l.TTL)), l.Until).Add(tail))
 			gone, tail = true, 0
 		case !gone:
 			tail += seconds(l.TTL)
 		}
 	}
-	if gone && s.Until.After(clear) {
-		clear = s.Until
+	if !gone {
+		return clear, false
 	}
-	return clear, gone
+	if !s.End.IsZero() {
+		return s.End, true
+	}
+	return later(clear, s.Until), true
 }
 
 // seconds converts a TTL; 2^31-1 s fits a Duration with room to spare.

@@ -114,7 +114,7 @@ func TestOfGivesOneHost(t *testing.T) {
 	for _, host := range []string{"a.shop.example", "aa.shop.example", "b.shop.example"} {
 		mine := h.Of(host)
 		if len(mine) != 2 || mine[0].Host != host || mine[1].Host != host {
-			t.Errorf("Of(%s) = %q", host, sightings(History{mine}))
+			t.Errorf("Of(%s) = %q", host, sightings(History{Sightings: mine}))
 		}
 	}
 	if got := h.Of("c.shop.example"); len(got) != 0 {
@@ -135,10 +135,11 @@ func TestClearBy(t *testing.T) {
 		{"an address record that changed clears after its TTL", "ns1: api.shop.example. 3600 A 203.0.113.10", "ns1: api.shop.example. 60 A 203.0.113.77", time.Hour, true},
 		{"an address record that changed under a stable alias clears after its own TTL", alias + "ns4: lb.edge.example. 3600 A 203.0.113.10", alias + "ns4: lb.edge.example. 60 A 203.0.113.77", time.Hour, true},
 		{"an alias that was switched clears after its TTL and that of the old target, which can be read anew", alias + "ns4: lb.edge.example. 3600 A 203.0.113.10", "ns1: www.shop.example. 300 CNAME new.edge.example.\n ns4: new.edge.example. 60 A 203.0.113.77\n ns4: lb.edge.example. 3600 A 203.0.113.10", 65 * time.Minute, true},
-		{"an alias and its target that both changed clear after the longer TTL", alias + "ns4: lb.edge.example. 3600 A 203.0.113.10", "ns1: www.shop.example. 60 A 203.0.113.77", time.Hour, true},
+		{"an alias that was switched clears after its TTL, if its old target is looked at no more", alias + "ns4: lb.edge.example. 3600 A 203.0.113.10", "ns1: www.shop.example. 60 A 203.0.113.77", 5 * time.Minute, true},
+		{"an alias and its target that both changed clear after the longer TTL", alias + "ns4: lb.edge.example. 3600 A 203.0.113.10", "ns1: www.shop.example. 60 CNAME mid.edge.example.\n ns2: www.shop.example. 60 CNAME lb.edge.example.\n ns4: mid.edge.example. 60 A 203.0.113.77\n ns4: lb.edge.example. 60 A 203.0.113.77", time.Hour, true},
 		{"a short address behind a long alias clears after the alias", "ns1: www.shop.example. 7200 CNAME lb.edge.example.\n ns4: lb.edge.example. 60 A 203.0.113.10", "ns1: www.shop.example. 60 A 203.0.113.77", 2 * time.Hour, true},
 		{"a link that is still published before a gone address adds nothing", "ns1: www.shop.example. 300 CNAME mid.shop.example.\n ns1: mid.shop.example. 3600 CNAME lb.edge.example.\n ns4: lb.edge.example. 60 A 203.0.113.10", "ns1: www.shop.example. 300 CNAME new.shop.example.\n ns1: mid.shop.example. 3600 CNAME lb.edge.example.\n ns4: lb.edge.example. 60 A 203.0.113.77", 5 * time.Minute, true},
-		{"the longest of two ways counts", "ns1: www.shop.example. 300 CNAME a.edge.example.\n ns2: www.shop.example. 300 CNAME b.edge.example.\n ns4: a.edge.example. 60 A 203.0.113.10\n ns4: b.edge.example. 900 A 203.0.113.10", "ns1: www.shop.example. 60 A 203.0.113.77", 15 * time.Minute, true},
+		{"the longest of two ways counts", "ns1: www.shop.example. 300 CNAME a.edge.example.\n ns2: www.shop.example. 600 CNAME b.edge.example.\n ns4: a.edge.example. 9000 A 203.0.113.10\n ns4: b.edge.example. 60 A 203.0.113.10", "ns1: www.shop.example. 60 A 203.0.113.77", 10 * time.Minute, true},
 		{"the largest TTL that any server gave counts", "ns1: api.shop.example. 60 A 203.0.113.10\n ns2: api.shop.example. 900 A 203.0.113.10", "ns1: api.shop.example. 60 A 203.0.113.77", 15 * time.Minute, true},
 		{"the largest TTL of all does not overflow", "ns1: api.shop.example. 2147483647 A 203.0.113.10", "ns1: api.shop.example. 60 A 203.0.113.77", 2147483647 * time.Second, true},
 	}

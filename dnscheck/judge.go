@@ -25,10 +25,20 @@ type Policy struct {
 type Case struct {
 	Expected inventory.Expected
 	Observed Observation
-	// Seen are the host's sightings (History.Of).
-	Seen []Sighting
+	// Seen are the host's sightings (History.Of), and Denied what was denied of it
+	// (History.DeniedOf).
+	Seen   []Sighting
+	Denied []Denial
 	// Strangers is what the probe met at published addresses that are not expected.
 	Strangers map[netip.Addr]Stranger
+	// Lossy are the zones to which packets get lost, as Lossy finds them in the looks at
+	// all hosts; nil if there is only this one.
+	Lossy map[string]bool
+
+	// published is Published of the look and its history; turning are the families whose
+	// addresses take turns in it.
+	published []netip.Addr
+	turning   []Type
 }
 
 // Stranger is what answers at an address that is not expected.
@@ -46,8 +56,17 @@ type Stranger struct {
 // pure. Findings about a server or resolver carry no host, so that a caller who
 // judges many hosts of one zone can drop the repetitions by finding.ID.
 func Judge(p Policy, now time.Time, c Case) []finding.Finding {
-	fs := append(judgeServers(c), judgeConsistency(c)...)
-	published := c.Observed.Published()
+	c.published = Published(c.Observed, c.Seen)
+	for _, t := range []Type{A, AAAA} {
+		if rotation(c.Seen, t, c.Observed.At) > 0 {
+			c.turning = append(c.turning, t)
+		}
+	}
+	if c.Lossy == nil {
+		c.Lossy = Lossy(c.Observed)
+	}
+	published := c.published
+	fs := slices.Concat(judgeServers(c), judgeConsistency(c), judgeTTLs(p, c))
 	none := judgeAbsence(now, c)
 	switch {
 	case none != nil:
@@ -92,13 +111,10 @@ func judgeAddresses(p Policy, now time.Time, c Case, published []netip.Addr) []f
 		case c.Expected.Known:
 			fs = append(fs, stale(now, c, addr))
 		case p.Special != nil && p.Special(addr) != "":
-			fs = append(fs, special(p, c, addr))
+			fs = append(fs, special(p, now, c, addr))
 		}
 	}
 	fs = append(fs, judgeMissing(c, published)...)
-	if f := ttlExposure(p, c); f != nil {
-		fs = append(fs, *f)
-	}
 	return fs
 }
 
@@ -143,7 +159,7 @@ func (c Case) covered(published []netip.Addr) bool {
 }
 
 func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
-	at := c.Observed.where(addr)
+	at := c.where(addr)
 	rec := at.record(wanted(c, addr))
 	f := finding.Finding{
 		Code: finding.DNSStaleRecord, Severity: finding.Critical,
@@ -154,8 +170,8 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		Record:   &rec,
 		ClearBy:  c.clearBy(now, addr, rec),
 	}
-	others := len(c.Observed.family(addr)) - 1
-	f.Observed = fmt.Sprintf("%s on %d of %d authoritative servers of %s", addr, len(at.servers), at.asked, rec.Zone)
+	others := len(sameFamily(c.published, addr)) - 1
+	f.Observed = at.text(addr, now)
 	if others > 0 {
 		f.Observed += fmt.Sprintf(", beside %s", finding.Count(others, "other address", "other addresses"))
 	}
@@ -223,8 +239,8 @@ func missing(c Case, want netip.Addr, published []netip.Addr) finding.Finding {
 	return f
 }
 
-func special(p Policy, c Case, addr netip.Addr) finding.Finding {
-	at := c.Observed.where(addr)
+func special(p Policy, now time.Time, c Case, addr netip.Addr) finding.Finding {
+	at := c.where(addr)
 	rec := at.record(nil)
 	rec.Values = []string{addr.String()}
 	return finding.Finding{
@@ -232,43 +248,9 @@ func special(p Policy, c Case, addr netip.Addr) finding.Finding {
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: addr.String()},
 		Summary:  fmt.Sprintf("%s publishes the %s address %s; it was not connected to", c.Observed.Host, p.Special(addr), addr),
 		Expected: "an address of the public Internet",
-		Observed: fmt.Sprintf("%s on %d of %d authoritative servers of %s", addr, len(at.servers), at.asked, rec.Zone),
+		Observed: at.text(addr, now),
 		Hint:     "publish the public address; if this one is meant, pin it (targets[].addresses) or allow it (probe.allow_addresses)",
 		SeenAt:   at.servers,
-		Record:   &rec,
-	}
-}
-
-// ttlExposure finds the record with the largest TTL on a way to an address of the
-// load balancer.
-func ttlExposure(p Policy, c Case) *finding.Finding {
-	if p.MaxTTL <= 0 || !c.Expected.Known {
-		return nil
-	}
-	var worst Link
-	for addr, path := range c.Observed.paths() {
-		if !c.Expected.Has(addr) {
-			continue
-		}
-		for _, l := range path {
-			if l.TTL > worst.TTL || l.TTL == worst.TTL && l.Owner+l.Type+l.Value < worst.Owner+worst.Type+worst.Value {
-				worst = l
-			}
-		}
-	}
-	if seconds(worst.TTL) <= p.MaxTTL {
-		return nil
-	}
-	step, _ := c.Observed.step(worst.Owner)
-	rec := finding.Record{Zone: step.Zone, Owner: step.Owner(), Type: worst.Type, Values: []string{worst.Value}, TTL: worst.TTL}
-	return &finding.Finding{
-		Code: finding.DNSTTLExposure, Severity: finding.Warning,
-		Subject:  finding.Subject{Host: c.Observed.Host},
-		Summary:  fmt.Sprintf("if the load balancer of %s were replaced now, clients would fail for up to %s after the record is corrected", c.Observed.Host, finding.Span(seconds(worst.TTL))),
-		Expected: fmt.Sprintf("a TTL of at most %d s", int64(p.MaxTTL/time.Second)),
-		Observed: fmt.Sprintf("%s %s with TTL %d s", rec.Owner, rec.Type, rec.TTL),
-		Hint:     fmt.Sprintf("lower the TTL of %s %s in zone %s to %d", rec.Owner, rec.Type, rec.Zone, int64(p.MaxTTL/time.Second)),
-		SeenAt:   c.Observed.speakers(),
 		Record:   &rec,
 	}
 }
@@ -277,7 +259,7 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 // accepted, and the load balancer's addresses of that family unless something in
 // an allowed range stands in for them.
 func wanted(c Case, like netip.Addr) []string {
-	published := c.Observed.family(like)
+	published := sameFamily(c.published, like)
 	right := slices.DeleteFunc(slices.Clone(published), func(a netip.Addr) bool { return !c.Expected.Accepts(a) })
 	if !c.covered(published) {
 		right = append(right, sameFamily(c.Expected.Addresses, like)...)

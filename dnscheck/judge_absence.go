@@ -15,7 +15,8 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 	if !ok {
 		return nil
 	}
-	keeps := "; caches keep the denial for up to " + finding.Span(seconds(d.ttl))
+	end := c.deniedNow(now, d.ttl)
+	keeps := "; caches keep the denial for up to " + finding.Span(end.Sub(now))
 	rec := finding.Record{Zone: d.zone, Owner: step.Name, Type: string(A), TTL: d.ttl}
 	f := &finding.Finding{
 		Code: finding.DNSNoRecord, Severity: finding.Critical,
@@ -26,7 +27,7 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 		Hint:     "create the record" + keeps,
 		SeenAt:   step.speaking(),
 		Record:   &rec,
-		ClearBy:  now.Add(seconds(d.ttl)),
+		ClearBy:  end,
 	}
 	if n := len(f.SeenAt); n > 0 {
 		f.Observed += fmt.Sprintf(", on %d of %d authoritative servers of %s", n, step.asked(), d.zone)
@@ -38,6 +39,9 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 		}
 		f.Expected = rec.Type + " " + expectedText(c.Expected, first[0])
 		f.Hint = "set " + recordText(rec) + keeps
+	}
+	if ways := c.Observed.leading(step.Name); len(ways) > 0 {
+		f.Hint = "if this is the wrong name, correct the alias that leads to it: " + recordText(ways[0]) + "; otherwise " + f.Hint
 	}
 	if step.Failure.Outcome == NoName {
 		f.Hint = fmt.Sprintf("find out why %s does not delegate it any more (expired, or removed at the registrar)%s", d.zone, keeps)

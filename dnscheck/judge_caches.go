@@ -14,14 +14,19 @@ import (
 // said to ignore TTLs: our looks are not continuous, and TTLs are whole seconds.
 const grace = time.Minute
 
-// judgeCaches reports old addresses that authority publishes no more but caches
-// may still hold: computed from the history, and measured at the resolvers.
+// judgeCaches reports what authority publishes no more but caches may still hold:
+// computed from the history, and measured at the resolvers.
 func judgeCaches(now time.Time, c Case) []finding.Finding {
 	fs := append(judgeResolvers(c), judgeDenials(now, c)...)
+	for _, f := range []*finding.Finding{judgeBogus(c), judgeMended(now, c)} {
+		if f != nil {
+			fs = append(fs, *f)
+		}
+	}
 	if !c.Expected.Known {
 		return fs
 	}
-	published := c.Observed.Published()
+	published := c.published
 	clear := map[netip.Addr]time.Time{}
 	for _, s := range c.Seen {
 		if !c.dropped(s.Address, published) {
@@ -34,8 +39,8 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 		}
 	}
 	told := 0
-	for _, h := range Held(c.Observed) {
-		if told == maxUnexpected || !c.dropped(h.Address, published) || !h.Until.After(now) {
+	for _, h := range Held(c.Observed, c.Seen) {
+		if told == maxUnexpected || !c.dropped(h.Address, published) || !h.Until.After(now) && !h.overdue(clear[h.Address]) {
 			continue
 		}
 		fs = append(fs, cachedStale(now, c, h, clear[h.Address]))
@@ -79,11 +84,38 @@ func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Find
 		SeenAt:   []string{h.Resolver},
 		ClearBy:  h.Until,
 	}
-	if !computed.IsZero() && h.Until.After(computed.Add(grace)) {
+	late := !computed.IsZero() && h.Until.After(computed.Add(grace))
+	switch {
+	case h.overdue(computed):
+		// What the answer says of its TTL is worth nothing: it will be the same again.
 		f.Severity = finding.Warning
+		f.Summary = fmt.Sprintf("the resolver %s answers %s for %s beyond the record's TTL", h.Resolver, h.Address, c.Observed.Host)
+		f.Observed = fmt.Sprintf("%s at %s", h.Address, finding.Clock(h.At, now))
+		f.Hint = "flush the name there, and see whether that resolver reaches the zone's servers: it may serve stale data until it does"
+		f.ClearBy = time.Time{}
+	case late:
+		f.Severity = finding.Warning
+	}
+	if late {
 		f.Observed += fmt.Sprintf(", beyond the record's TTL, which ended at %s at the latest", finding.Clock(computed, now))
 	}
+	if h.As.IsValid() {
+		f.Observed += fmt.Sprintf("; given as %s, for clients without IPv4 (DNS64)", h.As)
+	}
+	if h.Expired {
+		f.Observed += "; the resolver says itself that this has expired (EDE 3 Stale Answer)"
+	}
 	return f
+}
+
+// staleTTL is the longest TTL with which resolvers are known to serve what has
+// expired; RFC 8767 §4 recommends 30 s.
+const staleTTL = time.Minute
+
+// overdue tells whether the resolver gave what has expired: it said so, or gave it
+// after the last cache had to forget it, with a TTL as for stale data.
+func (h Hold) overdue(computed time.Time) bool {
+	return h.Expired || !computed.IsZero() && h.At.After(computed.Add(grace)) && h.Until.Sub(h.At) <= staleTTL
 }
 
 // judgeDenials reports resolvers that still deny what every server of the zone
@@ -92,7 +124,7 @@ func judgeDenials(now time.Time, c Case) []finding.Finding {
 	var fs []finding.Finding
 	told := map[string]bool{}
 	for _, r := range c.Observed.Resolvers {
-		name, until := resolverName(r.Resolver), r.At.Add(seconds(r.TTL))
+		name, until := resolverName(r.Resolver), c.Observed.untilReadAnew(r, Link{Type: string(r.Type)})
 		denies := r.Outcome == NoName || r.Outcome == NoData
 		if !denies || told[name] || !until.After(now) || !c.Observed.givenByAll(r.Type) {
 			continue
@@ -127,35 +159,13 @@ func (o Observation) givenByAll(t Type) bool {
 	return given
 }
 
-// Hold is an address that a resolver still gives, and until when.
-type Hold struct {
-	Resolver string
-	Address  netip.Addr
-	Until    time.Time
-}
-
-// Held returns every address that the configured resolvers gave, with the end of
-// its remaining TTL, ordered by resolver and address.
-func Held(o Observation) []Hold {
-	var holds []Hold
-	for _, r := range o.Resolvers {
-		if r.Outcome != OK {
-			continue
-		}
-		for _, a := range r.Addresses {
-			holds = append(holds, Hold{resolverName(r.Resolver), a, r.At.Add(seconds(r.TTL))})
-		}
-	}
-	slices.SortStableFunc(holds, func(a, b Hold) int {
-		return cmp.Or(cmp.Compare(a.Resolver, b.Resolver), a.Address.Compare(b.Address), a.Until.Compare(b.Until))
-	})
-	return holds
-}
-
 // judgeResolvers reports resolvers whose cache could not be looked at.
 func judgeResolvers(c Case) []finding.Finding {
 	var fs []finding.Finding
 	named := map[string]bool{}
+	for name := range c.Observed.refusing() {
+		named[name] = true // told as bogus
+	}
 	// SERVFAIL first: it says more than silence about the other type does.
 	inOrder := slices.SortedStableFunc(slices.Values(c.Observed.Resolvers), func(a, b ResolverAnswer) int {
 		return cmp.Or(cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Detail, b.Detail))

@@ -62,6 +62,14 @@ func (d *dice) answer() Answer {
 	case Alias:
 		a.Target = d.name()
 	}
+	switch d.roll(8) {
+	case 1:
+		a.Odd = &OddTTL{Least: uint32(d.roll(100)), TopBit: d.roll(2) == 1}
+	case 2:
+		a.DNAME = []string{"shop.example", "edge.example", ".", "x"}[d.roll(4)]
+	case 3:
+		a.Serial, a.Primary = []uint32{1, 41, 42, 1 << 31}[d.roll(4)], fmt.Sprint("ns", d.roll(2))
+	}
 	return a
 }
 
@@ -84,6 +92,7 @@ func (d *dice) look() Observation {
 		if d.roll(8) == 1 {
 			s.Failure = Failure{Outcome: d.answer().Outcome, At: "example", NegativeTTL: 900}
 		}
+		s.Rotates = d.roll(6) == 1
 		o.Steps = append(o.Steps, s)
 	}
 	for range d.roll(4) {
@@ -139,6 +148,13 @@ func soundOnce(t *testing.T, c Case, fs []finding.Finding) {
 		}
 		if !c.Expected.Known && (f.Code == finding.DNSStaleRecord || f.Code == finding.DNSMissingRecord) {
 			t.Errorf("an unknown expectation gives %s", line(f))
+		}
+		if f.Code == finding.DNSStaleRecord {
+			a := netip.MustParseAddr(f.Subject.Address)
+			given := slices.Contains(c.Observed.Published(), a)
+			if !given && !(TakesTurns(c.Observed, c.Seen, a) && slices.Contains(Published(c.Observed, c.Seen), a)) {
+				t.Errorf("what nobody gives, not even by turns, gives %s", line(f))
+			}
 		}
 		if f.Code == finding.DNSStaleRecord && c.Expected.Accepts(netip.MustParseAddr(f.Subject.Address)) {
 			t.Errorf("an accepted address gives %s", line(f))

@@ -26,27 +26,50 @@ type hosting struct {
 // judgeServers reports each server that does not serve its zone while another
 // one does, once, however many questions it failed.
 func judgeServers(c Case) []finding.Finding {
+	speaking := func(a Answer) bool { return a.Outcome.Speaks() }
+	odd := func(a Answer) bool { return !a.Outcome.Speaks() || a.Outcome == NoName }
+	if !slices.ContainsFunc(c.Observed.Steps, func(s Step) bool { return slices.ContainsFunc(s.Answers, odd) }) {
+		return nil
+	}
 	failed := map[hosting][]Answer{}
 	speaks := map[hosting]bool{}
 	for _, s := range c.Observed.Steps {
-		if len(s.speaking()) == 0 {
+		if !slices.ContainsFunc(s.Answers, speaking) {
 			continue
 		}
 		for _, a := range s.Answers {
 			at := hosting{s.Zone, a.Server}
 			if a.Outcome.Speaks() {
 				speaks[at] = true
-			} else {
+			}
+			if !a.Outcome.Speaks() || s.contradicts(a) {
 				failed[at] = append(failed[at], a)
 			}
 		}
 	}
 	var fs []finding.Finding
+	missed := map[string]map[string][]Answer{}
 	for at, answers := range failed {
-		fs = append(fs, degradedServer(at, answers, speaks[at]))
+		if !c.lost(at, answers, speaks[at]) {
+			fs = append(fs, degradedServer(at, answers, speaks[at]))
+			continue
+		}
+		if missed[at.zone] == nil {
+			missed[at.zone] = map[string][]Answer{}
+		}
+		missed[at.zone][at.server.String()] = answers
+	}
+	for zone, servers := range missed {
+		fs = append(fs, packetLoss(c, zone, servers))
 	}
 	finding.Sort(fs)
 	return fs
+}
+
+// contradicts tells whether a server denies a name of which it has records, as some
+// do when they are asked for AAAA (RFC 4074 section 4.2, RFC 8020 section 2).
+func (s Step) contradicts(a Answer) bool {
+	return a.Outcome == NoName && slices.ContainsFunc(s.Answers, func(b Answer) bool { return b.Server == a.Server && b.hasData() })
 }
 
 func degradedServer(at hosting, failed []Answer, partly bool) finding.Finding {
@@ -81,6 +104,7 @@ func (a Answer) misbehaviour() string {
 		Silent: "no answer", Unreachable: "nothing listens on its DNS port", Refused: "REFUSED",
 		Failed: "an error code", Lame: "an answer without authority", Malformed: "nothing but broken packets",
 		Forbidden: "not asked: its address is special-purpose",
+		NoName:    "NXDOMAIN in place of an empty answer (BIND then denies the name's other records too)",
 	}
 	what := cmp.Or(words[a.Outcome], "no usable answer")
 	if a.Detail != "" && a.Detail != what {
@@ -107,16 +131,17 @@ func unresolvable(c Case) finding.Finding {
 	if step.Name != c.Observed.Host {
 		f.Summary = fmt.Sprintf("%s leads to %s, about which no authoritative server gave a usable answer", c.Observed.Host, step.Name)
 	}
-	if c.Observed.circular() {
-		f.Severity = finding.Critical
-		f.Summary = c.Observed.Host + " has no address: its aliases lead in a circle"
-		f.Expected = "aliases that end at an address"
-		f.Observed, f.SeenAt = c.Observed.aliases(), c.Observed.speakers()
-		f.Hint = "break the circle: give one of these names an address record"
+	if c.Observed.leadsNowhere(&f) {
 		return f
 	}
 	if c.Observed.Cut != "" {
 		f.Observed += "; the look ended early: " + c.Observed.Cut
+	}
+	if step.Failure.Text == noIPv6 {
+		// Nobody was asked. A resolver that fails may have no IPv6 either, while those
+		// that clients use have it.
+		f.Hint = "look from a machine with IPv6; clients whose resolver has none can not reach these servers either, unless one of them gets an IPv4 address"
+		return f
 	}
 	failing := map[string]bool{}
 	for _, r := range c.Observed.Resolvers {
@@ -132,6 +157,40 @@ func unresolvable(c Case) finding.Finding {
 		f.Observed += "; SERVFAIL from " + finding.List(slices.Sorted(maps.Keys(failing)), maxServers)
 	}
 	return f
+}
+
+// leadsNowhere words the finding if authority itself leaves clients without an
+// address: its aliases lead in a circle or are too many, or its DNAME makes a name
+// that is none.
+func (o Observation) leadsNowhere(f *finding.Finding) bool {
+	if o.circular() {
+		f.Severity = finding.Critical
+		f.Summary = o.Host + " has no address: its aliases lead in a circle"
+		f.Expected = "aliases that end at an address"
+		f.Observed, f.SeenAt = o.aliases(), o.speakers()
+		f.Hint = "break the circle: give one of these names an address record"
+		return true
+	}
+	if o.endless() {
+		f.Severity = finding.Critical
+		f.Summary = fmt.Sprintf("%s has no address: it lies behind more than %d aliases, and resolvers follow no more", o.Host, MaxSteps-1)
+		f.Expected = fmt.Sprintf("an address after at most %d aliases", MaxSteps-1)
+		f.Observed, f.SeenAt = o.aliases(), o.speakers()
+		f.Hint = "let the first of these aliases lead to the last name at once"
+		return true
+	}
+	step := o.unanswered()
+	made := slices.IndexFunc(step.Answers, func(a Answer) bool { return a.DNAME != "" })
+	if made < 0 || slices.ContainsFunc(step.Answers, func(a Answer) bool { return a.DNAME != step.Answers[made].DNAME }) {
+		return false
+	}
+	owner := step.Answers[made].DNAME
+	f.Severity = finding.Critical
+	f.Summary = fmt.Sprintf("%s has no address: the DNAME record at %s makes a name of it that is too long", o.Host, owner)
+	f.Expected = "a name of at most 255 octets (RFC 6672 section 2.2)"
+	f.Hint = fmt.Sprintf("give %s DNAME a shorter target (zone %s)", owner, step.Zone)
+	f.Record = &finding.Record{Zone: step.Zone, Owner: owner, Type: "DNAME"}
+	return true
 }
 
 // silence says what happened instead of an answer.
@@ -167,84 +226,6 @@ func sortedAnswers(answers []Answer) []Answer {
 	return slices.SortedStableFunc(slices.Values(answers), func(a, b Answer) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Detail, b.Detail))
 	})
-}
-
-// judgeConsistency compares the servers of each zone with each other, per name
-// and type.
-func judgeConsistency(c Case) []finding.Finding {
-	var fs []finding.Finding
-	for _, s := range c.Observed.Steps {
-		var differ []string
-		var owner, typ string
-		for _, t := range []Type{A, AAAA} {
-			if said := s.said(t); len(said) > 1 {
-				differ = append(differ, describe(t, said)...)
-				owner, typ = s.Owner(), string(t)
-			}
-		}
-		if len(differ) == 0 {
-			continue
-		}
-		fs = append(fs, finding.Finding{
-			Code: finding.DNSInconsistent, Severity: finding.Warning,
-			Subject:  finding.Subject{Host: c.Observed.Host, Name: other(s.Name, c.Observed.Host)},
-			Summary:  fmt.Sprintf("the servers of %s disagree about %s", s.Zone, s.Name),
-			Expected: "the same records on every server of the zone",
-			Observed: strings.Join(differ, "; "),
-			Hint:     "compare the zone's serial on each server and mend the transfer to the one that lags",
-			SeenAt:   s.speaking(),
-			Record:   &finding.Record{Zone: s.Zone, Owner: owner, Type: typ},
-		})
-	}
-	return fs
-}
-
-func other(name, host string) string {
-	if name == host {
-		return ""
-	}
-	return name
-}
-
-// said groups the servers that speak by what they say about a type. The whole set
-// counts, also where a text would cut it.
-func (s Step) said(t Type) map[string][]string {
-	groups := map[string][]string{}
-	for _, a := range s.Answers {
-		if a.Type != t || !a.Outcome.Speaks() {
-			continue
-		}
-		var what string
-		switch a.Outcome {
-		case OK:
-			what = fmt.Sprint(a.Addresses)
-		case Alias:
-			what = "CNAME " + a.Target
-		case NoData:
-			what = "no record"
-		case NoName:
-			what = "NXDOMAIN"
-		}
-		groups[what] = append(groups[what], a.Server.String())
-	}
-	return groups
-}
-
-func describe(t Type, said map[string][]string) []string {
-	parts := make([]string, 0, len(said))
-	for what, servers := range said {
-		if set, ok := strings.CutPrefix(what, "["); ok {
-			what = finding.List(strings.Fields(strings.TrimSuffix(set, "]")), maxListed)
-		}
-		slices.Sort(servers)
-		parts = append(parts, fmt.Sprintf("%s %s on %s", t, what, finding.List(servers, maxServers)))
-	}
-	slices.Sort(parts)
-	if len(parts) > maxGroups {
-		rest := fmt.Sprintf("%s and %d more answers", t, len(parts)-maxGroups)
-		parts = append(parts[:maxGroups], rest)
-	}
-	return parts
 }
 
 // speaking are the servers of the step that said something usable, sorted.

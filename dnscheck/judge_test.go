@@ -42,11 +42,12 @@ func (j judged) given(tb testing.TB) Case {
 		h = h.Remember([]Observation{o})
 	}
 	o := look(tb, j.seen)
-	return Case{Expected: j.expected, Observed: o, Seen: h.Remember([]Observation{o}).Of(o.Host), Strangers: j.met}
+	h = h.Remember([]Observation{o})
+	return Case{Expected: j.expected, Observed: o, Seen: h.Of(o.Host), Denied: h.DeniedOf(o.Host), Strangers: j.met}
 }
 
 func allCases() []judged {
-	return slices.Concat(addressCases(), absenceCases(), serverCases(), cacheCases(), recordCases())
+	return slices.Concat(oddCases(), lagCases(), turnCases(), addressCases(), absenceCases(), serverCases(), cacheCases(), heldCases(), deniedCases(), bogusCases(), recordCases())
 }
 
 func TestJudge(t *testing.T) {
@@ -97,6 +98,13 @@ func TestEveryCodeIsJudgedSomewhere(t *testing.T) {
 	produced := map[finding.Code]bool{}
 	for _, j := range allCases() {
 		for _, f := range Judge(j.policy, noon, j.given(t)) {
+			produced[f.Code] = true
+		}
+	}
+	for _, c := range zoneCases() {
+		o := wellZone()
+		c.bend(&o)
+		for _, f := range JudgeZone(noon, o) {
 			produced[f.Code] = true
 		}
 	}

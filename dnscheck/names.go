@@ -9,6 +9,17 @@ import (
 // Inside the package names are canonical: lower case, with the final dot.
 // Observations hold them bare.
 
+// isName tells whether a text is a domain name: labels of at most 63 octets, and at
+// most 255 on the wire (RFC 1035 section 2.3.4). The library lets two more pass.
+func isName(text string) bool {
+	if _, ok := dns.IsDomainName(text); !ok {
+		return false
+	}
+	var wire [255]byte
+	_, err := dns.PackDomainName(dns.Fqdn(text), wire[:], 0, nil, false)
+	return err == nil
+}
+
 func canonical(name string) string { return dns.CanonicalName(name) }
 
 // bare drops the final dot; the root stays ".".

@@ -48,20 +48,27 @@ func (w *walk) serversToWalk(ctx context.Context, d delegation, depth int) (serv
 func (w *walk) serversToJudge(ctx context.Context, d delegation) (servers []Server, dead []heard) {
 	names := slices.Clone(d.names)
 	missing := make([][]heard, len(names))
-	var lookups sync.WaitGroup
+	var glueless []int
 	for i, n := range names {
-		if len(n.at) > 0 {
-			continue
+		if len(n.at) == 0 {
+			glueless = append(glueless, i)
 		}
-		w.do(&lookups, func() {
-			var found []nameServer
-			found, missing[i] = w.look(ctx, n, 0)
-			if len(found) > 0 {
-				names[i] = found[0]
-			}
-		})
 	}
-	lookups.Wait()
+	for len(glueless) > 0 {
+		n := min(len(glueless), max(1, w.straysLeft()))
+		var lookups sync.WaitGroup
+		for _, i := range glueless[:n] {
+			w.do(&lookups, func() {
+				var found []nameServer
+				found, missing[i] = w.look(ctx, names[i], 0)
+				if len(found) > 0 {
+					names[i] = found[0]
+				}
+			})
+		}
+		lookups.Wait()
+		glueless = glueless[n:]
+	}
 	servers, dead = w.split(d, names)
 	for _, m := range missing {
 		dead = append(dead, m...)
@@ -71,8 +78,14 @@ func (w *walk) serversToJudge(ctx context.Context, d delegation) (servers []Serv
 
 // look finds the addresses of one server by its name.
 func (w *walk) look(ctx context.Context, n nameServer, depth int) ([]nameServer, []heard) {
-	h := w.lookup(ctx, n.host, depth)
+	h := hostAddrs{why: Answer{Outcome: unasked, Detail: fmt.Sprintf("%d name servers have no address; the others were not looked up", strayLimit)}}
+	if w.mayLookUp(n.host) {
+		h = w.lookup(ctx, n.host, depth)
+	}
 	if len(h.addrs) == 0 {
+		if h.why.Outcome != unasked {
+			w.stray(n.host)
+		}
 		return nil, []heard{{server: Server{Name: bare(n.host)}, answer: h.why}}
 	}
 	for _, a := range h.addrs {
@@ -189,7 +202,5 @@ func noAddress(host, why string) hostAddrs {
 
 // cutShort tells whether our own limits ended the walk.
 func (w *walk) cutShort(ctx context.Context) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return ctx.Err() != nil || w.budget < 0
+	return ctx.Err() != nil || w.spent()
 }

@@ -54,8 +54,9 @@ type Step struct {
 	Name string `json:"name"`
 	// Zone is the zone cut found for the name, no final dot; "." for the root.
 	Zone string `json:"zone"`
-	// Answers hold one entry for each server address and type. IPv6 addresses are
-	// left out where this machine has no way to them.
+	// Answers hold one entry for each server address and type, and where a server
+	// rotates an entry more for each other alias that it gave. IPv6 addresses are left
+	// out where this machine has no way to them.
 	Answers []Answer `json:"answers,omitempty"`
 	// Wildcard is what one of the servers said about the wildcard that would cover
 	// Name, one entry a type, if there is such a record; its owner is WildcardOwner.
@@ -159,6 +160,9 @@ type Answer struct {
 	// Serial is the zone's SOA serial on this server: from a negative answer, or asked
 	// for because the servers disagree; 0 if it is not known.
 	Serial uint32 `json:"serial,omitempty"`
+	// Primary is the primary server that the zone's SOA names there (MNAME), no final
+	// dot, if the SOA was asked for: serials of different primaries do not compare.
+	Primary string `json:"primary,omitempty"`
 	// DNAME is the owner of the DNAME record that the alias was made from (RFC 6672),
 	// no final dot; empty for a CNAME of the name's own.
 	DNAME string `json:"dname,omitempty"`
@@ -187,12 +191,21 @@ type ResolverAnswer struct {
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// TTL is the smallest remaining TTL on the chain, in seconds: the answer may be
 	// served until At+TTL, then it is read anew.
-	TTL uint32    `json:"ttl"`
-	At  time.Time `json:"at"`
+	TTL uint32 `json:"ttl"`
+	// Chain are the records that led to the answer, each with the TTL that it has
+	// left, if there was an alias; else nil. The last is the set of addresses, or what
+	// is denied, and has no Value.
+	Chain []Link    `json:"chain,omitempty"`
+	At    time.Time `json:"at"`
 	// Bogus: the resolver failed (SERVFAIL), and gave an answer to the same question
 	// when it was told not to validate (CD=1, RFC 4035 §3.2.2).
-	Bogus  bool   `json:"bogus,omitempty"`
-	Detail string `json:"detail,omitempty"`
+	Bogus bool `json:"bogus,omitempty"`
+	// EDE is the extended error that the resolver gave (RFC 8914 §4), 0 if it gave
+	// none; the one that tells most, if it gave several.
+	EDE uint16 `json:"ede,omitempty"`
+	// Validated: the resolver says that it has checked the answer's signatures (AD=1).
+	Validated bool   `json:"validated,omitempty"`
+	Detail    string `json:"detail,omitempty"`
 }
 
 // Published returns the addresses that clients can be given: the union over all

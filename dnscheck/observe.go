@@ -17,13 +17,13 @@ import (
 func (r *Resolver) Observe(ctx context.Context, host string) Observation {
 	name := canonical(host)
 	o := Observation{Host: bare(name), At: time.Now()}
-	if _, ok := dns.IsDomainName(name); !ok || host == "" {
+	if host == "" || !isName(name) {
 		o.Steps = []Step{{Name: o.Host, Failure: Failure{Outcome: Malformed, Text: "this is not a domain name"}}}
 		return o
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	w := &walk{r: r, budget: walkBudget}
+	w := &walk{r: r}
 	if !r.begin(w, cancel) {
 		o.Cut = "the resolver is closed"
 		return o
@@ -35,7 +35,7 @@ func (r *Resolver) Observe(ctx context.Context, host string) Observation {
 	w.chain.running.Wait()
 	resolvers.Wait()
 	o.Steps = w.chain.inOrder(bare(name))
-	o.Cut, o.Heard = w.cut, w.heard
+	o.Cut, o.Heard = w.cut, w.heard.Load()
 	return o
 }
 
@@ -52,6 +52,7 @@ func (w *walk) follow(ctx context.Context, name string) {
 	c := &w.chain
 	c.mu.Lock()
 	_, known := c.steps[bare(name)]
+	first := len(c.steps) == 0
 	full := len(c.steps) == MaxSteps
 	step := &Step{Name: bare(name)}
 	if !known && !full {
@@ -66,7 +67,10 @@ func (w *walk) follow(ctx context.Context, name string) {
 	case full:
 		w.limit("the chain of aliases is too long")
 	default:
-		w.do(&c.running, func() { w.fill(ctx, step, name) })
+		if !first {
+			w.alias()
+		}
+		w.do(&c.running, func() { w.fill(ctx, step, name, first) })
 	}
 }
 
@@ -92,8 +96,8 @@ func (c *chain) inOrder(host string) []Step {
 
 // fill does the work of one step. If the servers refer further down than what
 // was known, it begins once more.
-func (w *walk) fill(ctx context.Context, s *Step, name string) {
-	for range 2 {
+func (w *walk) fill(ctx context.Context, s *Step, name string, first bool) {
+	for again := range 2 {
 		d, failure := w.locate(ctx, name, 0)
 		s.Failure = failure
 		if d.zone == "" {
@@ -107,6 +111,9 @@ func (w *walk) fill(ctx context.Context, s *Step, name string) {
 		if len(servers)+len(dead) == 0 {
 			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
 			return
+		}
+		if !first || again > 0 {
+			servers = w.share(servers)
 		}
 		answers, below := w.askAll(ctx, d, servers, name)
 		heard := len(answers)
@@ -130,6 +137,7 @@ func (w *walk) fill(ctx context.Context, s *Step, name string) {
 		}
 		return
 	}
+	w.again(ctx, s, name)
 	w.wildcard(ctx, s, canonical(s.Zone), name)
 }
 
@@ -182,14 +190,19 @@ func compareAnswers(a, b Answer) int {
 }
 
 // askOne puts one question to one server of zone.
-func (w *walk) askOne(ctx context.Context, zone string, server Server, q question) (Answer, delegation) {
-	r := w.ask(ctx, server, q)
+func (w *walk) askOne(ctx context.Context, zone string, server Server, q question) (a Answer, child delegation) {
+	defer func() { w.told(server.Address, a.Outcome.Speaks(), a) }()
+	return readReply(zone, server, q, w.ask(ctx, server, q), w.r.port)
+}
+
+// readReply is what the end of an exchange with a server of zone says to q.
+func readReply(zone string, server Server, q question, r reply, port uint16) (a Answer, child delegation) {
 	if r.msg == nil {
 		return Answer{Server: server, Type: askedType(q.qtype), Outcome: r.outcome, Detail: r.detail, TCP: r.tcp}, delegation{}
 	}
-	a := readAnswer(zone, q, r.msg)
+	a = readAnswer(zone, q, r.msg)
 	a.Server, a.TCP, a.RTT = server, r.tcp, r.rtt
-	child, refers := referral(zone, q.name, r.msg, w.r.port)
+	child, refers := referral(zone, q.name, r.msg, port)
 	if refers {
 		a = Answer{Server: server, Type: a.Type, TCP: r.tcp, RTT: r.rtt}.misbehaved(Lame, "refers to the servers of "+bare(child.zone))
 	}

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,12 +20,14 @@ type question struct {
 	name    string // canonical
 	qtype   uint16
 	recurse bool
+	// unchecked asks a resolver not to validate (CD=1).
+	unchecked bool
 }
 
 func (q question) String() string { return bare(q.name) + " " + dns.TypeToString[q.qtype] }
 
-// maxQuestion bounds a packed question: header, name, type and class, OPT.
-const maxQuestion = headerSize + 255 + 4 + 11
+// maxQuestion bounds a packed question: header, name, type and class, OPT, cookie.
+const maxQuestion = headerSize + 255 + 4 + 11 + 4 + maxCookie
 
 // pack writes the question as a message.
 func (q question) pack(id uint16, edns bool) ([]byte, error) {
@@ -41,7 +44,10 @@ func (q question) appendTo(buf []byte, edns bool) ([]byte, error) {
 	packet := buf[:maxQuestion]
 	clear(packet)
 	if q.recurse {
-		packet[2] = 1
+		packet[2], packet[3] = 1, 0x20 // RD; and AD, to be told what was validated (RFC 6840 §5.7)
+	}
+	if q.unchecked {
+		packet[3] |= 0x10
 	}
 	packet[5] = 1
 	end, err := dns.PackDomainName(q.name, packet, headerSize, nil, false)
@@ -82,24 +88,57 @@ func open(packet []byte, id uint16, q question) (m *dns.Msg, wrong string) {
 		return nil, "a query (QR=0) instead of an answer"
 	case opcode != dns.OpcodeQuery:
 		return nil, fmt.Sprintf("an answer with the opcode %d", opcode)
+	case binary.BigEndian.Uint16(packet[4:]) > 1:
+		return nil, "an answer to another question"
 	}
 	if truncated := flags&0x02 != 0; truncated {
 		packet = slices.Clone(packet)
 		clear(packet[6:headerSize])
 	}
 	m, err := unpack(packet)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, fmt.Sprintf("an answer with more than %d KiB of names", textLimit>>10)
+	case err != nil:
 		return nil, "a packet that is no DNS message"
 	}
 	for i, n := range []int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
-		if n != int(binary.BigEndian.Uint16(packet[4+2*i:])) {
+		counted := int(binary.BigEndian.Uint16(packet[4+2*i:]))
+		// Unbound and BIND bear with those that announce an OPT record and have none.
+		if n != counted && (i != 3 || n != 0 || counted != 1) {
 			return nil, "an answer with fewer records than its header counts"
 		}
+	}
+	if wrong := broken(m); wrong != "" {
+		return nil, wrong
 	}
 	if !answers(m, q) {
 		return nil, "an answer to another question"
 	}
 	return m, ""
+}
+
+// broken says what the library lets pass in an answer, and resolvers do not: records
+// without data, and OPT records that are not at the root, not alone or not in the
+// additional section (RFC 6891 §6.1.1). What comes after the last record counts for
+// nothing: Unbound and BIND ignore it.
+func broken(m *dns.Msg) string {
+	opts := 0
+	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range section {
+			switch h := rr.Header(); h.Rrtype {
+			case dns.TypeOPT:
+				if opts++; opts > 1 || i != 2 || h.Name != "." {
+					return "an answer with an OPT record where none may be"
+				}
+			case dns.TypeA, dns.TypeAAAA, dns.TypeCNAME, dns.TypeDNAME, dns.TypeNS, dns.TypeSOA:
+				if h.Rdlength == 0 {
+					return "an answer with a record without data"
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // unpack parses; a panic of the parser is an error like any other.
@@ -112,8 +151,7 @@ func unpack(packet []byte) (m *dns.Msg, err error) {
 	if m = quick(packet); m != nil {
 		return m, nil
 	}
-	m = new(dns.Msg)
-	if err := m.Unpack(packet); err != nil {
+	if m, err = careful(packet); err != nil {
 		return nil, fmt.Errorf("parse a DNS message: %w", err)
 	}
 	return m, nil

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -97,6 +98,21 @@ func TestOpenRejectsWhatIsNoAnswerToTheQuestion(t *testing.T) {
 		p[at] = b
 		return p
 	}
+	end := len(packetOf(t, q, nil))
+	// rdata and named are good with other data, or another owner, of its address.
+	rdata := func(counted byte, data ...byte) []byte {
+		return append(append(slices.Clone(good[:len(good)-6]), 0, counted), data...)
+	}
+	named := func(name ...byte) []byte {
+		p := append(slices.Clone(good[:end]), name...)
+		return append(p, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1)
+	}
+	opt := func(owner string) dns.RR {
+		return &dns.OPT{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeOPT, Class: udpSize}}
+	}
+	empty := func(rrtype uint16) dns.RR {
+		return &dns.RFC3597{Hdr: dns.RR_Header{Name: q.name, Rrtype: rrtype, Class: dns.ClassINET}}
+	}
 	for _, c := range []struct {
 		rule   string
 		packet []byte
@@ -108,6 +124,29 @@ func TestOpenRejectsWhatIsNoAnswerToTheQuestion(t *testing.T) {
 		{"a query", edit(2, good[2]&^0x80), "QR=0"},
 		{"another opcode", edit(2, good[2]|4<<3), "opcode 4"},
 		{"a record less than counted", edit(7, 2), "fewer records"},
+		{"an authority record less than counted", edit(9, 1), "fewer records"},
+		{"an OPT record is counted, and none is there", edit(11, 1), ""},
+		{"two additional records are counted, and none is there", edit(11, 2), "fewer records"},
+		{"bytes after the last record", append(slices.Clone(good), 1, 2, 3), ""},
+		{"a record more than counted", edit(7, 0), ""},
+		{"an address of three bytes", rdata(3, 192, 0, 2), "no DNS message"},
+		{"an address of five bytes", rdata(5, 192, 0, 2, 1, 1), "no DNS message"},
+		{"an address without bytes", rdata(0), "without data"},
+		{"an address that is shorter than its record", rdata(5, 192, 0, 2, 1), "no DNS message"},
+		{"an alias without bytes", packetOf(t, q, func(m *dns.Msg) { m.Answer = []dns.RR{empty(dns.TypeCNAME)} }), "without data"},
+		{"servers without bytes", packetOf(t, q, func(m *dns.Msg) { m.Ns = []dns.RR{empty(dns.TypeNS)} }), "without data"},
+		{"a text without bytes", packetOf(t, q, func(m *dns.Msg) { m.Extra = []dns.RR{empty(dns.TypeTXT)} }), ""},
+		{"a name that points at itself", named(0xC0, byte(end)), "no DNS message"},
+		{"a name that points at one that points back", named(1, 'a', 0xC0, byte(end)), "no DNS message"},
+		{"a name that points over the end", named(0xFF, 0xFF), "no DNS message"},
+		{"a label of 64 bytes", named(append([]byte{64}, make([]byte, 66)...)...), "no DNS message"},
+		{"a label of a reserved kind", named(append([]byte{0x80}, make([]byte, 66)...)...), "no DNS message"},
+		{"a name of 256 bytes", named(append(bytes.Repeat([]byte{1, 'a'}, 127), 1, 'b', 0)...), "no DNS message"},
+		{"a name of 255 bytes", named(append(bytes.Repeat([]byte{1, 'a'}, 127), 0)...), ""},
+		{"two OPT records", packetOf(t, q, func(m *dns.Msg) { m.Extra = []dns.RR{opt("."), opt(".")} }), "OPT"},
+		{"an OPT record that is not at the root", packetOf(t, q, func(m *dns.Msg) { m.Extra = []dns.RR{opt("shop.example.")} }), "OPT"},
+		{"an OPT record among the answers", packetOf(t, q, func(m *dns.Msg) { m.Answer = []dns.RR{opt(".")} }), "OPT"},
+		{"an OPT record", packetOf(t, q, func(m *dns.Msg) { m.Extra = []dns.RR{opt(".")} }), ""},
 		{"cut in the middle", good[:len(good)-3], "no DNS message"},
 		{"another type", packetOf(t, question{name: q.name, qtype: dns.TypeAAAA}, nil), "another question"},
 		{"another class", packetOf(t, q, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), "another question"},

@@ -72,15 +72,7 @@ func (o Observation) step(name string) (Step, bool) {
 // publishes tells whether any server gives the record now, with whatever TTL.
 func (o Observation) publishes(l Link) bool {
 	step, _ := o.step(l.Owner)
-	return slices.ContainsFunc(step.Answers, func(a Answer) bool {
-		switch {
-		case l.Type == "CNAME":
-			return a.Outcome == Alias && a.Target == l.Value
-		case a.Outcome != OK || string(a.Type) != l.Type:
-			return false
-		}
-		return slices.ContainsFunc(a.Addresses, func(ip netip.Addr) bool { return ip.String() == l.Value })
-	})
+	return slices.ContainsFunc(step.Answers, func(a Answer) bool { return a.gives(l) })
 }
 
 // answered tells whether authority has said, on every way from the host to its
@@ -132,14 +124,20 @@ func (o Observation) unanswered() Step {
 // circular tells whether every server on the way spoke of aliases only, and all of
 // them were followed: no resolver can come to an end.
 func (o Observation) circular() bool {
-	for _, s := range o.Steps {
-		spoke, end := s.answers(A)
-		_, other := s.answers(AAAA)
-		if !spoke || end || other || !o.followed(s) {
-			return false
-		}
-	}
-	return len(o.Steps) > 0
+	return len(o.Steps) > 0 && !slices.ContainsFunc(o.Steps, func(s Step) bool { return !s.onlyAliases() || !o.followed(s) })
+}
+
+// endless tells whether the host lies behind as many aliases, one after the other, as
+// were followed, and one more.
+func (o Observation) endless() bool {
+	return len(o.Steps) == MaxSteps && !slices.ContainsFunc(o.Steps, func(s Step) bool { return !s.onlyAliases() || len(s.links()) != 1 })
+}
+
+// onlyAliases tells whether every server that speaks of the step gives an alias.
+func (s Step) onlyAliases() bool {
+	spoke, end := s.answers(A)
+	_, other := s.answers(AAAA)
+	return spoke && !end && !other
 }
 
 // aliases writes the records of a circle.
@@ -147,7 +145,8 @@ func (o Observation) aliases() string {
 	var all []string
 	for _, s := range o.Steps {
 		for _, l := range s.links() {
-			all = append(all, l.Owner+" CNAME "+l.Value)
+			owner, typ, value := s.recordOf(l.Link)
+			all = append(all, owner+" "+typ+" "+value)
 		}
 	}
 	return finding.List(all, maxListed)
@@ -189,6 +188,45 @@ func (s Step) links() []published {
 		return cmp.Or(cmp.Compare(p.Type, q.Type), cmp.Compare(p.Value, q.Value))
 	})
 	return all
+}
+
+// leading are the records of aliases that lead to a name, with their zones.
+func (o Observation) leading(to string) []finding.Record {
+	var all []finding.Record
+	for _, s := range o.Steps {
+		for _, l := range s.links() {
+			if l.Type == "CNAME" && l.Value == to {
+				owner, typ, value := s.recordOf(l.Link)
+				all = append(all, finding.Record{Zone: s.Zone, Owner: owner, Type: typ, Values: []string{value}, TTL: l.TTL})
+			}
+		}
+	}
+	return all
+}
+
+// recordOf is the record to edit for a link: that of a wildcard, or of the DNAME that
+// the alias is made from.
+func (s Step) recordOf(l Link) (owner, typ, value string) {
+	if d := s.dname(); d != "" && l.Type == "CNAME" {
+		return d, "DNAME", dnameTarget(s.Name, d, l.Value)
+	}
+	return s.Owner(), l.Type, l.Value
+}
+
+// dname is the owner of the DNAME that gives all that the step has; "" if some of it
+// comes from records of the name's own, or of several DNAMEs.
+func (s Step) dname() string {
+	owner := ""
+	for _, a := range s.Answers {
+		if !a.hasData() {
+			continue
+		}
+		if a.DNAME == "" || owner != "" && owner != a.DNAME {
+			return ""
+		}
+		owner = a.DNAME
+	}
+	return owner
 }
 
 func visited(path []Link, name string) bool {

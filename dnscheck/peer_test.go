@@ -21,8 +21,9 @@ type peer struct {
 	at   netip.AddrPort
 	done sync.WaitGroup
 
-	mu    sync.Mutex
-	heard int
+	flushed chan struct{} // one for each empty packet
+	mu      sync.Mutex
+	heard   int
 }
 
 // newPeer runs script in one goroutine; it returns what to send to the client.
@@ -38,13 +39,17 @@ func newPeer(tb testing.TB, script func(packet []byte, from netip.AddrPort) [][]
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &peer{conn: conn, at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	p := &peer{conn: conn, at: conn.LocalAddr().(*net.UDPAddr).AddrPort(), flushed: make(chan struct{})}
 	p.done.Go(func() {
 		buf := make([]byte, 1500)
 		for {
 			n, from, err := conn.ReadFromUDPAddrPort(buf)
 			if err != nil {
 				return
+			}
+			if n == 0 {
+				p.flushed <- struct{}{}
+				continue
 			}
 			p.mu.Lock()
 			p.heard++
@@ -65,7 +70,18 @@ func (p *peer) stop() {
 	p.done.Wait()
 }
 
-func (p *peer) count() int {
+// count is how many packets were sent to the peer, which reads all of them first.
+func (p *peer) count(tb testing.TB) int {
+	tb.Helper()
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(p.at))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // nothing is unsent
+	if _, err := conn.Write(nil); err != nil {
+		tb.Fatal(err)
+	}
+	<-p.flushed
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.heard
@@ -92,10 +108,10 @@ func newTestExchanger(tb testing.TB) *exchanger {
 }
 
 // shortly is a context whose time is short enough to wait for silence: the tries
-// have 300 ms and the rest.
+// have about 300 ms each, and what is left over is for a busy machine.
 func shortly(tb testing.TB) context.Context {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
 	tb.Cleanup(cancel)
 	return ctx
 }

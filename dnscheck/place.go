@@ -2,8 +2,10 @@ package dnscheck
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"driftprobe/finding"
 )
@@ -17,6 +19,10 @@ type place struct {
 	servers []string
 	asked   int
 	ttl     uint32
+	// last is when it was given, if that was not in this look; turns is set if it is
+	// given by turns.
+	last  time.Time
+	turns bool
 }
 
 // where finds the step that publishes the address (the last one, if several do).
@@ -39,15 +45,53 @@ func (o Observation) where(addr netip.Addr) place {
 	return p
 }
 
+// where finds the step that publishes the address, or published it a short while ago
+// where addresses take turns.
+func (c Case) where(addr netip.Addr) place {
+	p := c.Observed.where(addr)
+	p.turns = TakesTurns(c.Observed, c.Seen, addr)
+	if len(p.servers) > 0 {
+		return p
+	}
+	for _, s := range c.Seen {
+		if last := len(s.Path) - 1; s.Address == addr && last >= 0 {
+			l := s.Path[last]
+			p.step = Step{Name: l.Owner, Zone: s.Zone}
+			if step, still := c.Observed.step(l.Owner); still {
+				p.step = step
+			}
+			p.servers, p.ttl, p.last = c.Observed.gaveIt(s), l.TTL, s.LastSeen
+			p.asked = max(len(p.servers), p.step.asked())
+		}
+	}
+	return p
+}
+
+// text says where the address is, or was, published.
+func (p place) text(addr netip.Addr, now time.Time) string {
+	text := fmt.Sprintf("%s on %d of %d authoritative servers of %s", addr, len(p.servers), p.asked, p.step.Zone)
+	if !p.last.IsZero() {
+		text = fmt.Sprintf("%s, last given at %s by %s", addr, finding.Clock(p.last, now), finding.List(p.servers, maxServers))
+	}
+	if p.turns {
+		text += "; the servers give these addresses by turns"
+	}
+	return text
+}
+
 // record describes what the RRset at this place should become.
 func (p place) record(values []string) finding.Record {
 	return finding.Record{Zone: p.step.Zone, Owner: p.step.Owner(), Type: string(p.typ), Values: values, TTL: p.ttl}
 }
 
-// Owner is the name to edit: the wildcard if it gives the very same records as
-// the name itself, in every type; otherwise the name. One record of the name's own
-// takes all its types out of the wildcard (RFC 4592 section 2.2.1).
+// Owner is the name to edit: the owner of the DNAME that makes the alias; the wildcard
+// if it gives the very same records as the name itself, in every type; otherwise the
+// name. One record of the name's own takes all its types out of the wildcard (RFC 4592
+// section 2.2.1).
 func (s Step) Owner() string {
+	if d := s.dname(); d != "" {
+		return d
+	}
 	same := false
 	for _, w := range s.Wildcard {
 		if w.Outcome != OK && w.Outcome != Alias {
@@ -89,11 +133,6 @@ func (o Observation) end(t Type) (Step, uint32) {
 		}
 	}
 	return end, ttl
-}
-
-// family returns the published addresses of the same family.
-func (o Observation) family(like netip.Addr) []netip.Addr {
-	return sameFamily(o.Published(), like)
 }
 
 func sameFamily(addrs []netip.Addr, like netip.Addr) []netip.Addr {

@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -34,6 +35,15 @@ func commonAnswers(tb testing.TB) map[string][]byte {
 		}
 		m.Extra = append(m.Extra, glue)
 	}, "shop.example. 60 NS ns1.shop.example.")
+	for rule, options := range map[string][]dns.EDNS0{
+		"a cookie":                           {&dns.EDNS0_COOKIE{Cookie: "0123456789abcdef0123456789abcdef"}},
+		"an empty cookie":                    {&dns.EDNS0_COOKIE{}},
+		"an extended error":                  {&dns.EDNS0_EDE{InfoCode: 22}},
+		"an extended error, and a cookie":    {&dns.EDNS0_EDE{InfoCode: 22, ExtraText: "no \xff way"}, &dns.EDNS0_COOKIE{Cookie: "0123456789abcdef"}},
+		"two cookies, as nobody should send": {&dns.EDNS0_COOKIE{Cookie: "01"}, &dns.EDNS0_COOKIE{Cookie: "02"}},
+	} {
+		out[rule] = packetOf(tb, q, func(m *dns.Msg) { compressed(m); m.IsEdns0().Option = options }, "www.shop.example. 60 A 192.0.2.1")
+	}
 	out["an extended RCODE"] = packetOf(tb, q, func(m *dns.Msg) { compressed(m); m.Rcode = dns.RcodeBadVers })
 	return out
 }
@@ -54,6 +64,11 @@ func TestQuickLeavesTheRestToTheLibrary(t *testing.T) {
 	q := question{name: "www.shop.example.", qtype: dns.TypeA}
 	good := packetOf(t, q, nil, "www.shop.example. 60 A 192.0.2.1")
 	loop := append(bytes.Clone(good[:headerSize]), 0xC0, headerSize, 0, 1, 0, 1)
+	ended := func(after []byte, options ...byte) []byte { // an OPT record with the options, and something after it
+		p := packetOf(t, q, func(m *dns.Msg) { m.SetEdns0(udpSize, false) })
+		p[len(p)-1] = byte(len(options))
+		return slices.Concat(p, options, after)
+	}
 	for rule, packet := range map[string][]byte{
 		"nothing at all":            nil,
 		"a header":                  good[:headerSize],
@@ -64,7 +79,11 @@ func TestQuickLeavesTheRestToTheLibrary(t *testing.T) {
 		"an address without data":   packetOf(t, q, func(m *dns.Msg) { m.Answer[0].(*dns.A).A = nil }, "www.shop.example. 60 A 192.0.2.1"),
 		"a name that needs escapes": packetOf(t, question{name: `w\.w.shop.example.`, qtype: dns.TypeA}, nil),
 		"two questions":             packetOf(t, q, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }),
-		"EDNS with options":         packetOf(t, q, func(m *dns.Msg) { m.SetEdns0(udpSize, false); m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{}} }),
+		"another option":            ended(nil, 0, dns.EDNS0NSID, 0, 0),
+		"an option that is cut":     ended(nil, 0, dns.EDNS0COOKIE, 0, 2, 1),
+		"half an option":            ended(nil, 0, dns.EDNS0COOKIE, 0),
+		"an error without a code":   ended(nil, 0, dns.EDNS0EDE, 0, 1, 1),
+		"an option over the end":    ended([]byte{1, 2}, 0, dns.EDNS0COOKIE, 0, 2),
 	} {
 		if m := quick(packet); m != nil {
 			t.Errorf("%s: read as %v", rule, m)
@@ -92,11 +111,12 @@ func TestQuestionsArePackedAsTheLibraryDoes(t *testing.T) {
 	for _, q := range []question{
 		{name: ".", qtype: dns.TypeNS},
 		{name: "www.shop.example.", qtype: dns.TypeAAAA, recurse: true},
+		{name: "www.shop.example.", qtype: dns.TypeA, recurse: true, unchecked: true},
 		{name: `*.w\.w\000.shop.example.`, qtype: dns.TypeA},
 	} {
 		for _, edns := range []bool{true, false} {
 			m := new(dns.Msg).SetQuestion(q.name, q.qtype)
-			m.Id, m.RecursionDesired = 0xABCD, q.recurse
+			m.Id, m.RecursionDesired, m.AuthenticatedData, m.CheckingDisabled = 0xABCD, q.recurse, q.recurse, q.unchecked
 			if edns {
 				m.SetEdns0(udpSize, false)
 			}

@@ -2,8 +2,10 @@ package dnscheck
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -16,9 +18,22 @@ const (
 	socketIdle = 30 * time.Second
 	// knownLimit bounds the servers remembered; hostile delegations name many.
 	knownLimit = 8192
-	// deadAfter questions in a row without an answer a server is believed dead, and
-	// is asked once a question until it answers again.
+	// deadAfter questions in a row without an answer a server is believed dead, until
+	// it answers again.
 	deadAfter = 3
+	// patientLimit bounds the questions under way on a socket that wait for a dead
+	// server as long as for another: enough to hear it when it has become slow.
+	patientLimit = 8
+)
+
+// patience is what a question may cost. A dead server of a zone with many names
+// would else keep most workers waiting.
+type patience int
+
+const (
+	twice   patience = iota // sent twice, with the full wait
+	once                    // sent once, with the full wait
+	briefly                 // sent once, and given up soon
 )
 
 var errClosed = errors.New("the resolver is closed")
@@ -30,11 +45,12 @@ type servers struct {
 	rate    func(netip.Addr) int
 	buffers sync.Pool // of *[readSize]byte
 	waiters sync.Pool // of *waiter
-	readers sync.WaitGroup
+	secret  [32]byte  // of our cookies
 
 	mu     sync.Mutex
 	known  map[netip.AddrPort]*server
 	open   map[*socket]struct{}
+	sweep  *time.Timer // runs while sockets are open
 	closed bool
 }
 
@@ -42,16 +58,29 @@ type server struct {
 	sock     *socket // for the next question; may be nil
 	silences int     // questions in a row without an answer
 	pace     pace
+	cookies  cookies // of the last socket
 }
 
+// sign is what the end of a question tells of a server.
+type sign int
+
+const (
+	noSign sign = iota
+	speaks
+	isSilent
+	isForged // somebody floods the socket with wrong packets
+)
+
 func newServers(limit int, rate func(netip.Addr) int) *servers {
-	return &servers{
+	v := &servers{
 		limit: limit, rate: rate,
 		buffers: sync.Pool{New: func() any { return new([readSize]byte) }},
 		waiters: sync.Pool{New: func() any { return newWaiter() }},
 		known:   map[netip.AddrPort]*server{},
 		open:    map[*socket]struct{}{},
 	}
+	_, _ = crand.Read(v.secret[:]) // never fails, by its documentation
+	return v
 }
 
 // entry finds or makes what is known of a server; the lock is held.
@@ -103,38 +132,23 @@ func (v *servers) charge(at netip.AddrPort) {
 	v.entry(at).pace.take(time.Now())
 }
 
-// tries says how often a question may be sent to a server.
-func (v *servers) tries(at netip.AddrPort) int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.entry(at).silences >= deadAfter {
-		return 1
-	}
-	return udpTries
-}
-
-// silent and alive note how a question to a server ended.
-func (v *servers) silent(at netip.AddrPort) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.entry(at).silences++
-}
-
+// alive notes that a server spoke.
 func (v *servers) alive(at netip.AddrPort) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.entry(at).silences = 0
 }
 
-// acquire gives a socket for one question; release it afterwards.
-func (v *servers) acquire(at netip.AddrPort) (*socket, error) {
+// acquire gives a socket for one question, and says what that may cost; release
+// the socket afterwards.
+func (v *servers) acquire(at netip.AddrPort) (s *socket, p patience, err error) {
 	var old []*socket
 	defer func() { closeAll(old) }()
 	now := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
-		return nil, errClosed
+		return nil, 0, errClosed
 	}
 	known := v.entry(at)
 	if s := known.sock; s != nil && (s.asked >= socketQuestions || now.Sub(s.born) >= socketAge) {
@@ -144,30 +158,54 @@ func (v *servers) acquire(at netip.AddrPort) (*socket, error) {
 		if len(v.open) >= v.limit {
 			old = append(old, v.evict()...)
 		}
-		s, err := dial(at)
-		if err != nil {
-			return nil, err
+		if known.sock, err = dial(at); err != nil {
+			return nil, 0, err
 		}
-		known.sock = s
-		v.open[s] = struct{}{}
-		v.readers.Go(func() { v.read(s) })
+		v.adopt(known, now)
 	}
-	s := known.sock
+	s = known.sock
 	s.users++
 	s.asked++
 	s.used = now
-	return s, nil
+	switch {
+	case known.silences < deadAfter:
+		return s, twice, nil
+	case s.patient >= patientLimit:
+		return s, briefly, nil
+	}
+	s.patient++
+	return s, once, nil
 }
 
-// release gives back what acquire gave. A socket that was flooded is given up: its
-// port is known to somebody who forges.
-func (v *servers) release(s *socket, flooded bool) {
+// adopt makes a new socket one of ours; the lock is held.
+func (v *servers) adopt(known *server, now time.Time) {
+	s := known.sock
+	local := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	s.cookies = newCookies(v.secret[:], local, s.at).remembered(known.cookies, now)
+	v.open[s] = struct{}{}
+	if v.sweep == nil {
+		v.sweep = time.AfterFunc(socketIdle, v.closeIdle)
+	}
+}
+
+// release gives back what acquire gave, and notes how the question ended. A socket
+// that was flooded is given up: its port is known to somebody who forges.
+func (v *servers) release(s *socket, p patience, how sign) {
 	var old []*socket
 	defer func() { closeAll(old) }()
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	switch how {
+	case speaks:
+		v.entry(s.at).silences = 0
+	case isSilent:
+		v.entry(s.at).silences++
+	}
 	s.users--
-	if flooded || s.retired {
+	if p == once {
+		s.patient--
+	}
+	if how == isForged || s.retired {
 		old = v.retire(s)
 	}
 }
@@ -177,7 +215,7 @@ func (v *servers) release(s *socket, flooded bool) {
 func (v *servers) retire(s *socket) []*socket {
 	s.retired = true
 	if known := v.known[s.at]; known != nil && known.sock == s {
-		known.sock = nil
+		known.sock, known.cookies = nil, s.baked()
 	}
 	if s.users > 0 {
 		return nil
@@ -206,27 +244,55 @@ func closeAll(sockets []*socket) {
 	}
 }
 
-// read hands on what comes to a socket, until the socket is closed.
-func (v *servers) read(s *socket) {
+// await waits until then for the end of w. Who waits on a socket that nobody reads,
+// reads it: so the commonest question, one at a time, wakes no other goroutine.
+func (v *servers) await(ctx context.Context, s *socket, w *waiter, until time.Time) (over bool) {
+	over, reads := s.state(w)
+	if !over && !reads {
+		w.timer.Reset(time.Until(until))
+		defer w.timer.Stop()
+	}
+	for !over && !reads {
+		select {
+		case <-w.wake:
+			over, reads = s.state(w)
+		case <-w.timer.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return over || v.read(ctx, s, w, until)
+}
+
+// read hands on what comes to a socket until w has ended, which is its reader.
+func (v *servers) read(ctx context.Context, s *socket, w *waiter, until time.Time) (over bool) {
 	buf := v.buffers.Get().(*[readSize]byte)
 	defer v.buffers.Put(buf)
-	for wait := socketIdle; wait > 0; {
-		err := s.conn.SetReadDeadline(time.Now().Add(wait))
-		for err == nil || errors.Is(err, syscall.ECONNREFUSED) {
+	defer context.AfterFunc(ctx, s.interrupt)()
+	for {
+		err := s.conn.SetReadDeadline(until)
+		// Whoever interrupts does so after this is to be seen.
+		if over, _ = s.state(w); over || ctx.Err() != nil {
+			return over
+		}
+		for err == nil && !over {
 			var n int
-			n, err = s.conn.Read(buf[:])
-			switch {
-			case errors.Is(err, syscall.ECONNREFUSED):
-				s.refuse(err)
-			case err == nil && s.take(buf[:n]):
+			if n, err = s.conn.Read(buf[:]); err == nil && s.take(buf[:n]) {
 				v.alive(s.at)
 			}
+			over, _ = s.state(w)
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		switch {
+		case over:
+			return true
+		case errors.Is(err, syscall.ECONNREFUSED):
+			s.refuse(err)
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			v.lose(s, err)
-			return
+		case !time.Now().Before(until):
+			return false
 		}
-		wait = v.idle(s)
 	}
 }
 
@@ -239,31 +305,36 @@ func (v *servers) lose(s *socket, err error) {
 	s.fail(err, func(*waiter) bool { return true })
 }
 
-// idle says how long a socket may still stay without a question; it is closed if
-// not at all.
-func (v *servers) idle(s *socket) time.Duration {
+// closeIdle closes the sockets that had no question for long.
+func (v *servers) closeIdle() {
+	var old []*socket
+	defer func() { closeAll(old) }()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if s.users > 0 {
-		return socketIdle
+	for s := range v.open {
+		if s.users == 0 && time.Since(s.used) >= socketIdle {
+			old = append(old, v.retire(s)...)
+		}
 	}
-	if left := socketIdle - time.Since(s.used); left > 0 {
-		return left
+	if len(v.open) == 0 || v.closed {
+		v.sweep = nil
+	} else {
+		v.sweep.Reset(socketIdle)
 	}
-	closeAll(v.retire(s)) // at once: its only reader is here
-	return 0
 }
 
-// close closes all sockets and waits for their readers.
+// close closes all sockets.
 func (v *servers) close() {
-	v.mu.Lock()
-	v.closed = true
 	var old []*socket
+	defer func() { closeAll(old) }()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
 	for s := range v.open {
 		delete(v.open, s)
 		old = append(old, s)
 	}
-	v.mu.Unlock()
-	closeAll(old)
-	v.readers.Wait()
+	if v.sweep != nil {
+		v.sweep.Stop()
+	}
 }

@@ -29,43 +29,46 @@ func socketTo(v *servers, at netip.AddrPort) (s *socket) {
 	return s
 }
 
-func TestAnIdleSocketIsClosedAndItsReaderEnds(t *testing.T) {
+func TestOnlyIdleSocketsAreClosed(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t, echo)
+	p, other := newPeer(t, echo), newPeer(t, echo)
 	x := newTestExchanger(t)
-	if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
-		t.Fatal(r)
+	ask := func() *socket {
+		t.Helper()
+		for _, at := range []netip.AddrPort{p.at, other.at} {
+			if r := x.ask(patiently(t), at, numbered(1)); r.msg == nil {
+				t.Fatal(r)
+			}
+		}
+		return socketTo(x.servers, p.at)
 	}
-	s := socketTo(x.servers, p.at)
-	locked(x.servers, func() { s.used = time.Now().Add(-socketIdle) })
-	if err := s.conn.SetReadDeadline(time.Now()); err != nil {
-		t.Fatal(err)
+	sweep := func(left int) {
+		t.Helper()
+		x.servers.closeIdle()
+		if n := opened(x.servers); n != left {
+			t.Errorf("%d sockets are open, want %d", n, left)
+		}
 	}
-	x.servers.readers.Wait()
-	if opened(x.servers) != 0 || socketTo(x.servers, p.at) != nil || s.conn.Close() == nil {
+	s := ask()
+	sweep(2)
+	locked(x.servers, func() { s.used, s.users = time.Now().Add(-socketIdle), 1 })
+	sweep(2) // a question holds it
+	locked(x.servers, func() { s.users = 0 })
+	sweep(1)
+	if socketTo(x.servers, p.at) != nil || s.conn.Close() == nil {
 		t.Error("the socket is still there")
 	}
-	if r := x.ask(patiently(t), p.at, numbered(1)); r.msg == nil {
-		t.Errorf("after the socket was closed: %+v", r)
+	if ask() == s {
+		t.Error("a closed socket was used")
 	}
-}
-
-func TestASocketThatHasJustBeenUsedIsNotIdle(t *testing.T) {
-	t.Parallel()
-	v := newServers(1, unlimitedRate)
-	s, err := v.acquire(newPeer(t, echo).at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.close()
-	locked(v, func() { s.used = time.Now().Add(-2 * socketIdle) })
-	if got := v.idle(s); got != socketIdle {
-		t.Errorf("while a question holds it: %s", got)
-	}
-	v.release(s, false)
-	locked(v, func() { s.used = time.Now().Add(-socketIdle / 2) })
-	if got := v.idle(s); got <= 0 || got > socketIdle/2 {
-		t.Errorf("half of the time after a question: %s", got)
+	locked(x.servers, func() {
+		for s := range x.servers.open {
+			s.used = time.Time{}
+		}
+	})
+	sweep(0)
+	if x.servers.sweep != nil {
+		t.Error("what sweeps goes on without sockets")
 	}
 }
 
@@ -98,7 +101,7 @@ func TestWhatIsRememberedOfServersIsBounded(t *testing.T) {
 	at := netip.MustParseAddr("2001:db8::")
 	for range knownLimit + 100 {
 		at = at.Next()
-		v.silent(netip.AddrPortFrom(at, 53))
+		v.alive(netip.AddrPortFrom(at, 53))
 	}
 	if len(v.known) > knownLimit {
 		t.Errorf("%d servers are remembered", len(v.known))

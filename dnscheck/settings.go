@@ -55,8 +55,8 @@ type Resolver struct {
 	zones     kept[delegation]
 	places    kept[string] // observed name → the zone it lies in
 	hosts     kept[hostAddrs]
-	wildcards kept[Answer]
-	ipv6      kept[bool] // by ipv6Works
+	wildcards kept[Answer] // and SOA records, where servers disagree
+	ipv6      kept[bool]   // by ipv6Works
 
 	mu      sync.Mutex
 	closed  bool

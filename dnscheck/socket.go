@@ -35,7 +35,8 @@ const (
 var errFlood = errors.New("too many wrong packets")
 
 // socket is a connected UDP socket to one server, for many questions at once. One
-// goroutine reads it (servers.read).
+// of those that wait reads it for all (servers.await); while nobody waits, nobody
+// reads, and what is late stays in the system's queue until the next question.
 type socket struct {
 	at   netip.AddrPort
 	conn *net.UDPConn
@@ -43,6 +44,7 @@ type socket struct {
 
 	// Of servers, under its lock.
 	users   int // questions that hold it
+	patient int // those of them with the patience once
 	asked   int
 	used    time.Time
 	retired bool // takes no more questions, and closes with the last one
@@ -50,23 +52,29 @@ type socket struct {
 	refusals atomic.Uint32
 	mu       sync.Mutex
 	ids      *rand.ChaCha8
-	gone     map[uint16]struct{} // IDs given out, which are never given out again
+	gone     [1 << 16 / 64]uint64 // a bit for each ID given out, which is never given out again
 	waiting  map[uint16]*waiter
+	reader   *waiter // of those that wait
+	cookies  cookies
 }
 
 // waiter is one question under way. It is used again for other questions, so that
-// only a waiter in the table of a socket may be touched by its reader.
+// only a waiter in the table of a socket may be touched by others.
 type waiter struct {
 	id     uint16
 	q      question
 	buf    [maxQuestion]byte
 	packet []byte
-	end    chan ending // holds one
+	wake   chan struct{} // holds one, when there is something new; may wake for nothing
 	timer  *time.Timer
 	sent   atomic.Bool // before that no failure of the socket is its own
 
-	wrongs int // under the lock of the socket, as is wrong
-	wrong  string
+	// Under the lock of the socket.
+	over    bool
+	end     ending
+	wrongs  int
+	wrong   string
+	expects bool // a cookie of the server
 }
 
 // ending is how a question ended before its time: a message or an error.
@@ -74,12 +82,21 @@ type ending struct {
 	msg   *dns.Msg
 	err   error
 	after time.Duration // since the packet was sent last
+	// cookieless: the server has sent cookies, and here is none.
+	cookieless bool
 }
 
 func newWaiter() *waiter {
-	w := &waiter{end: make(chan ending, 1), timer: time.NewTimer(time.Hour)}
+	w := &waiter{wake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
 	w.timer.Stop()
 	return w
+}
+
+func (w *waiter) rouse() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
 }
 
 func dial(at netip.AddrPort) (*socket, error) {
@@ -89,47 +106,86 @@ func dial(at netip.AddrPort) (*socket, error) {
 	}
 	var seed [32]byte
 	_, _ = crand.Read(seed[:]) // never fails, by its documentation
-	return &socket{
-		at: at, conn: conn, born: time.Now(), ids: rand.NewChaCha8(seed),
-		gone: map[uint16]struct{}{}, waiting: map[uint16]*waiter{},
-	}, nil
+	return &socket{at: at, conn: conn, born: time.Now(), ids: rand.NewChaCha8(seed), waiting: map[uint16]*waiter{}}, nil
 }
 
 // enter puts a question into the table, under an ID that was never used on this
 // socket: so late and doubled answers are told from forged ones.
 func (s *socket) enter(w *waiter, q question, edns bool) error {
-	w.q, w.wrongs, w.wrong = q, 0, ""
-	w.sent.Store(false)
 	packet, err := q.appendTo(w.buf[:0], edns)
 	if err != nil {
 		return err
 	}
-	w.packet = packet
+	w.q, w.over, w.end, w.wrongs, w.wrong, w.expects = q, false, ending{}, 0, "", false
+	w.sent.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for used := true; used; {
-		w.id = uint16(s.ids.Uint64())
-		_, used = s.gone[w.id]
+	if edns {
+		packet, w.expects = s.cookies.appendTo(packet)
 	}
+	for {
+		w.id = uint16(s.ids.Uint64())
+		if !s.given(w.id) {
+			break
+		}
+	}
+	s.gone[w.id/64] |= 1 << (w.id % 64)
 	binary.BigEndian.PutUint16(packet, w.id)
-	s.gone[w.id] = struct{}{}
+	w.packet = packet
 	s.waiting[w.id] = w
 	return nil
 }
 
+// given tells whether an ID was given out; the lock is held.
+func (s *socket) given(id uint16) bool { return s.gone[id/64]>>(id%64)&1 == 1 }
+
 // leave takes a question out of the table, and says how many wrong packets came
-// for it and what the last of them was.
+// for it and what the last of them was. If it was the reader, another is.
 func (s *socket) leave(w *waiter) (wrongs int, wrong string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting[w.id] == w {
-		delete(s.waiting, w.id)
-	}
-	select {
-	case <-w.end: // came too late
-	default:
+	delete(s.waiting, w.id)
+	if s.reader == w {
+		s.reader = nil
+		for _, next := range s.waiting {
+			// Who has not sent yet would keep the others waiting.
+			if next.sent.Load() {
+				s.reader = next
+				next.rouse()
+				break
+			}
+		}
 	}
 	return w.wrongs, w.wrong
+}
+
+// state tells whether w has ended, and otherwise whether it is to read.
+func (s *socket) state(w *waiter) (over, reads bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.over && s.reader == nil {
+		s.reader = w
+	}
+	return w.over, s.reader == w
+}
+
+// baked are the cookies that the next socket may go on with.
+func (s *socket) baked() cookies {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cookies
+}
+
+// shyAfter notes that w was answered when it was sent again without a cookie.
+func (s *socket) shyAfter(w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cookies.shy = s.cookies.heard.IsZero()
+}
+
+// interrupt ends the reading that is going on, which then looks around.
+func (s *socket) interrupt() {
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed socket, which nobody reads
 }
 
 // send sends the packet of w. The system reports that the port was closed at any
@@ -169,6 +225,9 @@ func (s *socket) fail(err error, which func(*waiter) bool) {
 	for _, w := range s.waiting {
 		if which(w) {
 			s.finish(w, ending{err: err})
+			if w == s.reader {
+				s.interrupt()
+			}
 		}
 	}
 }
@@ -176,7 +235,10 @@ func (s *socket) fail(err error, which func(*waiter) bool) {
 // finish hands an ending to w, which is in the table; the lock is held.
 func (s *socket) finish(w *waiter, e ending) {
 	delete(s.waiting, w.id)
-	w.end <- e // has room: w leaves the table with its only ending
+	w.over, w.end = true, e
+	if w != s.reader {
+		w.rouse()
+	}
 }
 
 // take looks at a packet that came, and hands it on only if it is right. late
@@ -189,7 +251,7 @@ func (s *socket) take(packet []byte) (late bool) {
 	id := binary.BigEndian.Uint16(packet)
 	s.mu.Lock()
 	w, waited := s.waiting[id]
-	_, used := s.gone[id]
+	used := s.given(id)
 	var q question
 	if waited {
 		q = w.q
@@ -208,13 +270,18 @@ func (s *socket) take(packet []byte) (late bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.waiting[id] != w: // it left meanwhile
-	case m != nil:
-		s.finish(w, ending{msg: m})
-	default:
-		s.count(w, wrong)
+	if s.waiting[id] != w { // it left meanwhile
+		return false
 	}
+	cookie := false
+	if m != nil {
+		cookie, wrong = s.cookies.check(m)
+	}
+	if wrong != "" {
+		s.count(w, wrong)
+		return false
+	}
+	s.finish(w, ending{msg: m, cookieless: w.expects && !cookie})
 	return false
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -213,10 +214,10 @@ func TestARefusalIsOnlyForQuestionsThatWereSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.refuse(syscall.ECONNREFUSED)
-	if end := <-sent.end; !errors.Is(end.err, syscall.ECONNREFUSED) {
-		t.Errorf("the question that was sent: %+v", end)
+	if !sent.over || !errors.Is(sent.end.err, syscall.ECONNREFUSED) {
+		t.Errorf("the question that was sent: %+v", sent.end)
 	}
-	if len(unsent.end) != 0 || len(s.waiting) != 1 {
+	if unsent.over || len(s.waiting) != 1 {
 		t.Error("the question that was not sent has ended")
 	}
 }
@@ -236,7 +237,7 @@ func TestAServerThatIsSilentIsAskedOnceAQuestionUntilItAnswers(t *testing.T) {
 	x := newTestExchanger(t)
 	silence := func(questions, packets int) {
 		t.Helper()
-		before, ctx := p.count(), shortly(t)
+		before, ctx := p.count(t), shortly(t)
 		var asked sync.WaitGroup
 		for i := range questions {
 			asked.Go(func() {
@@ -246,7 +247,7 @@ func TestAServerThatIsSilentIsAskedOnceAQuestionUntilItAnswers(t *testing.T) {
 			})
 		}
 		asked.Wait()
-		if got := p.count() - before; got != packets {
+		if got := p.count(t) - before; got != packets {
 			t.Errorf("%d questions cost %d packets, want %d", questions, got, packets)
 		}
 	}
@@ -255,14 +256,14 @@ func TestAServerThatIsSilentIsAskedOnceAQuestionUntilItAnswers(t *testing.T) {
 		defer mu.Unlock()
 		speaks = yes
 	}
-	silence(deadAfter, deadAfter*udpTries)
+	silence(deadAfter, 2*deadAfter)
 	silence(1, 1)
 	speak(true)
 	if r := x.ask(patiently(t), p.at, numbered(0)); r.msg == nil {
 		t.Fatal(r)
 	}
 	speak(false)
-	silence(1, udpTries)
+	silence(1, 2)
 }
 
 func TestALateAnswerShowsThatAServerLives(t *testing.T) {
@@ -277,12 +278,12 @@ func TestALateAnswerShowsThatAServerLives(t *testing.T) {
 	})
 	x := newTestExchanger(t)
 	locked(x.servers, func() { x.servers.entry(p.at).silences = deadAfter })
-	for i, want := range []int{1, 1, udpTries} {
-		before := p.count()
+	for i, want := range []int{1, 1, 2} {
+		before := p.count(t)
 		if r := x.ask(shortly(t), p.at, numbered(i)); r.outcome != Silent {
 			t.Errorf("question %d: %+v", i, r)
 		}
-		if got := p.count() - before; got != want {
+		if got := p.count(t) - before; got != want {
 			t.Errorf("question %d was sent %d times, want %d", i, got, want)
 		}
 	}
@@ -335,4 +336,145 @@ func TestAQuestionEndsWithItsContext(t *testing.T) {
 			t.Errorf("left behind: %d silences, %d users, %d waiting", known.silences, s.users, len(s.waiting))
 		}
 	})
+}
+
+func TestWhoReadsForAllHandsOnWhenItLeaves(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule  string
+		ended bool // from outside; otherwise its time is over
+		want  Outcome
+	}{
+		{"it was ended from outside", true, unasked},
+		{"its time is over", false, Silent},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			heard := make(chan int, 8) // the numbers of the questions
+			p := newPeer(t, func(packet []byte, _ netip.AddrPort) [][]byte {
+				for i := range 3 {
+					if asks(packet, numbered(i)) {
+						heard <- i
+					}
+				}
+				if asks(packet, numbered(2)) {
+					return [][]byte{answerTo(packet)}
+				}
+				return nil
+			})
+			x := newTestExchanger(t)
+			first, end := context.WithTimeout(t.Context(), minTry)
+			if c.ended {
+				first, end = context.WithTimeout(t.Context(), time.Hour)
+			}
+			defer end()
+			var readers, others sync.WaitGroup
+			readers.Go(func() {
+				if r := x.ask(first, p.at, numbered(0)); r.outcome != c.want {
+					t.Errorf("the first: %+v", r)
+				}
+			})
+			<-heard
+			s := socketTo(x.servers, p.at)
+			waiting, leave := context.WithTimeout(t.Context(), time.Hour)
+			others.Go(func() {
+				if r := x.ask(waiting, p.at, numbered(1)); r.outcome != unasked {
+					t.Errorf("the second: %+v", r)
+				}
+			})
+			<-heard
+			if c.ended {
+				end()
+			}
+			readers.Wait()
+			// Now the second is to read, and to hand on the answer to the third.
+			for second := false; !second; runtime.Gosched() {
+				s.mu.Lock()
+				second = s.reader != nil && s.reader.q == numbered(1)
+				s.mu.Unlock()
+			}
+			if r := x.ask(patiently(t), p.at, numbered(2)); r.msg == nil {
+				t.Errorf("the third: %+v", r)
+			}
+			leave()
+			others.Wait()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.reader != nil || len(s.waiting) != 0 {
+				t.Error("who left still reads or waits")
+			}
+		})
+	}
+}
+
+func TestOnlyWhoHasSentIsGivenTheReading(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, func([]byte, netip.AddrPort) [][]byte { return nil })
+	s, err := dial(p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.conn.Close() }()
+	for _, sent := range []bool{true, false} {
+		reader, next := newWaiter(), newWaiter()
+		for i, w := range []*waiter{reader, next} {
+			if err := s.enter(w, numbered(i), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if over, reads := s.state(reader); over || !reads {
+			t.Fatal("the only one that waits does not read")
+		}
+		next.sent.Store(sent)
+		s.leave(reader)
+		if given := s.reader == next; given != sent {
+			t.Errorf("sent %t, and is to read: %t", sent, given)
+		}
+		s.leave(next)
+	}
+}
+
+func TestARefusalThatAnotherHearsEndsWhoReads(t *testing.T) {
+	t.Parallel()
+	heard := make(chan struct{})
+	p := newPeer(t, func([]byte, netip.AddrPort) [][]byte { close(heard); return nil })
+	x := newTestExchanger(t)
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		if r := x.ask(patiently(t), p.at, numbered(1)); r.outcome != Unreachable {
+			t.Errorf("got %+v", r)
+		}
+	})
+	<-heard
+	s := socketTo(x.servers, p.at)
+	for reads := false; !reads; runtime.Gosched() {
+		s.mu.Lock()
+		reads = s.reader != nil
+		s.mu.Unlock()
+	}
+	s.refuse(syscall.ECONNREFUSED)
+	asked.Wait()
+}
+
+func TestASocketNeverGivesAnIDTwice(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, func([]byte, netip.AddrPort) [][]byte { return nil })
+	s, err := dial(p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.conn.Close() }()
+	ids := map[uint16]bool{}
+	const n = 1 << 13 // many more than a socket has questions
+	for range n {
+		w := newWaiter()
+		if err := s.enter(w, numbered(1), true); err != nil {
+			t.Fatal(err)
+		}
+		ids[w.id] = true
+		s.leave(w)
+	}
+	if len(ids) != n {
+		t.Errorf("%d IDs for %d questions", len(ids), n)
+	}
 }

@@ -5,17 +5,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
-)
-
-// Bounds on one observation. A hostile zone can refer for ever; resolvers stop at
-// about as many questions. The servers that are found cost two questions each on
-// top, at most 26 of them a step, and a step's wildcard at most 12 (wildcard.go).
-const (
-	walkBudget = 40 // questions to find the servers of all its names
-	raceLimit  = 8  // servers of one zone asked for a delegation
 )
 
 // stagger is how long one server is waited for before the next is asked as well.
@@ -24,47 +17,24 @@ const stagger = 250 * time.Millisecond
 // walk is the work for one observation.
 type walk struct {
 	r *Resolver
-
-	mu     sync.Mutex
-	heard  bool // an acceptable packet came from an authoritative server
-	budget int
-	cut    string // the first limit met
-	chain  chain
-}
-
-// limit notes why the walk ends early.
-func (w *walk) limit(why string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.cut == "" {
-		w.cut = why
-	}
+	budget
+	heard atomic.Bool // an acceptable packet came from an authoritative server
+	chain chain
 }
 
 // ask puts a question to an authoritative server.
 func (w *walk) ask(ctx context.Context, server Server, q question) reply {
+	if why, ok := w.mayAsk(server.Address); !ok {
+		return why
+	}
 	r := w.r.wire.ask(ctx, server.Address, q)
 	if r.heard {
-		w.mu.Lock()
-		w.heard = true
-		w.mu.Unlock()
+		w.heard.Store(true)
 		if w.r.beyond(server.Address.Addr()) {
 			w.r.ipv6.put(ipv6Works, true, keepIPv6Works)
 		}
 	}
 	return r
-}
-
-// spend takes one question from the budget.
-func (w *walk) spend() bool {
-	w.mu.Lock()
-	w.budget--
-	ok := w.budget >= 0
-	w.mu.Unlock()
-	if !ok {
-		w.limit(fmt.Sprintf("more than %d questions were needed to find the name servers", walkBudget))
-	}
-	return ok
 }
 
 // do runs f in a goroutine of wg; a panic in it ends the observation early
@@ -142,6 +112,7 @@ func (w *walk) race(ctx context.Context, zone string, servers []Server, q questi
 func (w *walk) hear(ctx context.Context, zone string, server Server, q question) (h heard) {
 	h = heard{server: server, answer: Answer{Outcome: unasked}}
 	defer w.guard() // a result must come in any case
+	defer func() { w.told(server.Address, h.leads(), h.answer) }()
 	r := w.ask(ctx, server, q)
 	if r.msg == nil {
 		h.answer = Answer{Outcome: r.outcome, Detail: r.detail}

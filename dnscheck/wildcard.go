@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
 // The questions about wildcards go to one server of the zone. A step asks at most
@@ -68,10 +66,10 @@ func (w *walk) wildcard(ctx context.Context, s *Step, zone, name string) {
 // literal record that was never there would hide the name from its wildcard for good.
 func (w *walk) stands(ctx context.Context, zone, wildcard string, like Answer) bool {
 	name := probeLabel + "." + wildcard
-	if _, ok := dns.IsDomainName(name); !ok {
+	if !isName(name) {
 		return false // too long to ask for
 	}
-	a := w.askShared(ctx, zone, like.Server, question{name: name, qtype: qtypeOf(like.Type)})
+	a := w.askShared(ctx, zone, like.Server, question{name: name, qtype: qtypeOf(like.Type)}, w.spendWildcard)
 	return a.Outcome == NoName || a.Outcome == NoData
 }
 
@@ -80,8 +78,7 @@ func (w *walk) stands(ctx context.Context, zone, wildcard string, like Answer) b
 func dataOfOne(answers []Answer) []Answer {
 	var got []Answer
 	for _, a := range answers {
-		hasData := a.Outcome == OK || a.Outcome == Alias
-		if hasData && (len(got) == 0 || got[0].Server == a.Server) {
+		if a.hasData() && a.DNAME == "" && (len(got) == 0 || got[0].Server == a.Server) {
 			got = append(got, a)
 		}
 	}
@@ -93,7 +90,7 @@ func dataOfOne(answers []Answer) []Answer {
 // answers for the literal question "*.…" one level below it.
 func (w *walk) wildcardAt(ctx context.Context, zone, owner string, got []Answer) (found []Answer, next bool) {
 	for _, g := range got {
-		a := w.askShared(ctx, zone, g.Server, question{name: owner, qtype: qtypeOf(g.Type)})
+		a := w.askShared(ctx, zone, g.Server, question{name: owner, qtype: qtypeOf(g.Type)}, w.spendWildcard)
 		switch a.Outcome {
 		case NoName, NoData:
 			return nil, true
@@ -109,9 +106,10 @@ func (w *walk) wildcardAt(ctx context.Context, zone, owner string, got []Answer)
 	return found, true
 }
 
-// askShared is askOne, remembered for a short while. Whoever leads waits only for
-// the network, so nobody waits in a circle.
-func (w *walk) askShared(ctx context.Context, zone string, server Server, q question) Answer {
+// askShared is askOne, remembered for a short while; spend takes a question that must
+// be put from its budget. Whoever leads waits only for the network, so nobody waits in
+// a circle.
+func (w *walk) askShared(ctx context.Context, zone string, server Server, q question, spend func() bool) Answer {
 	key := server.Address.String() + " " + q.String()
 	for ctx.Err() == nil {
 		if known, ok := w.r.wildcards.get(key); ok {
@@ -119,6 +117,9 @@ func (w *walk) askShared(ctx context.Context, zone string, server Server, q ques
 		}
 		if leave := w.r.wildcards.lead(ctx, key); leave != nil {
 			defer leave()
+			if !spend() {
+				break
+			}
 			a, _ := w.askOne(ctx, zone, server, q)
 			if a.Outcome != unasked {
 				w.r.wildcards.put(key, a, keepWildcard)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"driftprobe/finding"
 )
 
@@ -21,11 +23,13 @@ var noon = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
 //
 //	ns1: api.shop.example. 60 A 203.0.113.10      more lines make a set
 //	ns1: www.shop.example. 60 CNAME api.shop.example.
+//	ns1: x.eu.shop.example. 60 DNAME x.lb.test. eu.shop.example.
+//	ns1: api.shop.example. serial 42              of what it said; see mark
 //	ns2: api.shop.example. 300 NXDOMAIN           or NODATA
 //	ns3: api.shop.example. silent                 both types; "AAAA silent" for one
 //	wildcard: *.shop.example. 60 A 203.0.113.10   of the step before
 //	parent: api.shop.example. 900 NXDOMAIN        or any other outcome
-//	resolver: 8.8.8.8 60 A 203.0.113.10           or "8.8.8.8 failed"
+//	resolver: 8.8.8.8 60 A 203.0.113.10           or "8.8.8.8 failed"; see hearResolver
 //
 // A server that gives one type and says nothing of the other has none of it.
 func look(tb testing.TB, text string) Observation {
@@ -82,20 +86,84 @@ func (o *Observation) hear(who string, f []string) error {
 	if err != nil {
 		return err
 	}
+	if mark(s, server, f[1:]) {
+		return nil
+	}
 	return hear(&s.Answers, server, f[1:])
 }
 
-func (o *Observation) hearResolver(f []string) error {
-	var said []Answer
-	err := hear(&said, Server{}, f[1:])
-	addr, bad := netip.ParseAddr(f[0])
-	for _, a := range said {
-		o.Resolvers = append(o.Resolvers, ResolverAnswer{
-			Resolver: netip.AddrPortFrom(addr, 53), Type: a.Type, Outcome: a.Outcome, Addresses: a.Addresses, TTL: a.TTL, At: noon,
-		})
+// mark notes of what a server said before: "serial 42", "serial 42 of ns9", "least 5",
+// "topbit" (of its TTLs), or "rotates".
+func mark(s *Step, server Server, f []string) bool {
+	var n uint32
+	if len(f) > 1 {
+		_, _ = fmt.Sscan(f[1], &n)
 	}
-	if bad != nil {
-		return bad
+	if f[0] == "rotates" {
+		s.Rotates = true
+		return true
+	}
+	for i := range s.Answers {
+		a := &s.Answers[i]
+		if a.Server != server {
+			continue
+		}
+		switch f[0] {
+		case "serial":
+			a.Serial, a.Primary = n, f[len(f)-1]
+			if len(f) == 2 {
+				a.Primary = "ns1"
+			}
+		case "least":
+			a.Odd = &OddTTL{Least: n}
+		case "topbit":
+			a.Odd = &OddTTL{TopBit: true}
+		}
+	}
+	return slices.Contains([]string{"serial", "least", "topbit"}, f[0])
+}
+
+// hearResolver reads "8.8.8.8", then what it gave: as a server does; after aliases
+// ("5 CNAME x. 60 A 203.0.113.10"); "validated" or "expired" before that; or "bogus",
+// with an extended error or without.
+func (o *Observation) hearResolver(f []string) error {
+	addr, err := netip.ParseAddr(f[0])
+	if err != nil {
+		return err
+	}
+	like := ResolverAnswer{Resolver: netip.AddrPortFrom(addr, 53), At: noon}
+	f = f[1:]
+	switch f[0] {
+	case "bogus":
+		like.Type, like.Outcome, like.Bogus, like.Detail = A, Failed, true, "SERVFAIL"
+		if len(f) > 1 {
+			_, err = fmt.Sscan(f[1], &like.EDE)
+		}
+		o.Resolvers = append(o.Resolvers, like)
+		return err
+	case "validated":
+		like.Validated, f = true, f[1:]
+	case "expired":
+		like.EDE, f = dns.ExtendedErrorCodeStaleAnswer, f[1:]
+	}
+	var aliases []Link
+	for at := o.Steps[0].Name; len(f) > 3 && f[1] == "CNAME"; f = f[3:] {
+		l := Link{Owner: at, Type: "CNAME", Value: strings.TrimSuffix(f[2], ".")}
+		if _, err := fmt.Sscan(f[0], &l.TTL); err != nil {
+			return err
+		}
+		aliases, at = append(aliases, l), l.Value
+	}
+	var said []Answer
+	err = hear(&said, Server{}, f)
+	for _, a := range said {
+		r := like
+		r.Type, r.Outcome, r.Addresses, r.Detail = a.Type, a.Outcome, a.Addresses, a.Detail
+		end := o.Steps[0].Name
+		if len(aliases) > 0 {
+			end = aliases[len(aliases)-1].Value
+		}
+		o.Resolvers = append(o.Resolvers, r.at(question{name: end + ".", qtype: qtypeOf(a.Type)}, aliases, a.TTL))
 	}
 	return err
 }
@@ -126,6 +194,11 @@ func hear(all *[]Answer, server Server, f []string) error {
 		both(NoData, "")
 	case "CNAME":
 		both(Alias, strings.TrimSuffix(f[2], "."))
+	case "DNAME": // the alias, and the owner of the DNAME that makes it
+		both(Alias, strings.TrimSuffix(f[2], "."))
+		for i := range *all {
+			(*all)[i].DNAME = strings.TrimSuffix(f[3], ".")
+		}
 	case "A", "AAAA":
 		addr, err := netip.ParseAddr(f[2])
 		if err != nil {

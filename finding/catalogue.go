@@ -18,11 +18,18 @@ const (
 	DNSDraining         Code = "dns/draining"
 	DNSSpecialAddress   Code = "dns/special-address"
 	DNSResolverDegraded Code = "dns/resolver-degraded"
+	DNSBogus            Code = "dns/bogus"
+	DNSOddTTL           Code = "dns/odd-ttl"
+	DNSPacketLoss       Code = "dns/packet-loss"
+
+	DNSDelegationMismatch Code = "dns/delegation-mismatch"
+	DNSNonconformant      Code = "dns/nonconformant"
 
 	LBReplaced        Code = "lb/replaced"
 	LBMissing         Code = "lb/missing"
 	LBPending         Code = "lb/pending"
 	LBAddressMismatch Code = "lb/address-mismatch"
+	LBUnhealthy       Code = "lb/unhealthy"
 
 	HTTPUnreachable Code = "http/unreachable"
 	HTTPStatus      Code = "http/status"
@@ -42,6 +49,8 @@ const (
 	SelfSourceDegraded Code = "self/source-degraded"
 	SelfTargetUnmapped Code = "self/target-unmapped"
 	SelfNotObserved    Code = "self/not-observed"
+
+	SelfDeclarationUnused Code = "self/declaration-unused"
 )
 
 // Entry explains one code: the text behind "driftprobe explain", the pages in

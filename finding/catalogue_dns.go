@@ -52,9 +52,9 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSDraining, "the records are right; caches still expire",
-			"A wrong address was published until a moment ago. Every cache that read it may keep it for the TTL that it had then; that end is computed from the last time the address was seen on an authoritative server.",
+			"A wrong address was published until a moment ago, or the name was denied. Every cache that read it may keep it for the TTL that it had then, and a denial for the smaller of the TTL and the minimum of the zone's SOA record; that end is computed from the looks at the authoritative servers, of before and after.",
 			"Nothing: wait for the all-clear time. Restarting clients that hold their own cache helps them sooner.",
-			"RFC 1034 section 5.3.3",
+			"RFC 1034 section 5.3.3; RFC 2308 section 5",
 		},
 		{
 			DNSSpecialAddress, "a public name points at an address that clients cannot reach",
@@ -67,6 +67,36 @@ func dnsEntries() []Entry {
 			"A resolver listed in dns.resolvers did not answer, or failed for this name, so its cache could not be looked at. Verdicts about the records do not depend on it.",
 			"Check that this resolver can be reached from here over UDP and TCP port 53, or take it out of dns.resolvers.",
 			"RFC 1035 section 7",
+		},
+		{
+			DNSBogus, "resolvers that check signatures refuse the name",
+			"A resolver in dns.resolvers fails for the name (SERVFAIL), and answers the same question when it is told not to check signatures (CD=1). So the zone, or one above it, is broken for DNSSEC: a DS record at the parent that fits no key of the zone, signatures that have expired, a signed zone that moved to a provider which does not sign. Whoever uses a resolver that validates, as the large public ones do, has no address; everybody else notices nothing. If the resolver gives the reason (extended DNS errors), the finding repeats it; if it gives none, it must also fail at a question that nobody has asked it before, so that a failure which it remembers is not taken for a broken zone. It is a warning if one resolver of several refuses: then that one may hold old keys, or have a wrong clock.",
+			"Expired or missing signatures: sign the zone again. A DS record that fits no key: replace it at the registrar by that of a present key, or remove it; resolvers keep the old one for its TTL, often a day.",
+			"RFC 4035 sections 3.2.2 and 5.5; RFC 8914 section 4",
+		},
+		{
+			DNSDelegationMismatch, "the delegation and the zone name different servers",
+			"Two sides say which servers a zone has: its parent, which hands it down, and the zone itself. They name different servers, or the parent's addresses for servers inside the zone (glue) are not those that the zone has. Resolvers begin with what the parent says: a server that was moved or switched off goes on being asked, and one that the parent does not know helps nobody who has not found the zone yet. It is critical if the parent does not delegate the zone any more, and only worth knowing while the parent's own servers differ, as they do right after a change at the registry. Nothing is said if one server holds both zones, as then the parent's side is never seen.",
+			"What the parent says is changed at the registrar, or in the parent zone if it is yours; what the zone says, in the zone. The finding says which of the two is to follow. Wait for the TTL of the delegation before a server that was taken out is switched off.",
+			"RFC 1034 section 4.2.2; RFC 9471; RFC 1912 section 2.8",
+		},
+		{
+			DNSNonconformant, "a zone or its server does less than resolvers rely on",
+			"The zone is served, but not in every way that resolvers may need. A warning: no answer over TCP (large answers, and all from a server that limits its rate, cannot be read), a server's name that is an alias (BIND does not use it), NS records that differ from server to server. Only worth knowing: a server without EDNS that says so properly, no NS records in the zone, servers with different serials (a transfer may be under way), all servers at one address. That a server does not answer over TCP is said only if some other did, so that it is not our own firewall. A server that is silent to questions with EDNS is of no use to resolvers, and so is dns/nameserver-degraded.",
+			"Open TCP port 53, let firewalls pass EDNS, give each server a name with addresses of its own, and mend the transfer between servers that differ for long.",
+			"RFC 7766 section 5; RFC 9210; RFC 6891; RFC 2181 section 10.3; RFC 2182; DNS flag days 2019 and 2020",
+		},
+		{
+			DNSOddTTL, "a TTL does not mean what it says",
+			"A TTL of 0 is kept by no cache: each client waits for the zone's servers, and has no address when they are silent. Providers that resolve an alias themselves often give it. A TTL above a week is in force nowhere: BIND keeps a record for a week at most, Unbound for a day. One with the top bit set counts as 0, or with resolvers after RFC 8767 as a week. Different TTLs within a set are an error; resolvers take the smallest. It is a warning where the TTL is huge or has the top bit set and leads to a load balancer while dns.max_ttl is set: then it is a ttl-exposure too, and is told once.",
+			"Give all records of the set one TTL, as short as a change may take. A provider's 0 for a name that it resolves itself can stay.",
+			"RFC 2181 sections 5.2 and 8; RFC 8767 section 4",
+		},
+		{
+			DNSPacketLoss, "packets to a zone's name servers get lost",
+			"Each server of the zone answered some questions and left others unanswered, in about the same part, although each was asked twice. So no server is accused: the packets get lost on the way, most likely near us, or the servers limit how often one client may ask.",
+			"Look for loss on the way from the probe to these servers. Verdicts about records do not depend on it: a question that nobody answered is said to be unknown.",
+			"RFC 1035 section 4.2.1",
 		},
 	}
 }

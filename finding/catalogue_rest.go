@@ -26,6 +26,12 @@ func lbEntries() []Entry {
 			"Touch the Service (any annotation) so that the cloud controller writes the status again; then look at which address answers.",
 			"Kubernetes: Service.status.loadBalancer; DigitalOcean API: load_balancers",
 		},
+		{
+			LBUnhealthy, "nothing ready is behind the load balancer",
+			"The Service has an address, and none of its endpoints is ready: the ingress controller does not run, or its pods fail their readiness probes. Every name behind it fails, whatever the DNS says; it is a warning while some still answer.",
+			"See why the pods are not ready: kubectl describe pod. Without any endpoint the Service's selector does not match the pods' labels.",
+			"Kubernetes: EndpointSlice conditions ready and serving",
+		},
 	}
 }
 
@@ -128,8 +134,14 @@ func selfEntries() []Entry {
 		{
 			SelfTargetUnmapped, "no load balancer is known for this host",
 			"The host was found in the cluster, but no Service of type LoadBalancer could be said to front it, so nobody can say which addresses are right.",
-			"Name it: targets[].service, or targets[].addresses.",
+			"Name it: targets[].service, or targets[].addresses; or on the object that declares it the annotation driftprobe.io/service, or driftprobe.io/ignore if it is not to be looked at.",
 			"",
+		},
+		{
+			SelfDeclarationUnused, "something that a cluster object says cannot be used",
+			"An annotation has a value that cannot be used, a host is no DNS name, a rule names hosts by a regular expression, or a route is attached to a Gateway that does not accept it. The object is looked at without it; hosts that nobody can list are not looked at.",
+			"Correct the object. Hosts behind a regular expression: list them in the annotation external-dns.kubernetes.io/hostname, or as targets in the configuration.",
+			"docs/kubernetes.md",
 		},
 		{
 			SelfNotObserved, "something could not be looked at",

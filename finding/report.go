@@ -32,6 +32,9 @@ type Incident struct {
 	ClearBy time.Time `json:"clear_by,omitzero"`
 	// Since is when the fault was first seen; zero if only seen now.
 	Since time.Time `json:"since,omitzero"`
+	// PlannedUntil is the end of the announced move that explains the fault; zero if
+	// none does. Until then it is no more than information.
+	PlannedUntil time.Time `json:"planned_until,omitzero"`
 	// Effects are the findings that this cause explains. Sorted as Sort does.
 	Effects []Finding `json:"effects"`
 }
@@ -81,7 +84,10 @@ type Report struct {
 type Front struct {
 	// Name is "namespace/name" of the Service, or "pinned" / "published" where
 	// no Service is known.
-	Name      string   `json:"name"`
+	Name string `json:"name"`
+	// Rules say how the Service was found for these hosts: "config", "annotation",
+	// "status address", …
+	Rules     []string `json:"rules,omitempty"`
 	Addresses []string `json:"addresses"`
 	Hosts     []string `json:"hosts"`
 	// MaxTTL is the largest TTL on the way to these addresses, in seconds.

@@ -1,7 +1,10 @@
 // Package test holds the tests of driftprobe on real servers: the program, built
-// once, is run as a person runs it, and looks at nsd, knot, unbound, haproxy and
-// pebble (see package world). It is a module of its own so that its dependencies
-// never reach users.
+// once, is run as a person runs it, and looks at nsd, knot, BIND, PowerDNS, unbound,
+// haproxy and pebble (see package world). The table of situations
+// (internal/lab/situation) is run by them too: from zone files on each authoritative
+// software, and from the lab through real resolvers, whose clients must not see what
+// contradicts our verdict. It is a module of its own so that its dependencies never
+// reach users.
 //
 //	.ci/run            installs what is needed and runs everything
 //	cd test && go test ./...

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,7 +9,14 @@ import (
 	"testing"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+// TestMain lets more tests run side by side than there are processors: most of the
+// time they wait for servers. The flag -parallel still counts.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(buildAndRun(m))
+}
 
 // binary is the program under test; set once, before the first test.
 var binary string

@@ -3,6 +3,7 @@ package lab
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -151,6 +152,15 @@ func NoEDNS(q Query, truth *dns.Msg) Reply {
 	return Send(truth)
 }
 
+// DropEDNS is silent to a request with EDNS, as behind a firewall that does not know
+// it, and tells the truth without.
+func DropEDNS(q Query, truth *dns.Msg) Reply {
+	if q.Msg.IsEdns0() != nil {
+		return Reply{}
+	}
+	return Send(truth)
+}
+
 // SpoofFirst sends a forgery that carries the wrong id, then the truth.
 func SpoofFirst(_ Query, truth *dns.Msg) Reply {
 	forged := truth.Copy()
@@ -161,6 +171,30 @@ func SpoofFirst(_ Query, truth *dns.Msg) Reply {
 		}
 	}
 	return Send(forged, truth)
+}
+
+// Bogus is a resolver that validates, and to which what a zone says looks forged: it
+// fails for each answer that comes from there in part, with the extended errors
+// (RFC 8914), unless it is told not to check (CD=1). All else it says to be validated.
+func Bogus(zone string, why ...uint16) Fault {
+	return func(q Query, truth *dns.Msg) Reply {
+		forged := dns.IsSubDomain(zone, q.Name)
+		for _, rr := range slices.Concat(truth.Answer, truth.Ns) {
+			forged = forged || dns.IsSubDomain(zone, dns.CanonicalName(rr.Header().Name))
+		}
+		if q.Msg.CheckingDisabled || !forged {
+			truth.AuthenticatedData = q.Msg.AuthenticatedData && !q.Msg.CheckingDisabled
+			return Send(truth)
+		}
+		reply := new(dns.Msg).SetRcode(q.Msg, dns.RcodeServerFailure)
+		if opt := q.Msg.IsEdns0(); opt != nil && len(why) > 0 {
+			reply.SetEdns0(udpSize, opt.Do())
+			for _, code := range why {
+				reply.IsEdns0().Option = append(reply.IsEdns0().Option, &dns.EDNS0_EDE{InfoCode: code})
+			}
+		}
+		return Send(reply)
+	}
 }
 
 // Slow tells the truth after d.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 
 var errAddrNotAvail = &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)}
 
-const testZone = `
+var testZone = `
 $ORIGIN z.test.
 $TTL 300
 @        IN SOA ns1 admin 1 2 3 4 60
@@ -34,6 +35,10 @@ child    IN DS 1 8 2 00000000000000000000000000000000000000000000000000000000000
 ns.child IN A 192.0.2.54
 moved    IN DNAME b.ent
 into     IN CNAME www.child
+x.moved  IN DNAME elsewhere.test.
+y.moved  IN NS ns.elsewhere.test.
+z.child  IN DNAME b.ent
+long     IN DNAME ` + strings.Repeat("l", 60) + "." + strings.Repeat("m", 60) + "." + strings.Repeat("n", 60) + `.test.
 `
 
 func TestZoneAnswers(t *testing.T) {
@@ -74,6 +79,13 @@ func TestZoneAnswers(t *testing.T) {
 		{"DNAME moves names below", "a.moved.z.test.", dns.TypeA, 0, true, []string{
 			"a.b.ent.z.test. 300 IN A 192.0.2.2", "a.moved.z.test. 300 IN CNAME a.b.ent.z.test.", "moved.z.test. 300 IN DNAME b.ent.z.test."}, nil, nil},
 		{"DNAME does not move its own name", "moved.z.test.", dns.TypeA, 0, true, nil, []string{soa}, nil},
+		{"a DNAME hides one below it", "b.x.moved.z.test.", dns.TypeA, 3, true, []string{
+			"b.x.moved.z.test. 300 IN CNAME b.x.b.ent.z.test.", "moved.z.test. 300 IN DNAME b.ent.z.test."}, []string{soa}, nil},
+		{"a DNAME hides a delegation below it", "a.y.moved.z.test.", dns.TypeA, 3, true, []string{
+			"a.y.moved.z.test. 300 IN CNAME a.y.b.ent.z.test.", "moved.z.test. 300 IN DNAME b.ent.z.test."}, []string{soa}, nil},
+		{"a delegation hides a DNAME below it", "a.z.child.z.test.", dns.TypeA, 0, false, nil, referral, glue},
+		{"a DNAME that makes a name too long is YXDOMAIN", strings.Repeat("a.", 40) + "long.z.test.", dns.TypeA, dns.RcodeYXDomain, true,
+			[]string{"long.z.test. 300 IN DNAME " + strings.Repeat("l", 60) + "." + strings.Repeat("m", 60) + "." + strings.Repeat("n", 60) + ".test."}, nil, nil},
 		{"CNAME into a delegation", "into.z.test.", dns.TypeA, 0, true, []string{"into.z.test. 300 IN CNAME www.child.z.test."}, referral, glue},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -32,11 +33,14 @@ func (z *Zone) Answer(reply *dns.Msg, q dns.Question) {
 
 // step answers for one name of a chain. It returns the next name, or done.
 func (z *Zone) step(reply *dns.Msg, name, owner string, qtype uint16) (next string, done bool) {
-	if cut := z.cutAbove(name, qtype); cut != "" {
+	// Whatever stands higher hides what is below it (RFC 6672 section 2.4).
+	cut, moved := z.cutAbove(name, qtype), z.dnameAbove(name)
+	if cut != "" && (moved == "" || dns.IsSubDomain(cut, moved)) {
 		z.refer(reply, cut)
 		return "", true
 	}
-	if target, ok := z.dname(reply, name, owner); ok {
+	if moved != "" {
+		target := z.dname(reply, moved, owner)
 		return target, target == ""
 	}
 	node := name
@@ -107,36 +111,43 @@ func (z *Zone) addGlue(reply *dns.Msg, set []dns.RR) {
 	}
 }
 
-// dname applies a DNAME above name: it adds the DNAME and the CNAME made from it
-// (RFC 6672 §3.1). target is empty when the new name would be too long.
-func (z *Zone) dname(reply *dns.Msg, name, owner string) (target string, ok bool) {
+// dnameAbove is the owner of the highest DNAME above name, or "".
+func (z *Zone) dnameAbove(name string) string {
+	highest := ""
 	for n := name; n != z.apex; {
 		n = parentOf(n)
-		set := z.sets[rrsetKey{n, dns.TypeDNAME}]
-		if len(set) == 0 {
-			continue
+		if len(z.sets[rrsetKey{n, dns.TypeDNAME}]) > 0 {
+			highest = n
 		}
-		record := set[0].(*dns.DNAME)
-		reply.Answer = append(reply.Answer, dns.Copy(record))
-		prefix := owner[:len(owner)-len(n)]
-		if n == "." {
-			prefix = owner
-		}
-		target = prefix + record.Target
-		if record.Target == "." {
-			target = prefix
-		}
-		if _, valid := dns.IsDomainName(target); !valid {
-			reply.Rcode = dns.RcodeYXDomain
-			return "", true
-		}
-		reply.Answer = append(reply.Answer, &dns.CNAME{
-			Hdr:    dns.RR_Header{Name: owner, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: record.Hdr.Ttl},
-			Target: target,
-		})
-		return target, true
 	}
-	return "", false
+	return highest
+}
+
+// dname applies the DNAME at a name above owner: it adds the DNAME and the CNAME made
+// from it, of the same TTL (RFC 6672 §3.1). target is empty when the new name would be
+// too long.
+func (z *Zone) dname(reply *dns.Msg, at, owner string) (target string) {
+	record := z.sets[rrsetKey{at, dns.TypeDNAME}][0].(*dns.DNAME)
+	if !slices.ContainsFunc(reply.Answer, func(rr dns.RR) bool { return dns.IsDuplicate(rr, record) }) {
+		reply.Answer = append(reply.Answer, dns.Copy(record))
+	}
+	prefix := owner[:len(owner)-len(at)]
+	if at == "." {
+		prefix = owner
+	}
+	target = prefix + record.Target
+	if record.Target == "." {
+		target = prefix
+	}
+	if _, err := dns.PackDomainName(target, make([]byte, 255), 0, nil, false); err != nil {
+		reply.Rcode = dns.RcodeYXDomain
+		return ""
+	}
+	reply.Answer = append(reply.Answer, &dns.CNAME{
+		Hdr:    dns.RR_Header{Name: owner, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: record.Hdr.Ttl},
+		Target: target,
+	})
+	return target
 }
 
 // encloser is the longest existing ancestor of a name that does not exist.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -14,23 +15,23 @@ type Authority struct {
 	// Name is its host name without final dot, Addr where it listens (port 53).
 	Name   string
 	Addr   netip.Addr
-	run    software
+	run    Software
 	dir    string
 	zone   Zone
 	serial uint32
 }
 
-// software configures one kind of name server to serve a zone file in its
-// folder, and returns the command that starts it.
-type software func(t testing.TB, dir string, addr netip.Addr, z Zone) []string
-
-func startAuthority(t testing.TB, run software, dir, name string, addr netip.Addr, z Zone) *Authority {
+func startAuthority(t testing.TB, run Software, dir, name string, addr netip.Addr, z Zone) *Authority {
 	t.Helper()
 	a := &Authority{Name: name, Addr: addr, run: run, dir: makeDir(t, filepath.Join(dir, name)), zone: z, serial: 1}
 	z.write(t, a.dir, a.serial)
-	a.Process = startProcess(t, a.dir, name, nil, run(t, a.dir, addr, z)...)
+	a.Process = startProcess(t, a.dir, name, nil, run.configure(t, a.site())...)
 	a.awaitSerial(t)
 	return a
+}
+
+func (a *Authority) site() site {
+	return site{dir: a.dir, addrs: []netip.Addr{a.Addr}, zones: []string{a.zone.Origin}}
 }
 
 // Abandon makes the server forget its zone and serve another one, like a DNS
@@ -40,7 +41,7 @@ func (a *Authority) Abandon(t testing.TB) {
 	a.Stop(t)
 	a.zone = Zone{Origin: "elsewhere.example", Servers: map[string]netip.Addr{"ns.elsewhere.example": a.Addr}}
 	a.zone.write(t, a.dir, a.serial)
-	a.run(t, a.dir, a.Addr, a.zone)
+	a.run.configure(t, a.site())
 	a.Start(t)
 	a.awaitSerial(t)
 }
@@ -52,7 +53,14 @@ func (a *Authority) Serve(t testing.TB, records ...string) {
 	a.serial++
 	a.zone.Records = records
 	a.zone.write(t, a.dir, a.serial)
-	a.reload(t)
+	if a.run.reload == nil {
+		a.hangUp(t)
+	} else {
+		command := a.run.reload(a.site())
+		if out, err := exec.Command(executable(command[0]), command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("reload %s: %v\n%s", a.Name, err, out)
+		}
+	}
 	a.awaitSerial(t)
 }
 
@@ -65,59 +73,4 @@ func (a *Authority) awaitSerial(t testing.TB) {
 		}
 		return err
 	})
-}
-
-// nsd is NLnet Labs' authoritative server.
-func nsd(t testing.TB, dir string, addr netip.Addr, z Zone) []string {
-	t.Helper()
-	conf := writeFile(t, filepath.Join(dir, "nsd.conf"), fmt.Sprintf(`server:
-  ip-address: %s
-  port: 53
-  do-ip6: no
-  server-count: 1
-  username: ""
-  chroot: ""
-  database: ""
-  pidfile: ""
-  zonesdir: %[2]q
-  zonelistfile: "%[2]s/zone.list"
-  xfrdfile: "%[2]s/xfrd.state"
-  xfrdir: %[2]q
-  rrl-ratelimit: 0
-  zonefiles-check: yes
-remote-control:
-  control-enable: no
-zone:
-  name: %q
-  zonefile: %q
-`, addr, dir, z.Origin, z.fileName()))
-	return []string{"nsd", "-d", "-c", conf}
-}
-
-// knot is CZ.NIC's authoritative server. It keeps no journal: the zone file is
-// the whole truth, as it is for nsd.
-func knot(t testing.TB, dir string, addr netip.Addr, z Zone) []string {
-	t.Helper()
-	conf := writeFile(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`server:
-    rundir: %[1]q
-    listen: %[2]s@53
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: %[1]q
-log:
-  - target: stderr
-    any: info
-template:
-  - id: default
-    storage: %[1]q
-    zonefile-sync: -1
-    zonefile-load: whole
-    journal-content: none
-zone:
-  - domain: %[3]q
-    file: %[4]q
-`, dir, addr, z.Origin, z.fileName()))
-	return []string{"knotd", "-c", conf}
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/miekg/dns"
@@ -54,7 +52,7 @@ func Serial(ctx context.Context, server netip.Addr, zone string) (uint32, error)
 			return soa.Serial, nil
 		}
 	}
-	return 0, fmt.Errorf("%s gave no SOA of %s", server, zone)
+	return 0, fmt.Errorf("%s, %s: %w", server, zone, errNoSOA)
 }
 
 func exchange(ctx context.Context, server netip.Addr, name string, kind uint16) (*dns.Msg, error) {
@@ -69,83 +67,8 @@ func exchange(ctx context.Context, server netip.Addr, name string, kind uint16) 
 	return reply, nil
 }
 
-// Resolver is a caching recursive resolver.
-type Resolver struct {
-	*Process
-	Addr netip.Addr
-}
-
-// startResolver runs unbound below the private root. It does not prefetch and
-// does not serve expired answers, so that its cache ends when the TTL does.
-func startResolver(t testing.TB, dir string, addr, root netip.Addr) *Resolver {
-	t.Helper()
-	dir = makeDir(t, filepath.Join(dir, "resolver"))
-	hints := writeFile(t, filepath.Join(dir, "root.hints"),
-		fmt.Sprintf(". 3600000 NS root-server.\nroot-server. 3600000 A %s\n", root))
-	conf := writeFile(t, filepath.Join(dir, "unbound.conf"), fmt.Sprintf(`server:
-  interface: %s
-  port: 53
-  do-ip6: no
-  do-daemonize: no
-  num-threads: 1
-  use-syslog: no
-  logfile: ""
-  chroot: ""
-  username: ""
-  pidfile: ""
-  directory: %q
-  root-hints: %q
-  access-control: 127.0.0.0/8 allow
-  do-not-query-localhost: no
-  module-config: "iterator"
-  prefetch: no
-  serve-expired: no
-  minimal-responses: yes
-remote-control:
-  control-enable: no
-`, addr, dir, hints))
-	r := &Resolver{Addr: addr}
-	r.Process = startProcess(t, dir, "resolver", nil, "unbound", "-d", "-p", "-c", conf)
-	r.ready(t, func(ctx context.Context) error {
-		_, err := exchange(ctx, addr, "shop.example", dns.TypeSOA)
-		return err
-	})
-	return r
-}
-
-// Prime makes the resolver read the name now and returns its answer.
-func (r *Resolver) Prime(t testing.TB, name string) Answer {
-	t.Helper()
-	var answer Answer
-	err := Poll(t, readyWithin, func(ctx context.Context) error {
-		var err error
-		answer, err = Ask(ctx, r.Addr, name)
-		if err == nil && len(answer.Addresses) == 0 {
-			err = errors.New("no address")
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatalf("ask the resolver for %s: %v", name, err)
-	}
-	return answer
-}
-
-// AwaitFailure returns when the resolver has given up on the name and says so at
-// once (SERVFAIL); at first it is silent, because it goes on trying.
-func (r *Resolver) AwaitFailure(t testing.TB, name string) {
-	t.Helper()
-	err := Poll(t, readyWithin, func(ctx context.Context) error {
-		_, err := Ask(ctx, r.Addr, name)
-		if errors.Is(err, errRcode) {
-			return nil
-		}
-		return fmt.Errorf("no SERVFAIL yet: %w", err)
-	})
-	if err != nil {
-		t.Fatalf("wait until the resolver gives up on %s: %v", name, err)
-	}
-}
-
-// errRcode is a well-formed answer that reports a failure.
-var errRcode = errors.New("the answer is an error")
+var (
+	// errRcode is a well-formed answer that reports a failure.
+	errRcode = errors.New("the answer is an error")
+	errNoSOA = errors.New("it is no authority for the zone")
+)

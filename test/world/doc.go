@@ -1,7 +1,7 @@
 // Package world runs real servers on loopback addresses, for tests that want to
-// know what driftprobe makes of other people's software: nsd and knot as
-// authoritative servers, unbound as a caching resolver, haproxy as load
-// balancers, pebble as the certificate authority.
+// know what driftprobe makes of other people's software: nsd, knot, BIND and
+// PowerDNS as authoritative servers, unbound and BIND as caching resolvers, haproxy
+// as load balancers, pebble as the certificate authority.
 //
 //	w := world.Start(t)
 //	world.Serve(t, w.Shop, "@ 30 IN A "+w.Old.String()) // on every server of the zone
@@ -15,16 +15,19 @@
 //	.2  example                     nsd
 //	.3  ns1 of shop.example         nsd
 //	.4  ns2 of shop.example         knot
-//	.5  ns3 of shop.example         nsd
+//	.5  ns3 of shop.example         BIND
 //	.6  ns1 of edge.example         knot
-//	.7  ns2 of edge.example         nsd
+//	.7  ns2 of edge.example         PowerDNS
 //	.10 the caching resolver        unbound
 //	.20 the old load balancer's address, and .21 the new one's
+//
+// Other trees are served from their zone files by a Farm, all by one software, or
+// by whoever the test likes; a Recursive resolves below any root.
 //
 // Every server runs in the foreground, with its files in a temporary folder, is ready when it answers its own protocol, and is ended and waited for
 // when the test ends. What it wrote is shown if the test failed. A server that
 // is not installed fails the test: a look that did not happen proves nothing.
 //
-// The package does not know driftprobe. It needs Linux and the right to listen
-// on port 53.
+// The package does not know driftprobe. It needs Linux, and the rights to listen on
+// port 53 and to add loopback addresses, as named listens only on those that exist.
 package world

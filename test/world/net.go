@@ -4,6 +4,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -17,9 +20,9 @@ func (n Net) Addr(last byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 53
 // that two tests, also of two processes, never share one.
 const claimPort = 5353
 
-// claimNet takes a free /24 for the test. Low numbers are left to people who
+// Claim takes a free /24 for the test. Low numbers are left to people who
 // start a demo on the same machine.
-func claimNet(t testing.TB) Net {
+func Claim(t testing.TB) Net {
 	t.Helper()
 	var err error
 	for range 100 {
@@ -34,4 +37,25 @@ func claimNet(t testing.TB) Net {
 	}
 	t.Fatalf("claim a loopback network: %v", err)
 	return Net{}
+}
+
+// ownAddress gives the loopback interface an address as its own until the test
+// ends. All of 127.0.0.0/8 answers without that, but named listens only on
+// addresses that an interface has.
+func ownAddress(t testing.TB, addr netip.Addr) {
+	t.Helper()
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatalf("list this system's addresses: %v", err)
+	}
+	if slices.ContainsFunc(own, func(a net.Addr) bool { return strings.HasPrefix(a.String(), addr.String()+"/") }) {
+		return
+	}
+	change := func(verb string) {
+		if out, err := exec.Command("ip", "addr", verb, addr.String()+"/32", "dev", "lo").CombinedOutput(); err != nil {
+			t.Errorf("ip addr %s %s: %v\n%s", verb, addr, err, out)
+		}
+	}
+	change("add")
+	t.Cleanup(func() { change("del") })
 }

@@ -28,15 +28,16 @@ type Process struct {
 	done    chan struct{} // closed when cmd has been waited for
 }
 
-// startProcess starts a server and arranges its end. name is unique in the test.
+// newProcess is a server that does not run yet. name is unique in the test.
+func newProcess(dir, name string, env []string, command ...string) *Process {
+	command[0] = executable(command[0])
+	return &Process{name: name, command: command, env: env, log: filepath.Join(dir, name+".log")}
+}
+
+// startProcess starts a server and arranges its end.
 func startProcess(t testing.TB, dir, name string, env []string, command ...string) *Process {
 	t.Helper()
-	adoptOrphans(t)
-	path, err := exec.LookPath(command[0])
-	if err != nil {
-		path = filepath.Join("/usr/sbin", command[0])
-	}
-	p := &Process{name: name, command: append([]string{path}, command[1:]...), env: env, log: filepath.Join(dir, name+".log")}
+	p := newProcess(dir, name, env, command...)
 	t.Cleanup(func() {
 		p.Stop(t)
 		if t.Failed() {
@@ -47,9 +48,19 @@ func startProcess(t testing.TB, dir, name string, env []string, command ...strin
 	return p
 }
 
+// executable finds a program, also where servers lie that users do not start.
+func executable(name string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return filepath.Join("/usr/sbin", name)
+	}
+	return path
+}
+
 // Start runs the server again after Stop. It does not wait until it is ready.
 func (p *Process) Start(t testing.TB) {
 	t.Helper()
+	adoptOrphans(t)
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatalf("start %s: %v", p.name, err)
@@ -111,8 +122,8 @@ func adoptOrphans(t testing.TB) {
 	}
 }
 
-// reload asks the server to read its files again.
-func (p *Process) reload(t testing.TB) {
+// hangUp sends the signal at which most servers read their files again.
+func (p *Process) hangUp(t testing.TB) {
 	t.Helper()
 	if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGHUP); err != nil {
 		t.Fatalf("reload %s: %v", p.name, err)

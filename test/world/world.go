@@ -3,6 +3,7 @@ package world
 import (
 	"net/netip"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -25,7 +26,7 @@ type World struct {
 // edge.example are empty until Serve or Publish is called.
 func Start(t testing.TB) *World {
 	t.Helper()
-	w := &World{Net: claimNet(t), dir: shortDir(t)}
+	w := &World{Net: Claim(t), dir: shortDir(t)}
 	at := w.Net.Addr
 	w.Root, w.Old, w.New = at(1), at(20), at(21)
 	shop := Zone{Origin: "shop.example", Servers: map[string]netip.Addr{
@@ -42,18 +43,18 @@ func Start(t testing.TB) *World {
 		Origin: ".", Servers: map[string]netip.Addr{"root-server": at(1)},
 		Delegations: []Zone{example},
 	}
-	startAuthority(t, nsd, w.dir, "root-server", at(1), root)
-	startAuthority(t, nsd, w.dir, "ns.nic.example", at(2), example)
+	startAuthority(t, NSD(), w.dir, "root-server", at(1), root)
+	startAuthority(t, NSD(), w.dir, "ns.nic.example", at(2), example)
 	w.Shop = []*Authority{
-		startAuthority(t, nsd, w.dir, "ns1.shop.example", at(3), shop),
-		startAuthority(t, knot, w.dir, "ns2.shop.example", at(4), shop),
-		startAuthority(t, nsd, w.dir, "ns3.shop.example", at(5), shop),
+		startAuthority(t, NSD(), w.dir, "ns1.shop.example", at(3), shop),
+		startAuthority(t, Knot(), w.dir, "ns2.shop.example", at(4), shop),
+		startAuthority(t, BIND(), w.dir, "ns3.shop.example", at(5), shop),
 	}
 	w.Edge = []*Authority{
-		startAuthority(t, knot, w.dir, "ns1.edge.example", at(6), edge),
-		startAuthority(t, nsd, w.dir, "ns2.edge.example", at(7), edge),
+		startAuthority(t, Knot(), w.dir, "ns1.edge.example", at(6), edge),
+		startAuthority(t, PowerDNS(), w.dir, "ns2.edge.example", at(7), edge),
 	}
-	w.Resolver = startResolver(t, w.dir, at(10), w.Root)
+	w.Resolver = Unbound().start(t, makeDir(t, filepath.Join(w.dir, "resolver")), at(10), w.Root)
 	w.CA = startCA(t, w.dir, at(30))
 	return w
 }

@@ -51,19 +51,19 @@ func (z Zone) delegation(b *strings.Builder) {
 	}
 }
 
-// fileName is the zone's file in a server's folder.
-func (z Zone) fileName() string {
-	if z.Origin == "." {
+// fileName is a zone's file in a server's folder.
+func fileName(origin string) string {
+	if origin == "." {
 		return "root.zone"
 	}
-	return z.Origin + ".zone"
+	return origin + ".zone"
 }
 
 // write replaces the zone file at once: a server that reads it meanwhile sees
 // the old one or the new one.
 func (z Zone) write(t testing.TB, dir string, serial uint32) {
 	t.Helper()
-	path := filepath.Join(dir, z.fileName())
+	path := filepath.Join(dir, fileName(z.Origin))
 	if err := os.WriteFile(path+".new", []byte(z.text(serial)), 0o644); err != nil {
 		t.Fatalf("write zone %s: %v", z.Origin, err)
 	}

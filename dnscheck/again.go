@@ -1,0 +1,96 @@
+package dnscheck
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/miekg/dns"
+)
+
+// again finds out why the servers of a step disagree. Each server that speaks is
+// asked for the SOA of the zone, which all names of the zone share for keepWildcard;
+// so ten thousand names of a zone whose secondary lags cost one question a server
+// more. If the serials do not explain the difference, each is asked once more what is
+// in dispute: a server that then gives other data than it did takes turns.
+//
+// A record that is changed between the two questions looks the same. That is one
+// look, whose Addresses are then those before and after the change; the next look
+// says what is.
+func (w *walk) again(ctx context.Context, s *Step, name string) {
+	disputed := slices.DeleteFunc([]Type{A, AAAA}, func(t Type) bool { return !s.disagrees(t) })
+	if len(disputed) == 0 {
+		return
+	}
+	w.serials(ctx, s)
+	if s.lag().explains {
+		return
+	}
+	second := make([]Answer, len(s.Answers))
+	var asked sync.WaitGroup
+	for i, a := range s.Answers {
+		if !a.hasData() || !slices.Contains(disputed, a.Type) || !w.spendAgain() {
+			continue
+		}
+		w.do(&asked, func() {
+			second[i], _ = w.askOne(ctx, canonical(s.Zone), a.Server, question{name: name, qtype: qtypeOf(a.Type)})
+		})
+	}
+	asked.Wait()
+	for i, a := range second {
+		if a.hasData() && !sameData(a, s.Answers[i]) {
+			s.Rotates = true
+			s.join(i, a)
+		}
+		if a.Outcome == Alias {
+			w.follow(ctx, canonical(a.Target))
+		}
+	}
+	slices.SortStableFunc(s.Answers, compareAnswers)
+}
+
+// hasData tells whether an answer gives records.
+func (a Answer) hasData() bool { return a.Outcome == OK || a.Outcome == Alias }
+
+// join takes in what the server of the answer at i gave the second time.
+func (s *Step) join(i int, second Answer) {
+	first := &s.Answers[i]
+	if first.Outcome != OK || second.Outcome != OK {
+		s.Answers = append(s.Answers, second)
+		return
+	}
+	all := slices.Concat(first.Addresses, second.Addresses)
+	slices.SortFunc(all, netip.Addr.Compare)
+	all = slices.Compact(all)
+	first.Addresses = slices.Clip(all[:min(len(all), addressLimit)])
+	first.TTL = max(first.TTL, second.TTL)
+	if first.Odd == nil {
+		first.Odd = second.Odd
+	}
+}
+
+// serials asks each server that speaks for the zone's SOA.
+func (w *walk) serials(ctx context.Context, s *Step) {
+	zone := canonical(s.Zone)
+	var servers []Server
+	for _, a := range s.Answers {
+		if a.Outcome.Speaks() && !slices.Contains(servers, a.Server) {
+			servers = append(servers, a.Server)
+		}
+	}
+	found := make([]Answer, len(servers))
+	var asked sync.WaitGroup
+	for i, server := range servers {
+		w.do(&asked, func() {
+			found[i] = w.askShared(ctx, zone, server, question{name: zone, qtype: dns.TypeSOA}, w.spendAgain)
+		})
+	}
+	asked.Wait()
+	for i := range s.Answers {
+		a := &s.Answers[i]
+		if at := slices.Index(servers, a.Server); at >= 0 && found[at].Outcome == OK {
+			a.Serial, a.Primary = found[at].Serial, found[at].Primary
+		}
+	}
+}

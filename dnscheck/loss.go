@@ -1,0 +1,121 @@
+package dnscheck
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"driftprobe/finding"
+)
+
+// uneven is by how many times the share of unanswered questions of one server may
+// exceed that of another for both to be the network's fault.
+const uneven = 4
+
+// Lossy tells which zones have servers that all answer some questions of these looks
+// and leave others unanswered, in about the same part. Such silence is no server's
+// fault: packets get lost between us and them. One server can not tell, and neither
+// can one that never spoke. A type about which no server ever spoke is not lost but
+// ignored (RFC 4074 §4.1).
+func Lossy(os ...Observation) map[string]bool {
+	lossy := map[string]bool{}
+	for zone, servers := range tallies(os) {
+		var most, least float64
+		n := 0
+		for _, t := range servers {
+			share := float64(t.silent) / float64(t.silent+t.spoke)
+			if n == 0 {
+				most, least = share, share
+			}
+			most, least = max(most, share), min(least, share)
+			n++
+		}
+		if n > 1 && least > 0 && most <= uneven*least {
+			lossy[zone] = true
+		}
+	}
+	return lossy
+}
+
+type tally struct{ spoke, silent int }
+
+// tallies count for each zone in which a server left something unanswered what each
+// of its servers did. Such zones are few, so most answers need not be counted.
+func tallies(os []Observation) map[string]map[Server]*tally {
+	zones := map[string]map[Server]*tally{}
+	each := func(take func(zone string, a Answer)) {
+		for _, o := range os {
+			for _, s := range o.Steps {
+				for _, a := range s.Answers {
+					take(s.Zone, a)
+				}
+			}
+		}
+	}
+	each(func(zone string, a Answer) {
+		if a.Outcome == Silent && zones[zone] == nil {
+			zones[zone] = map[Server]*tally{}
+		}
+	})
+	if len(zones) == 0 {
+		return nil
+	}
+	type subject struct {
+		zone string
+		typ  Type
+	}
+	answered := map[subject]bool{}
+	each(func(zone string, a Answer) {
+		servers := zones[zone]
+		if servers == nil || !a.Outcome.Speaks() {
+			return
+		}
+		answered[subject{zone, a.Type}] = true
+		if servers[a.Server] == nil {
+			servers[a.Server] = &tally{}
+		}
+		servers[a.Server].spoke++
+	})
+	each(func(zone string, a Answer) {
+		// Who never spoke counts for nothing.
+		if t := zones[zone][a.Server]; t != nil && a.Outcome == Silent && answered[subject{zone, a.Type}] {
+			t.silent++
+		}
+	})
+	return zones
+}
+
+// lost tells whether what a server left unanswered is the network's fault.
+func (c Case) lost(at hosting, failed []Answer, partly bool) bool {
+	return partly && c.Lossy[at.zone] && !slices.ContainsFunc(failed, func(a Answer) bool { return a.Outcome != Silent })
+}
+
+// packetLoss is what is told instead of accusing each server of a zone. missed are
+// the questions of this look that got no answer, by server.
+func packetLoss(c Case, zone string, missed map[string][]Answer) finding.Finding {
+	var servers, parts []string
+	for server, answers := range missed {
+		servers = append(servers, server)
+		var types []string
+		for _, a := range answers {
+			types = append(types, string(a.Type))
+		}
+		slices.Sort(types)
+		parts = append(parts, "no answer from "+server+" for "+strings.Join(slices.Compact(types), ", "))
+	}
+	slices.Sort(servers)
+	slices.Sort(parts)
+	f := finding.Finding{
+		Code: finding.DNSPacketLoss, Severity: finding.Info,
+		Subject:  finding.Subject{Host: zone},
+		Summary:  fmt.Sprintf("packets between here and the name servers of %s get lost: each of them answers, and leaves questions unanswered", zone),
+		Expected: "an answer of each server to every question",
+		Observed: finding.List(parts, maxGroups),
+		Hint:     "look for loss on the way from here to these servers; if they limit how often one client may ask, ask less often (dns.interval)",
+		SeenAt:   servers,
+	}
+	if c.Observed.answered(A) && c.Observed.answered(AAAA) {
+		f.Observed += "; another server answered each of these questions"
+	}
+	return f
+}

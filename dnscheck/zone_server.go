@@ -1,0 +1,189 @@
+package dnscheck
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// zoneServer is one server of a zone while it is looked at.
+type zoneServer struct {
+	ZoneServer
+	named []nameServer
+	// opt is set when its answer for NS had an OPT record, so that it knows EDNS.
+	opt bool
+}
+
+func addrOrder(a, b netip.Addr) int { return a.Compare(b) }
+
+func (l *zoneLook) nsQuestion() question  { return question{name: l.zone, qtype: dns.TypeNS} }
+func (l *zoneLook) soaQuestion() question { return question{name: l.zone, qtype: dns.TypeSOA} }
+
+// askNS asks for the zone's own NS records.
+func (l *zoneLook) askNS(ctx context.Context, s *zoneServer) {
+	r := l.ask(ctx, s.Server, l.nsQuestion())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hearNS(s, r)
+}
+
+// hearNS keeps what was said of the NS records; the lock is held.
+func (l *zoneLook) hearNS(s *zoneServer, r reply) {
+	s.NSOutcome, s.NSDetail = r.outcome, r.detail
+	if r.outcome == unasked {
+		s.NSOutcome, s.NSDetail = "", ""
+		l.limit(r.detail)
+	}
+	if r.msg == nil {
+		return
+	}
+	s.opt = r.msg.IsEdns0() != nil && !rejectsEDNS(r)
+	a := readAnswer(l.zone, l.nsQuestion(), r.msg)
+	s.NSOutcome, s.NSDetail = a.Outcome, a.Detail
+	if d, ok := l.apexNS(r.msg); ok && a.Outcome == NoData {
+		s.NSOutcome, s.named = OK, d.names
+		for _, n := range d.names {
+			s.NS = append(s.NS, bare(n.host))
+		}
+	}
+}
+
+// askOthers asks what is left to be known of a server: SOA, EDNS and TCP.
+func (l *zoneLook) askOthers(ctx context.Context, s *zoneServer) {
+	var asked sync.WaitGroup
+	l.do(&asked, func() { l.askTCP(ctx, s) })
+	l.do(&asked, func() { l.askSOA(ctx, s) })
+	asked.Wait()
+}
+
+// askSOA asks for the SOA record, and finds out how the server takes EDNS.
+func (l *zoneLook) askSOA(ctx context.Context, s *zoneServer) {
+	r, edns, detail := l.askEDNS(ctx, s)
+	a := l.readSOA(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.Outcome == unasked {
+		l.limit(a.Detail)
+		return
+	}
+	s.Outcome, s.Detail, s.Serial = a.Outcome, a.Detail, a.Serial
+	s.EDNS, s.EDNSDetail = edns, detail
+}
+
+// readSOA reads the zone's own SOA record; Serial is set only for OK.
+func (l *zoneLook) readSOA(r reply) Answer {
+	if r.msg == nil {
+		return Answer{Outcome: r.outcome, Detail: r.detail}
+	}
+	a := readAnswer(l.zone, l.soaQuestion(), r.msg)
+	a.Serial = 0
+	if set := gather(l.soaQuestion(), r.msg.Answer); a.Outcome == OK && set.soa != nil {
+		a.Serial = set.soa.Serial
+	}
+	return a
+}
+
+// askEDNS asks with EDNS and, if that fails, without (RFC 6891 §7, DNS flag day
+// 2019, Zonemaster NAMESERVER02). Lost packets are not rare enough for an
+// accusation: a server drops EDNS only if it does so again after it has answered
+// without.
+func (l *zoneLook) askEDNS(ctx context.Context, s *zoneServer) (r reply, edns EDNS, detail string) {
+	if s.opt {
+		return l.ask(ctx, s.Server, l.soaQuestion()), EDNSOK, ""
+	}
+	with := l.askBy(ctx, s.Server, l.soaQuestion(), withEDNS)
+	switch {
+	case with.msg != nil && with.msg.Truncated:
+		return l.ask(ctx, s.Server, l.soaQuestion()), EDNSOK, ""
+	case with.msg != nil && !rejectsEDNS(with):
+		return with, EDNSOK, ""
+	case with.msg == nil && with.outcome != Silent:
+		return with, "", ""
+	}
+	without := l.askBy(ctx, s.Server, l.soaQuestion(), withoutEDNS)
+	switch {
+	case without.msg == nil || rejectsEDNS(without):
+		return with, "", ""
+	case with.msg != nil:
+		return without, EDNSRejected, rcodeText(with.msg.Rcode)
+	}
+	switch again := l.askBy(ctx, s.Server, l.soaQuestion(), withEDNS); {
+	case again.outcome == Silent:
+		edns = EDNSDropped
+	case again.msg != nil && !rejectsEDNS(again):
+		edns = EDNSOK
+	}
+	if s.NSOutcome == Silent {
+		ns := l.askBy(ctx, s.Server, l.nsQuestion(), withoutEDNS)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.hearNS(s, ns)
+	}
+	return without, edns, ""
+}
+
+// askTCP asks for the SOA record over TCP, though nothing was truncated (RFC 7766
+// §5, RFC 9210, Zonemaster CONNECTIVITY02).
+func (l *zoneLook) askTCP(ctx context.Context, s *zoneServer) {
+	deadline, _ := ctx.Deadline()
+	// With 5 s in all, a lost first packet is sent again in time; some is left for the
+	// witness.
+	soon, cancel := context.WithTimeout(ctx, time.Until(deadline)*2/3)
+	defer cancel()
+	r := l.askBy(soon, s.Server, l.soaQuestion(), byTCP)
+	a := l.readSOA(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tcp = l.tcp || r.msg != nil
+	if a.Outcome != unasked {
+		s.TCP, s.TCPDetail = a.Outcome, a.Detail
+	}
+}
+
+// witnessTCP asks the parent over TCP if no server of the zone has answered so,
+// because then it may be our own firewall that lets nothing out.
+func (l *zoneLook) witnessTCP(ctx context.Context, o *ZoneObservation) {
+	serves := func(s *zoneServer) bool { return s.Outcome == OK && s.TCP != "" }
+	if l.tcp || !slices.ContainsFunc(l.all(), serves) {
+		return
+	}
+	for _, h := range o.Handed {
+		if h.Outcome.Speaks() && !slices.ContainsFunc(l.all(), func(s *zoneServer) bool { return s.Server.Address == h.Server.Address }) {
+			l.tcp = l.askBy(ctx, h.Server, l.nsQuestion(), byTCP).msg != nil
+			return
+		}
+	}
+}
+
+func (l *zoneLook) all() []*zoneServer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []*zoneServer
+	for _, s := range l.asked {
+		all = append(all, s)
+	}
+	return all
+}
+
+// dropBrokenIPv6 leaves out IPv6 servers that fail, where IPv6 leads nowhere at
+// all: see withoutBrokenIPv6.
+func (l *zoneLook) dropBrokenIPv6(ctx context.Context) {
+	var failed []netip.AddrPort
+	for _, s := range l.all() {
+		if l.r.beyond(s.Server.Address.Addr()) && (s.Outcome == Silent || s.Outcome == Unreachable) {
+			failed = append(failed, s.Server.Address)
+		}
+	}
+	if len(failed) == 0 || l.ipv6Works(ctx) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, at := range failed {
+		delete(l.asked, at)
+	}
+}

@@ -1,0 +1,101 @@
+package situation
+
+import (
+	"github.com/miekg/dns"
+
+	"driftprobe/internal/lab"
+)
+
+func mismatch(severity, server string, texts ...string) Want {
+	return Want{Code: "dns/delegation-mismatch", Severity: severity, Subject: []string{server}, Texts: texts}
+}
+
+func nonconformant(severity, server string, texts ...string) Want {
+	return Want{Code: "dns/nonconformant", Severity: severity, Subject: []string{server}, Texts: texts}
+}
+
+// lonely is told of zones that are on one server alone.
+func lonely() Want { return nonconformant(info, "", "all its name servers at one IPv4 address") }
+
+// three is a delegation of shop.example to all its servers.
+const three = "shop NS ns1.shop\nshop NS ns2.shop\nshop NS ns3.shop\nns1.shop A {11}\nns2.shop A {12}\nns3.shop A {13}"
+
+// zones are about the two sides of a delegation, while the host itself is published
+// right.
+func zones() []Situation {
+	shop := func(text, delegation string) []Zone {
+		return []Zone{{Name: "shop.example.", At: []byte{11, 12, 13}, Text: right + text, Delegation: delegation}}
+	}
+	rows := []Situation{
+		{
+			Name: "the parent names a server that the zone does not, and that serves it", Refs: "RFC 1034 §4.2.2; Zonemaster DELEGATION07",
+			Zones: shop("\n@ NS ns1\n@ NS ns2", three),
+			Zone:  wants(mismatch(warning, "", "only example names ns3.shop.example", "add ns3.shop.example to the NS records of the zone shop.example")),
+		},
+		{
+			Name: "the zone names a server that the parent does not", Refs: "RFC 1034 §4.2.2; Zonemaster CONSISTENCY04",
+			Zones: shop("", "shop NS ns1.shop\nshop NS ns2.shop\nns1.shop A {11}\nns2.shop A {12}"),
+			Zone:  wants(mismatch(warning, "", "only the zone itself names ns3.shop.example", "add ns3.shop.example to the delegation of shop.example")),
+		},
+		{
+			Name: "the parent names a server that was switched off long ago", Refs: "RFC 1912 §2.8; Zonemaster DELEGATION04",
+			Zones: shop("\n@ NS ns1\n@ NS ns2", three), Down: []byte{13},
+			Want: wants(degraded("ns3.shop.example", "UDP port closed")),
+			Zone: wants(mismatch(warning, "", "only example names ns3.shop.example", "take ns3.shop.example out of the delegation of shop.example")),
+		},
+		{
+			Name: "the glue for one server is an address of old", Refs: "RFC 1912 §2.3; RFC 9471; Zonemaster CONSISTENCY05",
+			Zones: append(shop("", "shop NS ns1.shop\nshop NS ns2.shop\nshop NS ns3.shop\nns1.shop A {11}\nns2.shop A {12}\nns3.shop A {33}"), Zone{Name: "other.test.", At: []byte{33}}),
+			Want:  wants(degraded("ns3.shop.example", "REFUSED")),
+			Zone:  wants(mismatch(warning, "ns3.shop.example", "the glue for ns3.shop.example at example is")),
+		},
+		{
+			Name: "the glue for one server is missing", Refs: "RFC 9471 §3; Zonemaster DELEGATION07",
+			Zones: shop("", "shop NS ns1.shop\nshop NS ns2.shop\nshop NS ns3.shop\nns1.shop A {11}\nns2.shop A {12}"),
+			Zone:  wants(mismatch(warning, "ns3.shop.example", "example has no glue for ns3.shop.example")),
+		},
+		{
+			Name: "one server of the top-level domain does not know the delegation yet", Refs: "RFC 1034 §4.3.5",
+			Shop: right, Zones: []Zone{{Name: "example.", Servers: []string{"a.nic.example. 2", "b.nic.example. 4"}}},
+			Alone: map[byte]Edit{4: {Zone: "example.", Remove: []string{"shop.example."}}}, Clients: Sometimes,
+			Zone: wants(mismatch(warning, "", "1 of 2 servers of example say that shop.example does not exist")),
+		},
+	}
+	return working(rows)
+}
+
+// working are rows that clients get over, where they say nothing else.
+func working(rows []Situation) []Situation {
+	for i := range rows {
+		if rows[i].Clients == "" {
+			rows[i].Clients = Works
+		}
+	}
+	return rows
+}
+
+// duties are what servers owe to resolvers, beside an answer about the host.
+func duties() []Situation {
+	return working([]Situation{
+		{
+			Name: "the zone has other NS records on one of its servers", Refs: "RFC 1034 §4.3.5; Zonemaster CONSISTENCY04",
+			Shop: right, Alone: map[byte]Edit{13: {Set: "@ NS ns1\n@ NS ns3"}},
+			Zone: wants(nonconformant(warning, "", "different NS records on its servers")),
+		},
+		{
+			Name: "one server has an older serial and the same records", Refs: "RFC 1982; Zonemaster CONSISTENCY01",
+			Shop: right + soa("7"), Alone: map[byte]Edit{13: {Set: soa("6")}},
+			Zone: wants(nonconformant(info, "", "serial")),
+		},
+		{
+			Name: "one server does not answer over TCP, though nothing is truncated", Refs: "RFC 7766 §5; RFC 9210 §3.1; DNS flag day 2020; Zonemaster CONNECTIVITY02",
+			Shop: right, Faults: at(lab.OverProto("tcp", func(lab.Query, *dns.Msg) lab.Reply { return lab.Reply{Close: true} }), 12),
+			Zone: wants(nonconformant(warning, "ns2.shop.example", "does not answer over TCP")),
+		},
+		{
+			Name: "one server has an alias for a name in the zone itself", Refs: "RFC 2181 §10.3; Zonemaster DELEGATION05",
+			Zones: []Zone{{Name: "shop.example.", At: []byte{11, 12, 13}, Text: right + "\nns3 CNAME ns1", Delegation: three}},
+			Zone:  wants(nonconformant(warning, "ns3.shop.example", "is an alias of ns1.shop.example")),
+		},
+	})
+}

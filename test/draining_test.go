@@ -1,0 +1,217 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"driftprobe/test/world"
+)
+
+// TestTheAllClearSurvivesAKill ends the program without notice between the last look
+// at wrong records and the first look at right ones. What the next run says of the
+// caches is compared with what unbound then does.
+func TestTheAllClearSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	w := world.Start(t)
+	world.SetNegativeTTL(w.Shop, 18)
+	w.Balancer(t, w.New, w.CA.Issue(t, "*.shop.example"))
+	// api changes; so does the end of www, behind an alias that expires before it and
+	// stays; img is switched to another end; new does not exist at first.
+	shop := func(addr netip.Addr, end string, more ...string) []string {
+		return append(more, "api 20 IN A "+addr.String(), "www 8 IN CNAME lb.edge.example.", "img 14 IN CNAME "+end+".edge.example.")
+	}
+	edge := func(addr netip.Addr) []string {
+		return []string{"lb 22 IN A " + addr.String(), "old 60 IN A " + w.Old.String(), "right 60 IN A " + w.New.String()}
+	}
+	world.Serve(t, w.Shop, shop(w.Old, "old")...)
+	world.Serve(t, w.Edge, edge(w.Old)...)
+	hosts := []string{"api.shop.example", "img.shop.example", "new.shop.example", "www.shop.example"}
+
+	p := watch(t, w, hosts)
+	p.await(t, "every host to be found wrong", func(r report) bool {
+		return len(r.all("dns/stale-record")) == 3 && len(r.all("dns/no-record")) == 1
+	})
+	p.awaitState(t, hosts)
+	p.kill(t)
+
+	primed := time.Now()
+	for _, host := range hosts {
+		held, err := world.Ask(t.Context(), w.Resolver.Addr, host)
+		if denied := host == "new.shop.example"; denied != (err != nil) || !denied && !slices.Equal(held.Addresses, []netip.Addr{w.Old}) {
+			t.Fatalf("unbound says %v of %s: %v", held.Addresses, host, err)
+		}
+	}
+	var change sync.WaitGroup
+	for _, a := range w.Shop {
+		change.Go(func() { a.Serve(t, shop(w.New, "right", "new 20 IN A "+w.New.String())...) })
+	}
+	for _, a := range w.Edge {
+		change.Go(func() { a.Serve(t, edge(w.New)...) })
+	}
+	change.Wait()
+	p.start(t)
+	r := p.await(t, "every host to drain", func(r report) bool { return len(r.all("dns/draining")) == len(hosts) })
+	r.none(t, "dns/stale-record", "dns/no-record", "dns/missing-record")
+	ignorant := r.At.Sub(primed) // nobody looked in between
+	held := map[string]time.Time{}
+	for _, f := range r.all("dns/cached-stale") {
+		held[f.Subject.Host] = f.ClearBy
+	}
+	for host, real := range awaitRight(t, w, hosts) {
+		computed := r.one(t, "dns/draining", host).ClearBy
+		t.Logf("%s: computed %+.1f s, measured %+.1f s beside unbound, after %.1f s without a look", host, computed.Sub(real).Seconds(), held[host].Sub(real).Seconds(), ignorant.Seconds())
+		within(t, "the computed end of "+host, computed, real, real.Add(ignorant))
+		within(t, "the measured end of "+host, held[host], real, real)
+	}
+	p.await(t, "the all-clear", func(r report) bool { return len(r.Incidents) == 0 })
+}
+
+// awaitRight returns when unbound was first seen to give the new address of each host.
+func awaitRight(t *testing.T, w *world.World, hosts []string) map[string]time.Time {
+	t.Helper()
+	right := map[string]time.Time{}
+	err := world.Poll(t, time.Minute, func(ctx context.Context) error {
+		for _, host := range hosts {
+			answer, err := world.Ask(ctx, w.Resolver.Addr, host)
+			if right[host].IsZero() && err == nil && slices.Equal(answer.Addresses, []netip.Addr{w.New}) {
+				right[host] = answer.At
+			}
+		}
+		if len(right) < len(hosts) {
+			return fmt.Errorf("only %v are right", right)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("wait for unbound: %v", err)
+	}
+	return right
+}
+
+// watcher is driftprobe as a service, looking every second.
+type watcher struct {
+	args       []string
+	url, state string
+	cmd        *exec.Cmd
+	log        bytes.Buffer
+}
+
+// watch starts driftprobe on hosts that should all be at the new address.
+func watch(t *testing.T, w *world.World, hosts []string) *watcher {
+	t.Helper()
+	dir := t.TempDir()
+	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798/api/v1/snapshot", w.Net.Addr(40))}
+	var targets strings.Builder
+	for _, h := range hosts {
+		fmt.Fprintf(&targets, "  - {host: %s, addresses: [%q]}\n", h, w.New)
+	}
+	config := filepath.Join(dir, "driftprobe.yaml")
+	text := fmt.Sprintf(`interval: 1s
+timeout: 1s
+dns: {root_servers: [%s], resolvers: [%s], timeout: 1s}
+tls: {ca_file: %q}
+probe: {allow_addresses: [127.0.0.0/8]}
+kubernetes: {enabled: false}
+state: {file: %q}
+targets:
+%s`, w.Root, w.Resolver.Addr, w.CA.RootFile, p.state, targets.String())
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.args = []string{"--config", config, "--web.listen-address", w.Net.Addr(40).String() + ":9798"}
+	t.Cleanup(func() {
+		p.kill(t)
+		if t.Failed() {
+			t.Logf("driftprobe wrote:\n%s", p.log.String())
+		}
+	})
+	p.start(t)
+	return p
+}
+
+func (p *watcher) start(t *testing.T) {
+	t.Helper()
+	p.cmd = exec.Command(binary, p.args...)
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kill is kill -9.
+func (p *watcher) kill(t *testing.T) {
+	t.Helper()
+	if p.cmd == nil {
+		return
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	_ = p.cmd.Wait() // it ends by the signal
+	p.cmd = nil
+}
+
+// await returns the first report that fits.
+func (p *watcher) await(t *testing.T, what string, fits func(report) bool) report {
+	t.Helper()
+	var document struct{ Report report }
+	err := world.Poll(t, 40*time.Second, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: %w", resp.Status, err)
+		}
+		document.Report = report{}
+		if err := json.Unmarshal(body, &document); err != nil {
+			return err
+		}
+		if !fits(document.Report) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("wait for %s: %v\n%s", what, err, indent(document.Report))
+	}
+	return document.Report
+}
+
+// awaitState returns when the state file holds something of every host.
+func (p *watcher) awaitState(t *testing.T, hosts []string) {
+	t.Helper()
+	err := world.Poll(t, 20*time.Second, func(context.Context) error {
+		text, err := os.ReadFile(p.state)
+		for _, h := range hosts {
+			if err == nil && !bytes.Contains(text, []byte(h)) {
+				err = errors.New("it does not hold " + h)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("wait for the state file: %v", err)
+	}
+}
