@@ -2,8 +2,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE   ?= driftprobe:$(VERSION)
+FUZZ    ?= 200000x
 
-.PHONY: help build test race test-real lint bench demo image clean
+.PHONY: help build test race fuzz test-real lint bench demo image clean
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 build: ## build the static binary ./driftprobe
@@ -12,6 +13,8 @@ test: ## run the tests
 	go test ./...
 race: ## run the tests with the race detector
 	go test -race ./...
+fuzz: ## fuzz what reads packets and judges, FUZZ executions a target
+	for f in $$(go test -list '^Fuzz' ./dnscheck | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) ./dnscheck || exit 1; done
 test-real: ## run the tests on real servers (root; packages: see .ci/run)
 	cd test && go test -count=1 ./...
 lint: ## check format, vet and linters (golangci-lint in PATH)

@@ -8,32 +8,66 @@ import (
 )
 
 // Expect says what should be published and answering for a target: pinned
-// addresses, or those of the Service that fronts it.
+// addresses, or those of the Services that front it.
 func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) inventory.Expected {
 	if len(t.Addresses) > 0 {
 		return inventory.Expected{
 			Addresses: sorted(t.Addresses), Allow: t.Allow, Known: true, Rule: inventory.RuleConfig,
-			Former: sorted(older(t, t.Addresses)),
+			Former: sorted(older(t.Declarations, t.Addresses)),
 		}
 	}
-	e := inventory.Expected{Allow: t.Allow}
-	ref, rule, why := inventory.ServiceOf(t, w.Inventory.Services, w.History.former())
-	if ref == (inventory.ServiceRef{}) {
-		gap, blind := w.gap()
-		e.Why = why
-		if blind && t.Declared() {
-			e.Why = gap.Why
+	found, why := inventory.FrontsOf(t, w.Inventory.Services, w.History.former())
+	if len(found) == 0 {
+		return w.unfronted(t, why)
+	}
+	var all []inventory.Expected
+	for _, f := range found {
+		e := w.behind(fronts, t, f)
+		if !e.Known {
+			// The name may be this one's, so nothing is stale that is not another's.
+			why = e.Why
 		}
-		// Ranges alone are an expectation too: everything outside them is stale, unless
-		// it may be a Service's that could not be told.
-		mayFront := t.Declared() && (blind || len(w.Inventory.Services) > 0)
-		e.Known = len(t.Allow) > 0 && !mayFront
+		all = append(all, e)
+	}
+	e := inventory.Joined(all)
+	if why == "" {
 		return e
 	}
-	e.Service, e.Rule = ref, rule
-	front, ok := fronts[ref]
+	e.Known, e.Why = false, why
+	if i := slices.IndexFunc(all, func(o inventory.Expected) bool { return !o.Known }); i >= 0 {
+		e.Service, e.Rule = all[i].Service, all[i].Rule
+	} else {
+		// What fronts it beside these nobody can say: it is not mapped.
+		e.Service, e.Rule, e.Others = inventory.ServiceRef{}, "", nil
+	}
+	return e
+}
+
+// unfronted is the expectation of a target that no Service was found for.
+func (w World) unfronted(t inventory.Target, why string) inventory.Expected {
+	e := inventory.Expected{Allow: t.Allow, Why: why}
+	gap, blind := w.gap()
+	if blind && t.Declared() {
+		e.Why = gap.Why
+	}
+	// Ranges alone are an expectation too: everything outside them is stale, unless
+	// it may be a Service's that could not be told.
+	mayFront := t.Declared() && (blind || len(w.Inventory.Services) > 0)
+	e.Known = len(t.Allow) > 0 && !mayFront
+	return e
+}
+
+// behind is the expectation of a target behind one front.
+func (w World) behind(fronts map[inventory.ServiceRef]Front, t inventory.Target, f inventory.Found) inventory.Expected {
+	e := inventory.Expected{Allow: t.Allow, Service: f.Service, Rule: f.Rule}
+	if f.Service == (inventory.ServiceRef{}) {
+		e = w.pointedAt(e, f)
+		e.Told = e.Addresses
+		return e
+	}
+	front, ok := fronts[f.Service]
 	if !ok {
-		e.Why = "there is no Service " + ref.String() + " of type LoadBalancer"
+		e.Why = "there is no Service " + f.Service.String() + " of type LoadBalancer"
 		if gap, ok := w.gap(); ok {
 			e.Why = gap.Why
 		}
@@ -49,20 +83,47 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 		e.Addresses, e.Uncertain, e.Known = nil, nil, false
 		e.Why = "the Service's status names only this very hostname, and no cloud says which address it should have"
 	}
+	if f.Rule == inventory.RuleAnnotation {
+		e.Told = e.Addresses
+	}
 	now := slices.Concat(e.Addresses, e.Uncertain)
-	e.Former = sorted(union(without(w.History.former()[ref], now), older(t, now)))
+	e.Former = sorted(union(without(w.History.former()[f.Service], now), older(f.By, now)))
 	return e
 }
 
-// older are the addresses that the declaring object's status names if it lags
+// pointedAt is the expectation of a target whose records an annotation points at
+// something that is no Service of ours: a CDN, a balancer outside the cluster.
+func (w World) pointedAt(e inventory.Expected, f inventory.Found) inventory.Expected {
+	e.Addresses, e.Hostnames, e.Known = f.Addresses, f.Hostnames, true
+	e.OneFamily = len(f.Hostnames) == 0
+	if gap, blind := w.gap(); blind {
+		e.Known, e.Why = false, gap.Why
+		return e
+	}
+	for _, h := range f.Hostnames {
+		if len(w.Published[h]) == 0 {
+			e.Known, e.Why = false, "the hostname "+h+", at which its records are to point, could not be resolved"
+			return e
+		}
+		e.Addresses = union(e.Addresses, w.Published[h])
+		e.Uncertain = union(e.Uncertain, w.Recent[h])
+	}
+	e.Addresses = sorted(e.Addresses)
+	e.Uncertain = sorted(without(e.Uncertain, e.Addresses))
+	return e
+}
+
+// older are the addresses that the declaring objects' statuses name if they lag
 // behind. A status that names one present address is up to date, and what else it
 // names is another balancer's.
-func older(t inventory.Target, now []netip.Addr) []netip.Addr {
-	lost := without(t.StatusAddresses, now)
-	if len(lost) < len(t.StatusAddresses) {
-		return nil
+func older(ds []inventory.Declaration, now []netip.Addr) []netip.Addr {
+	var all []netip.Addr
+	for _, d := range ds {
+		if lost := without(d.StatusAddresses, now); len(lost) == len(d.StatusAddresses) {
+			all = union(all, lost)
+		}
 	}
-	return union(nil, lost)
+	return all
 }
 
 // sorted returns the set in order; a status can name one address for each port.

@@ -14,7 +14,7 @@ func TestExpect(t *testing.T) {
 	running := World{}.with(service(status(fresh)))
 	cdn := []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 	ingress := func(addrs ...netip.Addr) inventory.Target {
-		return inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", StatusAddresses: addrs}
+		return inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: addrs}}}
 	}
 	plain := inventory.Target{Host: "api.shop.example", Origin: "config"}
 	allowing := func(t inventory.Target) inventory.Target { t.Allow = cdn; return t }

@@ -26,13 +26,17 @@ type Policy struct {
 // them. It is pure. expected has one entry a target: it tells which Services are
 // in use, and which older addresses the targets' own objects still name.
 func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
-	fs := judgeSources(w)
+	fs := append(judgeSources(w), judgeNotices(w.Inventory.Notices)...)
 	_, blind := w.gap()
 	older := map[inventory.ServiceRef][]netip.Addr{}
 	used := map[inventory.ServiceRef]bool{}
 	for _, e := range expected {
 		used[e.Service] = true
-		older[e.Service] = union(older[e.Service], e.Former)
+		older[e.Service] = union(older[e.Service], w.lostBy(e.Service, e))
+		for _, ref := range e.Others {
+			used[ref] = true
+			older[ref] = union(older[ref], w.lostBy(ref, e))
+		}
 	}
 	for _, ref := range refs(fronts) {
 		f := fronts[ref]
@@ -49,6 +53,11 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 			// Two fresh sources disagree; a held one is no witness.
 			fs = append(fs, mismatch(f))
 		}
+		if used[ref] && !f.Absent && !f.Service.Deleting {
+			if u := unhealthy(f); u != nil {
+				fs = append(fs, *u)
+			}
+		}
 		if r := replaced(p, now, f, w.History.Of(ref), older[ref]); r != nil {
 			fs = append(fs, *r)
 		}
@@ -63,9 +72,7 @@ func judgeSources(w World) []finding.Finding {
 	var fs []finding.Finding
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
-		if g.Covers("ingressclasses") && len(g.Resources) == 1 {
-			// Classes only help to find the Service of a host; a host that is left
-			// without one says so itself.
+		if len(g.Resources) > 0 && !slices.ContainsFunc(g.Resources, needed) {
 			f.Severity = finding.Info
 		}
 		i := slices.IndexFunc(fs, func(o finding.Finding) bool { return o.Subject == f.Subject })
@@ -84,6 +91,23 @@ func judgeSources(w World) []finding.Finding {
 		}
 	}
 	return fs
+}
+
+// needed tells whether something is unknown without the resource. Classes only
+// help to find the Service of a host, and a host that is left without one says so
+// itself; endpoints only explain what is seen from outside.
+func needed(resource string) bool {
+	return !slices.Contains([]string{"ingressclasses", "gatewayclasses", "endpointslices"}, resource)
+}
+
+// lostBy are the former addresses of a target that were this Service's: all of
+// them, unless it has another front.
+func (w World) lostBy(ref inventory.ServiceRef, e inventory.Expected) []netip.Addr {
+	if len(e.Others) == 0 {
+		return e.Former
+	}
+	had := w.History.former()[ref]
+	return without(e.Former, without(e.Former, had))
 }
 
 func degraded(source, what, why, hint string, held bool) finding.Finding {

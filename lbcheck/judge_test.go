@@ -32,10 +32,10 @@ func (j judged) judge() []finding.Finding {
 
 func judgeCases() []judged {
 	used := []inventory.Target{target()}
-	lagging := inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}
+	lagging := inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}
 	cloud := func(all ...Balancer) []Observation { return []Observation{listed(all...)} }
 	replaced := append(had("b", 0, fresh).Sightings, had("a", 30*time.Minute, old).Sightings...)
-	return slices.Concat(missingCases(), sourceCases(), []judged{
+	return slices.Concat(missingCases(), sourceCases(), declaredCases(), []judged{
 		{rule: "a balancer with an address is nothing to tell", world: World{Clouds: cloud(balancer("a", fresh))}.with(service(status(fresh), id("a"))), targets: used},
 		{
 			rule: "sources that disagree are told, with both addresses", targets: used,
@@ -98,7 +98,7 @@ func missingCases() []judged {
 		{rule: "a Service that is gone and not in use is no loss", world: gone},
 		{
 			rule: "a Service that is gone is found by an Ingress that still names its address", world: gone,
-			targets: []inventory.Target{{Host: "api.shop.example", Origin: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}},
+			targets: []inventory.Target{{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}},
 			want:    []string{"critical lb/missing traefik/traefik"},
 		},
 		{
@@ -181,7 +181,7 @@ func TestEveryCodeIsJudgedSomewhere(t *testing.T) {
 		}
 	}
 	for _, e := range finding.Catalogue() {
-		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded
+		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded || e.Code == finding.SelfDeclarationUnused
 		if mine && !produced[e.Code] {
 			t.Errorf("no case produces %s", e.Code)
 		}

@@ -249,15 +249,17 @@ func TestWhoGetsWhat(t *testing.T) {
 		headers  http.Header
 		stranger bool
 		sent     bool
+		tlsOnly  bool
 	}{
-		"a stranger gets nothing":                          {w.good, nil, true, false},
-		"a stranger gets no headers either":                {w.good, secret, true, false},
-		"a good certificate gets request and headers":      {w.good, secret, false, true},
-		"a wrong name gets no headers, so no request":      {wrongName, secret, false, false},
-		"an unknown authority gets no headers, no request": {untrusted, secret, false, false},
-		"an expired certificate gets no headers":           {expired, secret, false, false},
-		"a wrong name gets a plain request":                {wrongName, nil, false, true},
-		"an unknown authority gets a plain request":        {untrusted, nil, false, true},
+		"a stranger gets nothing":                          {w.good, nil, true, false, false},
+		"a target of TLS only gets nothing":                {w.good, secret, false, false, true},
+		"a stranger gets no headers either":                {w.good, secret, true, false, false},
+		"a good certificate gets request and headers":      {w.good, secret, false, true, false},
+		"a wrong name gets no headers, so no request":      {wrongName, secret, false, false, false},
+		"an unknown authority gets no headers, no request": {untrusted, secret, false, false, false},
+		"an expired certificate gets no headers":           {expired, secret, false, false, false},
+		"a wrong name gets a plain request":                {wrongName, nil, false, true, false},
+		"an unknown authority gets a plain request":        {untrusted, nil, false, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -268,7 +270,9 @@ func TestWhoGetsWhat(t *testing.T) {
 				received <- buffer[:n]
 				_, _ = s.Write([]byte(okResponse))
 			}))
-			o := prober(w.roots).Observe(t.Context(), Request{Target: target(at), Address: at, Headers: c.headers, Stranger: c.stranger})
+			goal := target(at)
+			goal.TLSOnly = c.tlsOnly
+			o := prober(w.roots).Observe(t.Context(), Request{Target: goal, Address: at, Headers: c.headers, Stranger: c.stranger})
 			got := <-received
 			if (len(got) > 0) != c.sent {
 				t.Errorf("the server received %q", got)

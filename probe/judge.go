@@ -34,10 +34,10 @@ func (p Policy) withDefaults() Policy {
 }
 
 // Answers tells whether a client that comes at the moment is served here: a
-// certificate that is valid then, and, unless it is a stranger (which was not
-// asked), a complete HTTP response, whatever its status.
+// certificate that is valid then, and, unless it is a stranger or speaks only TLS
+// (which was not asked), a complete HTTP response, whatever its status.
 func (o Observation) Answers(now time.Time) bool {
-	return o.Fault == Fault{} && o.TLS != nil && o.TLS.Valid(now) && (o.Stranger || o.HTTP != nil)
+	return o.Fault == Fault{} && o.TLS != nil && o.TLS.Valid(now) && (o.Stranger || o.TLSOnly || o.HTTP != nil)
 }
 
 // Judge says what is wrong at the target's own addresses, given the newest
@@ -95,7 +95,7 @@ func (j judge) findings() []finding.Finding {
 	if j.seen.HTTP != nil && j.seen.Fault == (Fault{}) {
 		all = append(all, j.response(*j.seen.HTTP)...)
 	}
-	if len(all) == 0 && j.seen.HTTP == nil && j.seen.Fault == (Fault{}) {
+	if len(all) == 0 && j.seen.HTTP == nil && !j.seen.TLSOnly && j.seen.Fault == (Fault{}) {
 		all = append(all, j.unasked())
 	}
 	return all

@@ -76,6 +76,8 @@ func leaf(change func(*Certificate)) func(*Observation) {
 
 func stranger(o *Observation) { o.Stranger, o.HTTP = true, nil }
 
+func tlsOnly(o *Observation) { o.TLSOnly, o.HTTP = true, nil }
+
 // line is a finding's identity and severity, for tables.
 func line(f finding.Finding) string {
 	return f.Severity.String() + " " + string(f.Code) + " " + f.Subject.Host + " " + f.Subject.Address
@@ -122,6 +124,8 @@ func TestJudge(t *testing.T) {
 		"no route over IPv6 is our lack of IPv6":       {nil, []Observation{seen(fault(PhaseConnect, NoRoute, "x"), address("[2001:db8::1]:443"))}, nil},
 		"no route over IPv4-mapped is unreachable":     {nil, []Observation{seen(fault(PhaseConnect, NoRoute, "x"), address("[::ffff:203.0.113.10]:443"))}, []string{on("critical http/unreachable")}},
 		"another port is part of the address":          {nil, []Observation{seen(fault(PhaseConnect, Refused, "x"), address("203.0.113.10:8443"))}, []string{on("critical http/unreachable") + ":8443"}},
+		"a target of TLS only need not answer more":    {nil, []Observation{seen(tlsOnly)}, nil},
+		"its certificate is judged all the same":       {nil, []Observation{seen(tlsOnly, misnamed("b"))}, []string{on("critical tls/name-mismatch")}},
 		"no request because of a certificate now good": {nil, []Observation{seen(func(o *Observation) { o.HTTP = nil })}, []string{on("unknown self/not-observed")}},
 
 		"Traefik's placeholder stands alone": {
@@ -330,6 +334,8 @@ func TestAnswers(t *testing.T) {
 		"a response with a valid certificate":    {seen(), true},
 		"whatever its status":                    {seen(status(503)), true},
 		"a stranger with a valid certificate":    {seen(stranger), true},
+		"TLS only with a valid certificate":      {seen(tlsOnly), true},
+		"TLS only with another's certificate":    {seen(tlsOnly, misnamed("b")), false},
 		"a stranger with another's certificate":  {seen(stranger, misnamed("b")), false},
 		"a stranger with an expired certificate": {seen(stranger, lasting(-9*day, -day)), false},
 		"no response":                            {seen(fault(PhaseHTTP, Closed, "x")), false},

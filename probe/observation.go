@@ -36,7 +36,9 @@ type Observation struct {
 	Host     string         `json:"host"`
 	Address  netip.AddrPort `json:"address"`
 	Stranger bool           `json:"stranger,omitempty"`
-	At       time.Time      `json:"at"`
+	// TLSOnly: the target need not speak HTTP, and was not asked.
+	TLSOnly bool      `json:"tls_only,omitempty"`
+	At      time.Time `json:"at"`
 	// Reached is the last phase that succeeded.
 	Reached Phase `json:"reached"`
 	// Fault says what ended the probe early; the zero value if all of it went

@@ -70,8 +70,8 @@ func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
 		Target:   r.Target.Key,
 		Host:     r.Target.ProbeName(),
 		Address:  r.Address,
-		Stranger: r.Stranger,
-		At:       time.Now().UTC().Round(0),
+		Stranger: r.Stranger, TLSOnly: r.Target.TLSOnly,
+		At: time.Now().UTC().Round(0),
 	}
 	defer func() {
 		if v := recover(); v != nil {
@@ -137,7 +137,7 @@ func (l *look) run(ctx context.Context) (Phase, error) {
 	if err != nil {
 		return PhaseTLS, err
 	}
-	if l.request.Stranger || l.mustStop() {
+	if l.request.Stranger || l.request.Target.TLSOnly || l.mustStop() {
 		_ = session.Close() // a courtesy: close_notify instead of a bare hang-up
 		return PhaseNone, nil
 	}

@@ -22,9 +22,12 @@ import (
 	"driftprobe/internal/state"
 )
 
-// saveEvery is how often the history is written while it runs; at the end it is
-// written once more.
-const saveEvery = time.Minute
+// saveEvery is how often the history is written while it runs, and saveSoon when
+// something came or went; at the end it is written once more.
+const (
+	saveEvery = time.Minute
+	saveSoon  = 5 * time.Second
+)
 
 // server is the long-running program over its reloads.
 type server struct {
@@ -129,7 +132,7 @@ func (s *server) outbox(g *generation) (*notify.Outbox, error) {
 
 func loopOf(s *monitor.Stats) metrics.Loop {
 	return metrics.Loop{
-		Looks:  map[string]uint64{"dns": s.DNSLooks.Load(), "probe": s.Probes.Load(), "cloud": s.CloudLooks.Load()},
+		Looks:  map[string]uint64{"dns": s.DNSLooks.Load(), "zone": s.ZoneLooks.Load(), "probe": s.Probes.Load(), "cloud": s.CloudLooks.Load()},
 		Panics: s.Panics.Load(), Overdue: s.Overdue.Load(), Judgements: s.Judgements.Load(),
 		Lag: time.Duration(s.LagNanoseconds.Load()),
 	}
@@ -145,7 +148,7 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 	}
 	run, stop := context.WithCancel(ctx)
 	defer stop()
-	saved := time.Now()
+	var saved, kept time.Time
 	stats := new(monitor.Stats)
 	g.parts.options.Stats = stats
 	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, outbox.Deliveries)
@@ -155,8 +158,9 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 		if err := outbox.Observe(r); err != nil {
 			s.log.Warn("alerts are told, but not kept over a restart", "err", err)
 		}
-		if time.Since(saved) > saveEvery {
-			saved = time.Now()
+		changed := snap.History.Records.LastChange()
+		if since := time.Since(saved); since > saveEvery || since > saveSoon && !changed.Equal(kept) {
+			saved, kept = time.Now(), changed
 			s.save(g, snap)
 		}
 	}

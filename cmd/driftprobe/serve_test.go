@@ -322,9 +322,9 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	collect()
 	s.must(s.Slack.Stop())
-	s.Kube.SetToken("another")
+	s.Kube.SetToken("an0ther-token")
 	s.Kube.EndWatches()
-	s.DO.SetToken("another")
+	s.DO.SetToken("an0ther-token")
 	s.replaceOnLoopback()
 	v.until("Slack was not reached", func() bool { return strings.Contains(v.stderr.String(), "slack") })
 	collect()

@@ -73,7 +73,7 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
-		Targets: targets, Clouds: clouds, Resolve: w.resolver.Observe, Probe: prober.Observe,
+		Targets: targets, Clouds: clouds, Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
 		Headers: headersOf(cfg.Targets, log), Log: log,
 		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}

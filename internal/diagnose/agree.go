@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -28,10 +27,10 @@ func (v *view) agree() {
 			}
 		}
 		if len(said) == 0 {
-			v.byHost[host] = preferred(derived)
+			v.byHost[host] = inventory.Joined(derived)
 			continue
 		}
-		e := preferred(said)
+		e := inventory.Joined(said)
 		v.byHost[host] = e
 		for _, t := range targets {
 			if v.expected[t.Key].Rule != inventory.RuleConfig {
@@ -39,44 +38,6 @@ func (v *view) agree() {
 			}
 		}
 	}
-}
-
-// preferred joins expectations that are known.
-func preferred(es []inventory.Expected) inventory.Expected {
-	known := slices.DeleteFunc(slices.Clone(es), func(e inventory.Expected) bool { return !e.Known })
-	if len(known) == 0 {
-		return es[0]
-	}
-	all := known[0]
-	for _, e := range known[1:] {
-		all.Addresses = merged(all.Addresses, e.Addresses)
-		all.Uncertain = merged(all.Uncertain, e.Uncertain)
-		all.Hostnames = merged(all.Hostnames, e.Hostnames)
-		all.Former = merged(all.Former, e.Former)
-		all.Allow = merged(all.Allow, e.Allow)
-		all.OneFamily = all.OneFamily || e.OneFamily
-	}
-	if len(known) > 1 {
-		all.Uncertain = without(all.Uncertain, all.Addresses)
-		all.Former = without(without(all.Former, all.Addresses), all.Uncertain)
-		slices.SortFunc(all.Addresses, netip.Addr.Compare)
-		slices.SortFunc(all.Former, netip.Addr.Compare)
-	}
-	return all
-}
-
-func merged[E comparable](a, b []E) []E {
-	all := slices.Clone(a)
-	for _, x := range b {
-		if !slices.Contains(all, x) {
-			all = append(all, x)
-		}
-	}
-	return all
-}
-
-func without[E comparable](a, b []E) []E {
-	return slices.DeleteFunc(slices.Clone(a), func(x E) bool { return slices.Contains(b, x) })
 }
 
 func (v *view) expectedOf(host string) inventory.Expected { return v.byHost[host] }

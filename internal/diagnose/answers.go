@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -16,13 +17,27 @@ func (v *view) answering(e inventory.Expected, hosts []string) string {
 	case looked == 0:
 		return ""
 	case good == len(hosts) && good > 1:
-		return fmt.Sprintf(", answers correctly for all %d hostnames", good)
+		return fmt.Sprintf(", answers correctly for all %d hostnames", good) + v.unseenIPv6(e, hosts)
 	case good == len(hosts):
-		return ", answers correctly"
+		return ", answers correctly" + v.unseenIPv6(e, hosts)
 	case good == 0:
 		return ", does not answer correctly"
 	}
 	return fmt.Sprintf(", answers correctly for %d of %s", good, finding.Count(len(hosts), "hostname", "hostnames"))
+}
+
+// unseenIPv6 qualifies a praise: a machine without IPv6 has looked at IPv4 alone.
+func (v *view) unseenIPv6(e inventory.Expected, hosts []string) string {
+	for _, h := range hosts {
+		for _, t := range v.targets[h] {
+			if slices.ContainsFunc(v.probes[t.Key], func(o probe.Observation) bool {
+				return o.Fault.Kind == probe.NoRoute && o.Address.Addr().Is6() && e.Has(o.Address.Addr())
+			}) {
+				return " over IPv4; there is no IPv6 here"
+			}
+		}
+	}
+	return ""
 }
 
 // answers counts the hosts that were looked at on every expected address, and

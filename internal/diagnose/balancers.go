@@ -81,7 +81,7 @@ func (v *view) atRisk(hosts []string) string {
 func (v *view) publishedFor(hosts []string) string {
 	var words []string
 	for _, h := range hosts {
-		words = append(words, texts(v.dns[h].Published())...)
+		words = append(words, texts(v.published(h))...)
 	}
 	slices.Sort(words)
 	return finding.List(slices.Compact(words), 4)
@@ -130,7 +130,7 @@ func (v *view) deadElsewhere(hosts []string, addr string) string {
 	good, looked := map[string]bool{}, map[string]bool{}
 	published := false
 	for _, h := range hosts {
-		for _, a := range v.dns[h].Published() {
+		for _, a := range v.published(h) {
 			published = published || isOf(addr, a)
 		}
 		for _, t := range v.targets[h] {

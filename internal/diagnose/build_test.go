@@ -45,7 +45,9 @@ func shop(hosts ...string) *builder {
 	for _, h := range hosts {
 		b.Inventory.Targets = append(b.Inventory.Targets, inventory.Target{
 			Key: "https://" + h + "/", Host: h, Port: 443, Path: "/", Origin: "Ingress shop/web",
-			Class: "traefik", Controller: "traefik.io/ingress-controller", StatusAddresses: ips(newAddr),
+			Declarations: []inventory.Declaration{{
+				Object: "Ingress shop/web", Class: "traefik", Controller: "traefik.io/ingress-controller", StatusAddresses: ips(newAddr),
+			}},
 		})
 		b.publish(h, 300, newAddr)
 		b.probe(h, newAddr, good)
@@ -59,7 +61,7 @@ func (b *builder) pinned(addrs ...string) *builder {
 	b.Inventory.Services, b.Observations.Clouds = nil, nil
 	for i := range b.Inventory.Targets {
 		t := &b.Inventory.Targets[i]
-		t.Origin, t.Class, t.Controller, t.StatusAddresses, t.Addresses = "config", "", "", nil, ips(addrs...)
+		t.Origin, t.Declarations, t.Addresses = "config", nil, ips(addrs...)
 	}
 	return b
 }

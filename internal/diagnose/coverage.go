@@ -16,7 +16,7 @@ import (
 func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 	hit := map[string]bool{}
 	for _, in := range incidents {
-		if in.Severity >= finding.Unknown {
+		if in.Severity >= finding.Unknown || !in.PlannedUntil.IsZero() {
 			for _, h := range in.Hosts {
 				hit[h] = true
 			}
@@ -35,9 +35,12 @@ func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 			fronts[key] = f
 		}
 		if !e.Known || len(e.Addresses) == 0 {
-			f.Addresses = texts(v.dns[host].Published())
+			f.Addresses = texts(v.published(host))
 		}
 		f.Hosts = append(f.Hosts, host)
+		if e.Rule != "" && !slices.Contains(f.Rules, e.Rule) {
+			f.Rules = append(f.Rules, e.Rule)
+		}
 		f.MaxTTL = max(f.MaxTTL, longestTTL(v.dns[host]))
 		if until := v.certificatesUntil(host); !until.IsZero() && (f.CertificatesUntil.IsZero() || until.Before(f.CertificatesUntil)) {
 			f.CertificatesUntil = until
@@ -53,7 +56,7 @@ func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 func frontName(e inventory.Expected) string {
 	switch {
 	case e.Service != (inventory.ServiceRef{}):
-		return e.Service.String()
+		return e.Fronts()
 	case len(e.Addresses) > 0:
 		return "pinned"
 	}
@@ -154,6 +157,7 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 			notes = append(notes, h+": "+cut)
 		}
 	}
+	notes = append(notes, v.zoneLimits()...)
 	for _, why := range keys(byReason) {
 		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s: %s", finding.Count(byReason[why], "hostname", "hostnames"), why))
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func situations() []situation {
 		{"without a memory the older Ingress status tells of the replacement", func(t testing.TB) *builder {
 			b := shop(hosts(t, 2)...)
 			for i := range b.Inventory.Targets {
-				b.Inventory.Targets[i].StatusAddresses = ips(oldAddr)
+				b.Inventory.Targets[i].Declarations[0].StatusAddresses = ips(oldAddr)
 			}
 			return b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, refused).probe(h, oldAddr, stranger) })
 		}, 1},
@@ -86,7 +87,8 @@ func situations() []situation {
 			b.Observations.Probes = nil
 			for i := range b.Inventory.Targets {
 				tg := &b.Inventory.Targets[i]
-				tg.Origin, tg.Class, tg.StatusAddresses = "Ingress shop/web", "traefik", ips(oldAddr)
+				tg.Origin = "Ingress shop/web"
+				tg.Declarations = []inventory.Declaration{{Object: tg.Origin, Class: "traefik", StatusAddresses: ips(oldAddr)}}
 				b.probe(tg.Host, oldAddr, refused)
 			}
 			return b.had(oldAddr, ago(2*time.Minute))
@@ -157,7 +159,7 @@ func situations() []situation {
 			b := shop(hosts(t, 1)...)
 			b.Inventory.Services = append(b.Inventory.Services, inventory.Service{ServiceRef: inventory.ServiceRef{Namespace: "mail", Name: "smtp"}, Addresses: ips("203.0.113.99")})
 			tg := &b.Inventory.Targets[0]
-			tg.Class, tg.Controller, tg.StatusAddresses = "", "", nil
+			tg.Declarations = []inventory.Declaration{{Object: tg.Origin}}
 			return b
 		}, 3},
 		{"from inside the cluster the balancer itself is not seen", func(t testing.TB) *builder {
@@ -189,7 +191,7 @@ func situations() []situation {
 }
 
 func TestSituations(t *testing.T) {
-	for _, c := range append(situations(), hardSituations()...) {
+	for _, c := range slices.Concat(situations(), hardSituations(), zoneSituations(), clientSituations(), clusterSituations()) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := c.make(t).Snapshot
 			r := diagnose.Diagnose(policy(), noon(), snap)
@@ -280,6 +282,10 @@ func shuffle(s snapshot.Snapshot) snapshot.Snapshot {
 	c.Inventory.Targets = shuffled(rng, s.Inventory.Targets)
 	c.Observations.DNS = shuffled(rng, s.Observations.DNS)
 	c.Observations.Probes = shuffled(rng, s.Observations.Probes)
+	c.Observations.Zones = shuffled(rng, s.Observations.Zones)
+	for i, z := range c.Observations.Zones {
+		c.Observations.Zones[i].Handed, c.Observations.Zones[i].Servers = shuffled(rng, z.Handed), shuffled(rng, z.Servers)
+	}
 	for i, o := range c.Observations.DNS {
 		steps := append([]dnscheck.Step(nil), o.Steps...)
 		steps[0].Answers = shuffled(rng, steps[0].Answers)

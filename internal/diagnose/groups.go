@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (v *view) groups() []finding.Incident {
 	var all []finding.Incident
 	rest := v.unclaimed(func(finding.Finding) bool { return true })
 	for _, fs := range groupBy(rest, func(f finding.Finding) string {
-		return string(f.Code) + " " + alike[f.Code].key(v, f)
+		return string(kin(f)) + " " + alike[kin(f)].key(v, f)
 	}) {
 		v.claim(fs)
 		how := alike[fs[0].Code]
@@ -41,6 +42,8 @@ func (v *view) groups() []finding.Incident {
 			if fix := v.records(fs); fix != nil {
 				in.Fix = fix
 			}
+		case finding.DNSBogus:
+			in.Evidence = append(in.Evidence, v.narrowed(fs[0])...)
 		case finding.DNSUnresolvable:
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
 			if v.zoneOf(fs[0].Subject.Host) == "." {
@@ -69,16 +72,20 @@ func likenesses() map[finding.Code]likeness {
 		func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) + " " + f.Observed }, answerCause,
 	}
 	bySilence := likeness{func(v *view, f finding.Finding) string { return v.zoneOf(f.Subject.Host) }, silenceCause}
-	byDenial := likeness{
-		func(v *view, f finding.Finding) string { return f.Record.Zone + " " + v.frontKey(f.Subject.Host) }, denialCause,
+	byZone := func(cause func(*view, []finding.Finding, []string) string) likeness {
+		return likeness{func(_ *view, f finding.Finding) string { return f.Record.Zone }, cause}
 	}
 	table := map[finding.Code]likeness{
 		finding.DNSTTLExposure:      byFront(exposureCause),
 		finding.DNSMissingRecord:    byFront(missingCause),
 		finding.DNSServerDegraded:   byServer,
 		finding.DNSResolverDegraded: byServer,
+		finding.DNSNonconformant:    {nonconformantKey, nonconformantCause},
 		finding.DNSUnresolvable:     bySilence,
-		finding.DNSNoRecord:         byDenial,
+		finding.DNSInconsistent:     byZone(disagreeCause),
+		finding.DNSOddTTL:           byZone(oddCause),
+		finding.DNSNoRecord:         {denialKey, denialCause},
+		finding.DNSBogus:            {bogusZone, bogusCause},
 		finding.HTTPStatus:          byAnswer,
 		finding.HTTPBody:            byAnswer,
 		finding.HTTPHeader:          byAnswer,
@@ -155,11 +162,26 @@ func silenceCause(v *view, fs []finding.Finding, _ []string) string {
 	return text
 }
 
-func denialCause(_ *view, fs []finding.Finding, hosts []string) string {
+func denialCause(_ *view, fs []finding.Finding, _ []string) string {
+	denied := len(slices.DeleteFunc(slices.Clone(fs), isMended))
+	if denied < 2 {
+		return fs[0].Summary
+	}
+	return fmt.Sprintf("%d names have no address record in the zone %s", denied, fs[0].Record.Zone)
+}
+
+func disagreeCause(_ *view, fs []finding.Finding, hosts []string) string {
 	if len(hosts) < 2 {
 		return fs[0].Summary
 	}
-	return fmt.Sprintf("%d names have no address record in the zone %s", len(hosts), fs[0].Record.Zone)
+	return fmt.Sprintf("the servers of %s disagree about %d names", fs[0].Record.Zone, len(hosts))
+}
+
+func oddCause(_ *view, fs []finding.Finding, hosts []string) string {
+	if len(hosts) < 2 {
+		return fs[0].Summary
+	}
+	return fmt.Sprintf("the TTLs of %d names in the zone %s are not what they seem", len(hosts), fs[0].Record.Zone)
 }
 
 // zoneOf is the zone at which the way to a host's addresses ended.
@@ -228,8 +250,8 @@ func missingCause(v *view, fs []finding.Finding, hosts []string) string {
 // that zone; for a fault of ours, all of them.
 func (v *view) affected(fs []finding.Finding) []string {
 	switch f := fs[0]; f.Code {
-	case finding.DNSServerDegraded:
-		return v.hostsIn(f.Subject.Host)
+	case finding.DNSServerDegraded, finding.DNSNonconformant, finding.DNSPacketLoss:
+		return v.hostsInZones(fs)
 	case finding.SelfOffline, finding.SelfSourceDegraded:
 		return v.hosts
 	}

@@ -63,7 +63,7 @@ func hardSituations() []situation {
 			s.Addresses, s.BalancerID, s.Created = nil, "", ago(40*time.Second)
 			b.Observations.Clouds[0].Balancers, b.Observations.Probes = nil, nil
 			for i := range b.Inventory.Targets {
-				b.Inventory.Targets[i].StatusAddresses = nil
+				b.Inventory.Targets[i].Declarations[0].StatusAddresses = nil
 			}
 			return b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, silent) })
 		}, 1},
@@ -144,7 +144,7 @@ func twoFronts(t testing.TB) *builder {
 	})
 	b.Observations.Clouds[0].Balancers = append(b.Observations.Clouds[0].Balancers,
 		lbcheck.Balancer{ID: "lb-2", Name: "k8s-mail", Status: "active", Addresses: ips(mailAddr)})
-	b.Inventory.Targets[1].StatusAddresses = ips(mailAddr)
+	b.Inventory.Targets[1].Declarations[0].StatusAddresses = ips(mailAddr)
 	b.Observations.Probes = b.Observations.Probes[:1]
 	return b.publish("mail.shop.example", 300, mailAddr).probe("mail.shop.example", mailAddr, good)
 }
@@ -165,7 +165,7 @@ func behindHostname(t testing.TB) *builder {
 	b := shop(hosts(t, 1)...)
 	b.Observations.Clouds = nil
 	b.Inventory.Services[0].Addresses, b.Inventory.Services[0].Hostnames = nil, []string{"lb.cloud.example"}
-	b.Inventory.Targets[0].StatusAddresses, b.Inventory.Targets[0].StatusHostnames = nil, []string{"lb.cloud.example"}
+	b.Inventory.Targets[0].Declarations[0].StatusAddresses, b.Inventory.Targets[0].Declarations[0].StatusHostnames = nil, []string{"lb.cloud.example"}
 	b.publish("lb.cloud.example", 60, newAddr).publish("old.cloud.example", 60, oldAddr)
 	i := len(b.Observations.DNS) - 1
 	end := b.Observations.DNS[i].Steps[0]

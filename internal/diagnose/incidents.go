@@ -18,12 +18,16 @@ func (v *view) incidents() []finding.Incident {
 		v.offline,
 		v.balancersGone,
 		v.balancersMoved,
+		v.backendsGone,
+		v.denialsDraining,
 		v.cachesDraining,
 		v.addressesDead,
+		v.delegations,
 		v.groups,
 	} {
 		all = append(all, rule()...)
 	}
+	v.planned(all)
 	slices.SortStableFunc(all, func(a, b finding.Incident) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(len(b.Hosts), len(a.Hosts)), cmp.Compare(a.ID, b.ID))
 	})
@@ -70,7 +74,7 @@ func (v *view) behind(ref inventory.ServiceRef) []string {
 	var hosts []string
 	for _, h := range v.hosts {
 		for _, t := range v.targets[h] {
-			if v.expected[t.Key].Service == ref {
+			if v.expected[t.Key].FrontedBy(ref) {
 				hosts = append(hosts, h)
 				break
 			}
@@ -83,7 +87,7 @@ func (v *view) behind(ref inventory.ServiceRef) []string {
 // set of pinned addresses.
 func (v *view) frontKey(host string) string {
 	e := v.expectedOf(host)
-	if s := e.Service.String(); s != "" {
+	if s := e.Fronts(); s != "" {
 		return s
 	}
 	words := make([]string, 0, len(e.Addresses))

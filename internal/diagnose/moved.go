@@ -32,7 +32,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	e := v.expectedOf(hosts[0])
 	effects := slices.Concat(stale, v.claim(v.unclaimed(func(f finding.Finding) bool {
 		switch f.Code {
-		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure:
+		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure, finding.DNSOddTTL:
 			return slices.Contains(hosts, f.Subject.Host)
 		case finding.DNSCachedStale, finding.DNSDraining:
 			// Names that were corrected before the others drain beside them.
@@ -111,7 +111,7 @@ func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 func (v *view) lagging(stale []finding.Finding) []finding.Step {
 	var names []string
 	for _, f := range stale {
-		if len(f.SeenAt) < serversOf(v.dns[f.Subject.Host], f.Record.Zone) {
+		if v.onlySome(f) {
 			names = append(names, f.SeenAt...)
 		}
 	}

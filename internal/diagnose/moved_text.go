@@ -18,8 +18,7 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 	var partial, alive, owned int
 	for _, f := range stale {
 		addr := addrOf(f.Subject.Address)
-		o := v.dns[f.Subject.Host]
-		if v.gives(o, e) || len(f.SeenAt) < serversOf(o, f.Record.Zone) {
+		if v.gives(f.Subject.Host, e) || v.onlySome(f) {
 			partial++
 		}
 		if s, ok := v.strangers(f.Subject.Host)[addr]; ok && s.Valid {
@@ -59,8 +58,16 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 }
 
 // gives tells whether the host publishes any right address too.
-func (v *view) gives(o dnscheck.Observation, e inventory.Expected) bool {
-	return slices.ContainsFunc(o.Published(), e.Accepts)
+func (v *view) gives(host string, e inventory.Expected) bool {
+	return slices.ContainsFunc(v.published(host), e.Accepts)
+}
+
+// onlySome tells whether some servers of the zone give a stale address and others do
+// not, though each of them always says the same.
+func (v *view) onlySome(f finding.Finding) bool {
+	o := v.dns[f.Subject.Host]
+	return len(f.SeenAt) < serversOf(o, f.Record.Zone) &&
+		!dnscheck.TakesTurns(o, v.snap.History.Records.Of(f.Subject.Host), addrOf(f.Subject.Address))
 }
 
 func serversOf(o dnscheck.Observation, zone string) int {

@@ -135,7 +135,7 @@ func wholeTTL(o dnscheck.Observation) uint32 {
 func (v *view) held(fs []finding.Finding) []string {
 	until := map[string]time.Time{}
 	for _, f := range fs {
-		for _, h := range dnscheck.Held(v.dns[f.Subject.Host]) {
+		for _, h := range v.heldBy(f.Subject.Host) {
 			if h.Address.String() == f.Subject.Address && h.Until.After(until[h.Resolver]) {
 				until[h.Resolver] = h.Until
 			}
@@ -151,11 +151,18 @@ func (v *view) held(fs []finding.Finding) []string {
 	return words
 }
 
+// heldBy is what the resolvers that were asked for a host give.
+func (v *view) heldBy(host string) []dnscheck.Hold {
+	return dnscheck.Held(v.dns[host], v.snap.History.Records.Of(host))
+}
+
 // cachesDraining makes one incident for each front whose records are right again
 // while caches still expire. It continues the incident of the wrong records.
 func (v *view) cachesDraining() []finding.Incident {
 	var all []finding.Incident
-	fs := v.unclaimed(is(finding.DNSDraining, finding.DNSCachedStale))
+	fs := v.unclaimed(func(f finding.Finding) bool {
+		return is(finding.DNSDraining, finding.DNSCachedStale)(f) && !isMended(f)
+	})
 	for _, part := range groupBy(fs, func(f finding.Finding) string { return v.frontKey(f.Subject.Host) }) {
 		all = append(all, v.drained(v.claim(part)))
 	}
@@ -198,18 +205,28 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 	}
 	if in.Severity >= finding.Warning {
 		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy, v.now)
+		if slices.ContainsFunc(fs, endless) {
+			in.Cause = "a resolver serves an old address beyond its TTL, for nobody knows how long"
+			in.ClearBy = time.Time{}
+		}
 	}
 	in.Evidence = v.drainNotes(fs, hosts)
 	return in
 }
 
+// endless takes the findings of resolvers that serve what has expired.
+func endless(f finding.Finding) bool {
+	return f.Code == finding.DNSCachedStale && f.ClearBy.IsZero()
+}
+
 // drainNotes says what the resolvers that were asked give at the moment.
 func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 	var notes []finding.Note
-	stale := map[string]bool{}
+	stale, expired := map[string]bool{}, map[string]bool{}
 	for _, f := range fs {
 		if f.Code == finding.DNSCachedStale {
 			stale[f.Subject.Server] = true
+			expired[f.Subject.Server] = expired[f.Subject.Server] || endless(f)
 		}
 	}
 	type hold struct {
@@ -219,7 +236,7 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 	worst := map[string]hold{}
 	right := map[string]bool{}
 	for _, h := range hosts {
-		for _, held := range dnscheck.Held(v.dns[h]) {
+		for _, held := range v.heldBy(h) {
 			if !stale[held.Resolver] {
 				right[held.Resolver] = true
 			} else if slices.ContainsFunc(fs, func(f finding.Finding) bool {
@@ -235,7 +252,11 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 		}
 	}
 	for _, r := range keys(worst) {
-		notes = append(notes, finding.Note{Text: fmt.Sprintf("%s still answers %s for %s", r, worst[r].addr, finding.Span(worst[r].until.Sub(v.now)))})
+		text := fmt.Sprintf("%s still answers %s", r, worst[r].addr)
+		if left := worst[r].until.Sub(v.now); left > 0 && !expired[r] {
+			text += " for " + finding.Span(left)
+		}
+		notes = append(notes, finding.Note{Text: text})
 	}
 	if good := keys(right); len(good) > 0 {
 		notes = append(notes, finding.Note{Text: finding.List(good, 4) + plural(len(good), " is right", " are right")})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/notify"
@@ -28,7 +29,7 @@ func outagePhases() []phase {
 			b.Inventory.Services[0].Addresses, b.Inventory.Services[0].BalancerID = ips(addr), addr
 			b.Observations.Clouds[0].Balancers = []lbcheck.Balancer{{ID: addr, Status: "active", Addresses: ips(addr)}}
 			for i := range b.Inventory.Targets {
-				b.Inventory.Targets[i].StatusAddresses = ips(addr)
+				b.Inventory.Targets[i].Declarations[0].StatusAddresses = ips(addr)
 			}
 			b.each(func(h string) { b.publish(h, ttl, published).probe(h, published, stranger).probe(h, addr, good) })
 		}
@@ -43,7 +44,7 @@ func outagePhases() []phase {
 			b.Observations.Clouds[0].Balancers = nil
 			b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, silent) })
 			for i := range b.Inventory.Targets {
-				b.Inventory.Targets[i].StatusAddresses = ips(oldAddr)
+				b.Inventory.Targets[i].Declarations[0].StatusAddresses = ips(oldAddr)
 			}
 		}
 	}
@@ -56,19 +57,18 @@ func outagePhases() []phase {
 	}
 }
 
-// What was told must hold from the first minute to the last: no incident is called
-// over while its truth is merely missing, and the all-clear waits for the TTL that
-// the records had before it was lowered.
-func TestTheOutageIsToldOnce(t *testing.T) {
+// told plays the phases to the judges and to the notifier, a report every half minute,
+// and returns what was said, and when.
+func told(t *testing.T, phases []phase, minutes int) []string {
+	t.Helper()
 	var history snapshot.History
 	var state notify.State
 	var said []string
 	policyOfNotify := notify.Policy{ResolveAfter: time.Minute, MinSeverity: finding.Unknown, Pending: map[finding.Severity]time.Duration{finding.Warning: 24 * time.Hour}}
-	for half := range 260 {
+	for half := range 2 * minutes {
 		now := noon().Add(time.Duration(half) * 30 * time.Second)
 		b := shop(hosts(t, 3)...)
 		b.Began, b.At, b.Observations.Probes = time.Time{}, now, nil
-		phases := outagePhases()
 		current := phases[0]
 		for _, p := range phases {
 			if p.from <= half/2 {
@@ -92,6 +92,14 @@ func TestTheOutageIsToldOnce(t *testing.T) {
 			said = append(said, fmt.Sprintf("%s %s %s", now.Sub(noon()), m.Kind, m.Incident.ID))
 		}
 	}
+	return said
+}
+
+// What was told must hold from the first minute to the last: no incident is called
+// over while its truth is merely missing, and the all-clear waits for the TTL that
+// the records had before it was lowered.
+func TestTheOutageIsToldOnce(t *testing.T) {
+	said := told(t, outagePhases(), 130)
 	want := []string{
 		"5m30s firing balancer-gone:traefik/traefik",
 		"10m30s firing dns-drift:traefik/traefik",
@@ -100,6 +108,34 @@ func TestTheOutageIsToldOnce(t *testing.T) {
 		"37m0s resolved balancer-gone:traefik/traefik",
 		// The TTL of an hour was last seen at 44m30s, and gone at 45m0s.
 		"1h46m0s resolved dns-drift:traefik/traefik",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("said\n  %q\nwant\n  %q", said, want)
+	}
+}
+
+// A name that was denied is told until the last cache has forgotten that, also when the
+// negative TTL was lowered before the name was mended.
+func TestADeniedNameIsToldUntilCachesHaveForgotten(t *testing.T) {
+	well := func(b *builder, _ time.Time) {
+		b.each(func(h string) { b.publish(h, 300, newAddr).probe(h, newAddr, good) })
+	}
+	denied := func(ttl uint32) func(*builder, time.Time) {
+		return func(b *builder, now time.Time) {
+			well(b, now)
+			b.servers("ns", dnscheck.NoName, "")
+			for _, o := range b.Observations.DNS {
+				for i := range o.Steps[0].Answers {
+					o.Steps[0].Answers[i].TTL = ttl
+				}
+			}
+		}
+	}
+	said := told(t, []phase{{0, well}, {5, denied(900)}, {8, denied(60)}, {10, well}}, 40)
+	want := []string{
+		"5m30s firing dns/no-record:shop.example traefik/traefik",
+		// The negative TTL of 15 min was last seen at 7m30s, and gone at 8m0s.
+		"24m0s resolved dns/no-record:shop.example traefik/traefik",
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("said\n  %q\nwant\n  %q", said, want)

@@ -37,6 +37,10 @@ type view struct {
 	// wildcards tell for each wildcard record which sets of addresses the hosts that
 	// it serves should have.
 	wildcards map[wildcard]map[string]bool
+	// sound are the zones that pass validation, once asked for; see validates.
+	sound map[string]bool
+	// lossy are the zones to which packets get lost.
+	lossy map[string]bool
 
 	findings []finding.Finding
 	claimed  map[finding.ID]bool
@@ -56,6 +60,13 @@ func world(s snapshot.Snapshot) lbcheck.World {
 	for _, svc := range s.Inventory.Services {
 		for _, h := range svc.Hostnames {
 			wanted[h] = true
+		}
+	}
+	for _, t := range s.Inventory.Targets {
+		for _, d := range t.Declarations {
+			for _, h := range d.RecordHostnames {
+				wanted[h] = true
+			}
 		}
 	}
 	for _, o := range s.Observations.DNS {
@@ -110,8 +121,11 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 // resolver) are kept once, in their worst form.
 func (v *view) judge() {
 	v.wildcards = v.shared()
+	v.lossy = dnscheck.Lossy(v.snap.Observations.DNS...)
 	all := v.judgeSelf()
 	if len(all) == 0 {
+		// Of findings that are alike the first stays, and a zone's says more.
+		all = v.judgeZones()
 		for _, host := range v.hosts {
 			all = append(all, v.judgeHost(host)...)
 		}
@@ -143,7 +157,7 @@ func (v *view) judgeHost(host string) []finding.Finding {
 	if looked {
 		c := dnscheck.Case{
 			Expected: v.expectedOf(host), Observed: observed,
-			Seen: v.snap.History.Records.Of(host), Strangers: v.strangers(host),
+			Seen: v.snap.History.Records.Of(host), Denied: v.snap.History.Records.DeniedOf(host), Strangers: v.strangers(host), Lossy: v.lossy,
 		}
 		fs = v.judgeRecords(c)
 	} else {
@@ -151,7 +165,7 @@ func (v *view) judgeHost(host string) []finding.Finding {
 	}
 	for _, t := range v.targets[host] {
 		e := v.expected[t.Key]
-		fs = append(fs, notYetServed(observed, probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key]))...)
+		fs = append(fs, notYetServed(v.published(host), probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key]))...)
 		// A target that nothing is said of must have been seen to answer.
 		silent := finding.Worst(fs) < finding.Unknown && !slices.ContainsFunc(v.probes[t.Key], v.well)
 		if looked && len(observed.Published()) > 0 && (silent || !slices.ContainsFunc(v.probes[t.Key], sees)) {
@@ -164,10 +178,14 @@ func (v *view) judgeHost(host string) []finding.Finding {
 	return fs
 }
 
+// published are the addresses that clients of a host can be given.
+func (v *view) published(host string) []netip.Addr {
+	return dnscheck.Published(v.dns[host], v.snap.History.Records.Of(host))
+}
+
 // notYetServed lowers what is found at addresses that authority does not publish:
 // no client is sent there before the records are corrected.
-func notYetServed(o dnscheck.Observation, fs []finding.Finding) []finding.Finding {
-	published := o.Published()
+func notYetServed(published []netip.Addr, fs []finding.Finding) []finding.Finding {
 	if len(published) == 0 {
 		return fs
 	}

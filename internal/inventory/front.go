@@ -6,50 +6,113 @@ import (
 	"strings"
 )
 
-// The rules by which a Service is found for a target, as reports name them.
+// The rules by which a Service is found for a target, as reports name them. The
+// first that gives one counts.
 const (
-	RuleConfig  = "config"
-	RuleAddress = "status address"
-	RuleClass   = "ingress class"
-	RuleOnly    = "only Service"
+	RuleConfig     = "config"
+	RuleAnnotation = "annotation"
+	RuleAddress    = "status address"
+	RuleGateway    = "Gateway label"
+	RuleClass      = "ingress class"
+	RuleOnly       = "only Service"
 )
 
-// ServiceOf says which Service fronts a target and by which rule: the first that
-// gives one. former are the addresses that each Service's load balancer has had,
-// Services that are gone included. If no rule gives one, the reference is zero and
-// why says what is missing.
-func ServiceOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) (ref ServiceRef, rule, why string) {
-	if t.Service != (ServiceRef{}) {
-		return t.Service, RuleConfig, ""
-	}
-	here := byAddress(t, services)
-	if ref, ok := only(here); ok {
-		return ref, RuleAddress, ""
-	}
-	if len(here) > 1 {
-		return ServiceRef{}, "", "its status names the addresses of several Services"
-	}
-	if ref, ok := byFormer(t, former); ok {
-		return ref, RuleAddress, ""
-	}
-	if ref, ok := only(byClass(t, services)); ok {
-		return ref, RuleClass, ""
-	}
-	if !t.Declared() {
-		return ServiceRef{}, "", "no load balancer is named for it (targets[].service or targets[].addresses), and no Ingress declares it"
-	}
-	if len(services) == 0 {
-		return ServiceRef{}, "", "there is no Service of type LoadBalancer"
-	}
-	if ref, ok := only(services); ok {
-		return ref, RuleOnly, ""
-	}
-	return ServiceRef{}, "", "several Services of type LoadBalancer could front it, and neither its status nor its ingress class says which"
+// Found is what was found in front of a target: a Service; or, with a zero Service,
+// the addresses and hostnames to which an annotation points the records.
+type Found struct {
+	Service   ServiceRef
+	Rule      string
+	Addresses []netip.Addr
+	Hostnames []string
+	// By are the declarations that led here.
+	By []Declaration
 }
 
-// Declared tells whether a cluster object declares the target's host.
-func (t Target) Declared() bool {
-	return strings.HasPrefix(t.Origin, "Ingress ") || t.Class != "" || len(t.StatusAddresses)+len(t.StatusHostnames) > 0
+// FrontsOf says what fronts a target: what the configuration pins, else what each
+// declaration leads to, in their order. former are the addresses that each
+// Service's load balancer has had, Services that are gone included. why says what
+// is missing, if nothing was found for one of the declarations or there is none.
+func FrontsOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) (found []Found, why string) {
+	if t.Service != (ServiceRef{}) {
+		return []Found{{Service: t.Service, Rule: RuleConfig, By: t.Declarations}}, ""
+	}
+	if !t.Declared() {
+		return nil, "no load balancer is named for it (targets[].service or targets[].addresses), and no cluster object declares it"
+	}
+	for _, d := range t.Declarations {
+		f, missing := d.front(services, former)
+		if missing != "" {
+			if why == "" {
+				why = d.Object + ": " + missing
+			}
+			continue
+		}
+		f.By = []Declaration{d}
+		if at := slices.IndexFunc(found, f.same); at >= 0 {
+			found[at].By = append(found[at].By, d)
+			if found[at].Rule == RuleAnnotation {
+				found[at].Rule = f.Rule // what a controller wrote is the better word
+			}
+			continue
+		}
+		found = append(found, f)
+	}
+	return found, why
+}
+
+func (f Found) same(g Found) bool {
+	return f.Service == g.Service && sameSet(f.Addresses, g.Addresses) && sameSet(f.Hostnames, g.Hostnames)
+}
+
+// front finds the Service of one declaration.
+func (d Declaration) front(services []Service, former map[ServiceRef][]netip.Addr) (f Found, why string) {
+	if f, ok := d.annotated(services, former); ok {
+		return f, ""
+	}
+	here := byAddress(d.StatusAddresses, d.StatusHostnames, services)
+	if ref, ok := only(here); ok {
+		return Found{Service: ref, Rule: RuleAddress}, ""
+	}
+	if len(here) > 1 {
+		return Found{}, "its status names the addresses of several Services"
+	}
+	if ref, ok := byFormer(d.StatusAddresses, former); ok {
+		return Found{Service: ref, Rule: RuleAddress}, ""
+	}
+	if ref, ok := only(d.byGateway(services)); ok {
+		return Found{Service: ref, Rule: RuleGateway}, ""
+	}
+	if ref, ok := only(d.byClass(services)); ok {
+		return Found{Service: ref, Rule: RuleClass}, ""
+	}
+	if len(services) == 0 {
+		return Found{}, "there is no Service of type LoadBalancer"
+	}
+	if ref, ok := only(services); ok {
+		return Found{Service: ref, Rule: RuleOnly}, ""
+	}
+	return Found{}, "several Services of type LoadBalancer could front it, and neither its status nor its class says which"
+}
+
+// annotated follows the object's annotations. A Service that they name must be
+// there, or have been: an object of any tenant chooses among what there is. Where
+// records are pointed at a Service's present or former address, that Service is
+// meant, wherever its balancer is now.
+func (d Declaration) annotated(services []Service, former map[ServiceRef][]netip.Addr) (Found, bool) {
+	is := func(s Service) bool { return s.ServiceRef == d.Service }
+	if d.Service != (ServiceRef{}) && (slices.ContainsFunc(services, is) || former[d.Service] != nil) {
+		return Found{Service: d.Service, Rule: RuleAnnotation}, true
+	}
+	if len(d.RecordAddresses)+len(d.RecordHostnames) == 0 {
+		return Found{}, false
+	}
+	if ref, ok := only(byAddress(d.RecordAddresses, d.RecordHostnames, services)); ok {
+		return Found{Service: ref, Rule: RuleAnnotation}, true
+	}
+	if ref, ok := byFormer(d.RecordAddresses, former); ok {
+		return Found{Service: ref, Rule: RuleAnnotation}, true
+	}
+	return Found{Rule: RuleAnnotation, Addresses: d.RecordAddresses, Hostnames: d.RecordHostnames}, true
 }
 
 // only returns the one Service, or the first by name of several that share all
@@ -77,25 +140,24 @@ func sameSet[E comparable](a, b []E) bool {
 
 func not[E any](f func(E) bool) func(E) bool { return func(e E) bool { return !f(e) } }
 
-// byAddress finds the Services that have an address or hostname of the declaring
-// object's own status.
-func byAddress(t Target, services []Service) []Service {
+// byAddress finds the Services that have one of the addresses or hostnames.
+func byAddress(addresses []netip.Addr, hostnames []string, services []Service) []Service {
 	var found []Service
 	for _, s := range services {
-		if slices.ContainsFunc(t.StatusAddresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) ||
-			slices.ContainsFunc(t.StatusHostnames, func(h string) bool { return slices.Contains(s.Hostnames, h) }) {
+		if slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) ||
+			slices.ContainsFunc(hostnames, func(h string) bool { return slices.Contains(s.Hostnames, h) }) {
 			found = append(found, s)
 		}
 	}
 	return found
 }
 
-// byFormer finds the one Service that had an address of the declaring object's own
-// status, which can lag behind.
-func byFormer(t Target, former map[ServiceRef][]netip.Addr) (ServiceRef, bool) {
+// byFormer finds the one Service that had one of the addresses: a status can lag
+// behind.
+func byFormer(addresses []netip.Addr, former map[ServiceRef][]netip.Addr) (ServiceRef, bool) {
 	var found []ServiceRef
 	for ref, addrs := range former {
-		if slices.ContainsFunc(t.StatusAddresses, func(a netip.Addr) bool { return slices.Contains(addrs, a) }) {
+		if slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(addrs, a) }) {
 			found = append(found, ref)
 		}
 	}
@@ -105,17 +167,71 @@ func byFormer(t Target, former map[ServiceRef][]netip.Addr) (ServiceRef, bool) {
 	return found[0], true
 }
 
-// byClass matches the ingress class's controller with the well-known labels of
-// the Services that the controllers' charts make.
-func byClass(t Target, services []Service) []Service {
-	name := map[string]string{
-		"traefik.io/ingress-controller": "traefik",
-		"k8s.io/ingress-nginx":          "ingress-nginx",
-	}[t.Controller]
+// Labels by which Services are matched.
+const (
+	labelName = "app.kubernetes.io/name"
+	// Envoy Gateway keeps its Services in its own namespace, or one for all the
+	// Gateways of a class.
+	labelEnvoyName      = "gateway.envoyproxy.io/owning-gateway-name"
+	labelEnvoyNamespace = "gateway.envoyproxy.io/owning-gateway-namespace"
+	labelEnvoyClass     = "gateway.envoyproxy.io/owning-gatewayclass"
+)
+
+// gatewayLabels name the Gateway for which a Service in its namespace was made:
+// that of the Gateway API (GEP-1762: Istio, Cilium, NGINX Gateway Fabric, …), and
+// the controllers' own from before.
+func gatewayLabels() []string {
+	return []string{
+		"gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name",
+		"io.cilium.gateway/owning-gateway", "projectcontour.io/owning-gateway-name",
+	}
+}
+
+// WellKnownLabels are those of a Service that tell what it fronts.
+func WellKnownLabels() []string {
+	return append(gatewayLabels(), labelName, labelEnvoyName, labelEnvoyNamespace, labelEnvoyClass)
+}
+
+// byGateway finds the Services that were made for the declaration's Gateway.
+func (d Declaration) byGateway(services []Service) []Service {
+	namespace, name, ok := strings.Cut(d.Gateway, "/")
+	if !ok {
+		return nil
+	}
 	var found []Service
 	for _, s := range services {
-		if name != "" && s.Labels["app.kubernetes.io/name"] == name {
+		mine := s.Labels[labelEnvoyNamespace] == namespace && s.Labels[labelEnvoyName] == name
+		for _, key := range gatewayLabels() {
+			mine = mine || s.Namespace == namespace && s.Labels[key] == name
+		}
+		if mine {
 			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// byClass matches the class's controller with the well-known labels of the
+// Services that the controllers' charts make. Traefik's chart names class and
+// Service alike, which tells several of them apart.
+func (d Declaration) byClass(services []Service) []Service {
+	name := map[string]string{
+		"traefik.io/ingress-controller":              "traefik",
+		"traefik.io/gateway-controller":              "traefik",
+		"k8s.io/ingress-nginx":                       "ingress-nginx",
+		"gateway.nginx.org/nginx-gateway-controller": "nginx-gateway-fabric",
+	}[d.Controller]
+	merged := d.Controller == "gateway.envoyproxy.io/gatewayclass-controller"
+	var found []Service
+	for _, s := range services {
+		if name != "" && s.Labels[labelName] == name || merged && d.Class != "" && s.Labels[labelEnvoyClass] == d.Class {
+			found = append(found, s)
+		}
+	}
+	if name == "traefik" && len(found) > 1 {
+		named := slices.DeleteFunc(slices.Clone(found), func(s Service) bool { return s.Name != d.Class })
+		if len(named) == 1 {
+			return named
 		}
 	}
 	return found

@@ -18,6 +18,8 @@ type Inventory struct {
 	Services []Service `json:"services,omitempty"`
 	// Gaps are the sources that could not be read, wholly or in part.
 	Gaps []Gap `json:"gaps,omitempty"`
+	// Notices are what cluster objects say that cannot be used.
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // Target is one URL to look at, and what should be true of it. Secrets (request
@@ -32,18 +34,13 @@ type Target struct {
 	// Path is the request target, with the query; at least "/".
 	Path string `json:"path"`
 	// Origin says where the target comes from: "config", "command line",
-	// "Ingress shop/web".
+	// "Ingress shop/web, HTTPRoute shop/web".
 	Origin string `json:"origin"`
 	// Service pins the Service that must be in front; zero if not pinned.
 	Service ServiceRef `json:"service,omitzero"`
-	// Class is the ingress class of the declaring object, for finding its Service.
-	Class string `json:"class,omitempty"`
-	// Controller is the class's controller ("traefik.io/ingress-controller").
-	Controller string `json:"controller,omitempty"`
-	// StatusAddresses and StatusHostnames are what the declaring object's own
-	// status says; it can lag behind its Service.
-	StatusAddresses []netip.Addr `json:"status_addresses,omitempty"`
-	StatusHostnames []string     `json:"status_hostnames,omitempty"`
+	// Declarations are what cluster objects say of the host, in the order of the
+	// objects' namespaces and names.
+	Declarations []Declaration `json:"declarations,omitempty"`
 	// Addresses pins the expected addresses, instead of a Service.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// Allow are ranges in which published addresses are accepted as they are (a
@@ -51,6 +48,12 @@ type Target struct {
 	Allow []netip.Prefix `json:"allow,omitempty"`
 	// Expect is the response that is right.
 	Expect Expect `json:"expect,omitzero"`
+	// TLSOnly: what answers need not speak HTTP, so the look ends after the
+	// handshake.
+	TLSOnly bool `json:"tls_only,omitempty"`
+	// MoveUntil is the end of a move that every declaring object announces; zero if
+	// one does not.
+	MoveUntil time.Time `json:"move_until,omitzero"`
 }
 
 // ProbeName is the name to present as SNI and Host: the host itself, or for a
@@ -102,8 +105,7 @@ type Service struct {
 	UID string `json:"uid,omitempty"`
 	// Created is the object's creation time; zero if unknown.
 	Created time.Time `json:"created,omitzero"`
-	// Labels are only the well-known ones that name an ingress controller
-	// (app.kubernetes.io/name, app.kubernetes.io/instance).
+	// Labels are only the WellKnownLabels.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Addresses and Hostnames are status.loadBalancer.ingress.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
@@ -115,6 +117,31 @@ type Service struct {
 	BalancerName string `json:"balancer_name,omitempty"`
 	// Deleting is set once the object has a deletion timestamp.
 	Deleting bool `json:"deleting,omitempty"`
+	// Endpoints counts what stands behind it; nil if that is not known.
+	Endpoints *Endpoints `json:"endpoints,omitempty"`
+	// MoveUntil is the end of a move that the object announces; zero if it does not.
+	MoveUntil time.Time `json:"move_until,omitzero"`
+}
+
+// Endpoints counts the backends of a Service, by its EndpointSlices.
+type Endpoints struct {
+	// Ready are those that get traffic, of Total.
+	Ready int `json:"ready"`
+	Total int `json:"total"`
+}
+
+// Notice is something that a cluster object says and that cannot be used. The
+// object is watched without it.
+type Notice struct {
+	// Kind, Namespace and Name are the object's.
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// What is the field or annotation, with its value: `annotation
+	// driftprobe.io/path "x y"`.
+	What string `json:"what"`
+	// Why it cannot be used, for a person.
+	Why string `json:"why"`
 }
 
 // Gap is a source, or part of one, that could not be read. What depends on it is
@@ -148,6 +175,9 @@ type Expected struct {
 	// Addresses are the load balancer's addresses, sorted, without ports. Both
 	// sources agree on each of them, or there is only one source.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Told are those of Addresses that only an annotation leads to. Whoever can write
+	// an object of the cluster can write it, so no secret is sent there.
+	Told []netip.Addr `json:"told,omitempty"`
 	// Uncertain are addresses that only one of two sources names. None of them is
 	// called stale, and none is called missing.
 	Uncertain []netip.Addr `json:"uncertain,omitempty"`
@@ -167,9 +197,25 @@ type Expected struct {
 	Why   string `json:"why,omitempty"`
 	// Service is the Service that fronts the target; zero if pinned or unknown.
 	Service ServiceRef `json:"service,omitzero"`
-	// Rule says how the Service was found: "config", "status address", "class",
-	// "only Service".
+	// Others are further Services that front it: one host on two balancers.
+	Others []ServiceRef `json:"others,omitempty"`
+	// Rule says how the Service was found: one of the Rule constants.
 	Rule string `json:"rule,omitempty"`
+}
+
+// FrontedBy tells whether the Service is one of those that front the target.
+func (e Expected) FrontedBy(ref ServiceRef) bool {
+	return e.Service == ref || slices.Contains(e.Others, ref)
+}
+
+// Fronts names the Services that front the target: "traefik/traefik", or
+// "traefik/traefik + nginx/nginx"; empty if none is known.
+func (e Expected) Fronts() string {
+	text := e.Service.String()
+	for _, ref := range e.Others {
+		text += " + " + ref.String()
+	}
+	return text
 }
 
 // Accepts tells whether an address may be published for the target.

@@ -1,7 +1,8 @@
 // Package kube reads from a Kubernetes cluster what should be: the Services of
-// type LoadBalancer, and the hosts that Ingresses declare, with the controllers
-// of their classes. It watches, keeps only the fields it needs, and says what it
-// could not read.
+// type LoadBalancer with what is ready behind them, and the hosts that Ingresses,
+// HTTPRoutes, Traefik's IngressRoutes and annotations declare, with their classes
+// and Gateways. It watches, keeps only the fields it needs, and says what it could
+// not read.
 //
 // It judges nothing, writes nothing to the cluster, and does not choose which
 // Service fronts which host.
@@ -15,8 +16,6 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
-
-	"driftprobe/internal/inventory"
 )
 
 // Cluster is one cluster being watched. Its methods may be called from any
@@ -28,25 +27,47 @@ type Cluster struct {
 	client  dynamic.Interface
 	changed chan struct{}
 
-	services  []*feed[inventory.Service]
-	ingresses []*feed[ingress]
-	classes   *feed[class]
+	services  []*feed[balanced]
+	endpoints *endpoints
+	// declaring are the feeds of objects that declare hosts, Services apart.
+	declaring      []*feed[declaring]
+	gateways       []*feed[gateway]
+	classes        *feed[class]
+	gatewayClasses *feed[class]
+	served         *served
 
 	once sync.Once
 	wg   sync.WaitGroup
 }
 
 func newCluster(client dynamic.Interface, place string, namespaces []string, log *slog.Logger) *Cluster {
-	c := &Cluster{place: place, log: log, client: client, changed: make(chan struct{}, 1)}
-	services := schema.GroupVersionResource{Version: "v1", Resource: "services"}
-	ingresses := schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}
-	classes := schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingressclasses"}
-	for _, ns := range namespaces {
-		c.services = append(c.services, newFeed(c.health(services, ns), readService))
-		c.ingresses = append(c.ingresses, newFeed(c.health(ingresses, ns), c.readIngress))
+	c := &Cluster{
+		place: place, log: log, client: client, changed: make(chan struct{}, 1),
+		endpoints: newEndpoints(), served: &served{every: lookAgain},
 	}
-	c.classes = newFeed(c.health(classes, ""), readClass)
+	networking := schema.GroupVersion{Group: "networking.k8s.io", Version: "v1"}
+	gatewayAPI := schema.GroupVersion{Group: gatewayGroup, Version: "v1"}
+	traefik := schema.GroupVersion{Group: "traefik.io", Version: "v1alpha1"}
+	for _, ns := range namespaces {
+		services := newFeed(c.health(schema.GroupVersionResource{Version: "v1", Resource: "services"}, ns), readService)
+		services.signal = func() { c.signal(); c.endpoints.poke() }
+		c.services = append(c.services, services)
+		c.declaring = append(c.declaring,
+			newFeed(c.health(networking.WithResource("ingresses"), ns), readIngress),
+			optional(c.served, newFeed(c.health(gatewayAPI.WithResource("httproutes"), ns), readHTTPRoute)),
+			optional(c.served, newFeed(c.health(traefik.WithResource("ingressroutes"), ns), readIngressRoute)),
+			optional(c.served, newFeed(c.health(traefik.WithResource("ingressroutetcps"), ns), readIngressRouteTCP)))
+		c.gateways = append(c.gateways, optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gateways"), ns), readGateway)))
+	}
+	c.classes = newFeed(c.health(networking.WithResource("ingressclasses"), ""), readClass)
+	c.gatewayClasses = optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gatewayclasses"), ""), readGatewayClass))
 	return c
+}
+
+// optional marks a resource that the cluster need not have.
+func optional[T any](s *served, f *feed[T]) *feed[T] {
+	f.served, f.absent = s, true
+	return f
 }
 
 func (c *Cluster) health(r schema.GroupVersionResource, namespace string) *health {
@@ -56,16 +77,39 @@ func (c *Cluster) health(r schema.GroupVersionResource, namespace string) *healt
 	}
 }
 
+// reading is a feed of any kind.
+type reading interface {
+	run(context.Context, dynamic.Interface)
+	state() *health
+}
+
+func (f *feed[T]) state() *health { return f.health }
+
+// all are the feeds that last, in a fixed order.
+func (c *Cluster) all() []reading {
+	var list []reading
+	for _, f := range c.services {
+		list = append(list, f)
+	}
+	for _, f := range c.declaring {
+		list = append(list, f)
+	}
+	for _, f := range c.gateways {
+		list = append(list, f)
+	}
+	return append(list, c.classes, c.gatewayClasses)
+}
+
 // feeds returns the health of every resource, in a fixed order.
 func (c *Cluster) feeds() []*health {
 	var list []*health
-	for _, f := range c.services {
+	for _, f := range c.all() {
+		list = append(list, f.state())
+	}
+	for _, f := range c.endpoints.list() {
 		list = append(list, f.health)
 	}
-	for _, f := range c.ingresses {
-		list = append(list, f.health)
-	}
-	return append(list, c.classes.health)
+	return list
 }
 
 // Start begins to watch, until ctx ends; Wait waits for that end. Only the first
@@ -75,29 +119,42 @@ func (c *Cluster) Start(ctx context.Context) {
 		// The client logs by the logger in its context; what it says of failures
 		// is told as a Gap, so all of it goes to debug level.
 		ctx = logr.NewContextWithSlogLogger(ctx, slog.New(quiet{c.log.Handler()}))
-		for _, f := range c.services {
+		for _, f := range c.all() {
 			c.wg.Go(func() { f.run(ctx, c.client) })
 		}
-		for _, f := range c.ingresses {
-			c.wg.Go(func() { f.run(ctx, c.client) })
-		}
-		c.wg.Go(func() { c.classes.run(ctx, c.client) })
+		c.wg.Go(func() { c.followEndpoints(ctx) })
 	})
 }
 
 // Wait returns when everything that Start began has ended.
 func (c *Cluster) Wait() { c.wg.Wait() }
 
-// Sync returns when each resource was read once in full, or refused for a reason
-// that waiting won't mend (401, 403, 404); or when ctx ends. What is missing then
-// is a gap of the Inventory.
+// Sync returns when each resource was read once in full, is not there, or was
+// refused for a reason that waiting for seconds won't mend (401, 403, nobody
+// listens at the API server's address); or when ctx ends. What is missing then is a
+// gap of the Inventory.
 func (c *Cluster) Sync(ctx context.Context) {
-	for _, h := range c.feeds() {
-		select {
-		case <-h.settled:
-		case <-ctx.Done():
+	for _, f := range c.all() {
+		if !wait(ctx, f.state().settled) {
 			return
 		}
+	}
+	if !wait(ctx, c.endpoints.first) {
+		return
+	}
+	for _, f := range c.endpoints.list() {
+		if !wait(ctx, f.settled) {
+			return
+		}
+	}
+}
+
+func wait(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"unicode"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +21,7 @@ const maxText = 300
 type failure struct {
 	why  string
 	hint string
-	// final is set if waiting won't mend it.
+	// final is set if waiting for seconds won't mend it.
 	final bool
 }
 
@@ -66,9 +67,9 @@ func transport(err error, h *health, v verb) failure {
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &unknown):
-		return failure{why: "the API server's certificate is signed by an unknown authority", hint: "set certificate-authority of the cluster in " + h.place}
+		return failure{why: "the API server's certificate is signed by an unknown authority", hint: "set certificate-authority of the cluster in " + h.place, final: true}
 	case errors.As(err, &hostname):
-		return failure{why: "the API server's certificate is for another name: " + clip(hostname.Error()), hint: "correct the server URL (or tls-server-name) in " + h.place}
+		return failure{why: "the API server's certificate is for another name: " + clip(hostname.Error()), hint: "correct the server URL (or tls-server-name) in " + h.place, final: true}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{why: fmt.Sprintf("no answer to %s within %s", v, listTimeout), hint: "check the API server's load and the network to it"}
 	case errors.As(err, &status):
@@ -86,7 +87,19 @@ func transport(err error, h *health, v verb) failure {
 	if errors.As(err, &network) && network.Addr != nil {
 		text = fmt.Sprintf("%s %s: %v", network.Op, network.Addr, network.Err)
 	}
-	return failure{why: "the API server can't be reached: " + clip(text), hint: "check that it answers, for " + h.place + ": kubectl get --raw /readyz"}
+	return failure{
+		why:   "the API server can't be reached: " + clip(text),
+		hint:  "check that it answers, for " + h.place + ": kubectl get --raw /readyz",
+		final: nobodyThere(err),
+	}
+}
+
+// nobodyThere tells whether an attempt to connect was answered by a clear no: such
+// a server is not one that is slow to answer.
+func nobodyThere(err error) bool {
+	var name *net.DNSError
+	return errors.As(err, &name) && name.IsNotFound ||
+		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 // message returns the API server's own words.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,17 +30,69 @@ type feed[T any] struct {
 	*health
 	// read takes what we need out of an object; false if it is none of ours.
 	read func(*unstructured.Unstructured) (T, bool)
+	// selector limits the objects by their labels; empty: all.
+	selector string
+	// served is set if the cluster need not have the resource.
+	served *served
 	// items are what is known, by namespace/name; guarded by health.mu.
 	items map[string]T
+	// vanished: the resource was there, with objects, and is served no more; guarded
+	// by health.mu.
+	vanished bool
 }
 
 func newFeed[T any](h *health, read func(*unstructured.Unstructured) (T, bool)) *feed[T] {
 	return &feed[T]{health: h, read: read, items: map[string]T{}}
 }
 
-// run keeps the feed until ctx ends.
+// run keeps the feed until ctx ends. A resource that the cluster need not have is
+// followed while it has it.
 func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
 	f.began(time.Now())
+	if f.served == nil {
+		f.follow(ctx, client, func() {})
+		return
+	}
+	for ctx.Err() == nil {
+		there, err := f.served.has(ctx, f.resource)
+		switch {
+		case there, apierrors.IsForbidden(err):
+			while, gone := context.WithCancel(ctx)
+			f.follow(while, client, gone)
+			gone()
+			pause(ctx, f.served.every/6)
+		case err == nil:
+			f.missing(time.Now())
+			pause(ctx, f.served.every)
+		default:
+			// What is wrong is told by the resources that every cluster has.
+			f.unanswered(err)
+			pause(ctx, f.served.every/12)
+		}
+	}
+}
+
+// missing notes that the cluster does not have the resource, and so no objects of
+// it. Where there were some it is believed at the second look.
+func (f *feed[T]) missing(now time.Time) {
+	f.mu.Lock()
+	if len(f.items) > 0 && !f.vanished {
+		f.vanished = true
+		f.mu.Unlock()
+		f.fail(now, listing, apierrors.NewNotFound(f.resource.GroupResource(), ""))
+		return
+	}
+	had := len(f.items) > 0
+	f.items, f.vanished = map[string]T{}, false
+	f.mu.Unlock()
+	if f.leave() || had {
+		f.signal()
+	}
+}
+
+// follow lists and watches until ctx ends. gone is called if the resource turns out
+// not to be there.
+func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, gone func()) {
 	resource := client.Resource(f.resource).Namespace(f.namespace)
 	var lists calls
 	defer lists.end()
@@ -51,12 +104,20 @@ func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
 			defer lists.leave()
 			limited, cancel := context.WithTimeout(ctx, listTimeout)
 			defer cancel()
+			o.LabelSelector = f.selector
 			list, err := resource.List(limited, o)
+			if f.served != nil && apierrors.IsNotFound(err) {
+				gone()
+			}
 			f.listed(ctx, time.Now(), err)
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = f.selector
 			w, err := resource.Watch(ctx, o)
+			if f.served != nil && apierrors.IsNotFound(err) {
+				gone()
+			}
 			f.watched(ctx, time.Now(), err, o.SendInitialEvents != nil && *o.SendInitialEvents)
 			return w, err
 		},
@@ -175,7 +236,7 @@ func (f *feed[T]) Replace(list []any, _ string) error {
 	}
 	f.mu.Lock()
 	same := f.synced && reflect.DeepEqual(f.items, next)
-	f.items = next
+	f.items, f.vanished = next, false
 	f.mu.Unlock()
 	if !f.complete() && !same {
 		f.signal()

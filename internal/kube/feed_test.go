@@ -132,7 +132,7 @@ func TestListsAndDeletionsSignalWhenTheyChangeSomething(t *testing.T) {
 
 func TestObjectsAreCutDownBeforeTheyAreKept(t *testing.T) {
 	c := offline()
-	f := c.ingresses[0]
+	f := c.declaring[0]
 	big := ingressOf("shop", "web", "", "www.shop.example")
 	big["metadata"].(object)["annotations"] = object{"huge": strings.Repeat("x", 1<<20)}
 	kept, err := f.Transformer()(unstructuredOf(big))
@@ -156,7 +156,7 @@ func TestInventoryIsTheCallersOwn(t *testing.T) {
 	web["status"] = object{"loadBalancer": object{"ingress": []object{{"ip": "203.0.113.10"}}}}
 	for _, err := range []error{
 		c.services[0].Replace([]any{unstructuredOf(labelled)}, "1"),
-		c.ingresses[0].Replace([]any{unstructuredOf(web)}, "1"), c.classes.Replace(nil, "1"),
+		c.declaring[0].Replace([]any{unstructuredOf(web)}, "1"), c.classes.Replace(nil, "1"),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +167,7 @@ func TestInventoryIsTheCallersOwn(t *testing.T) {
 	spoiled.Services[0].Addresses[0] = addrs("192.0.2.1")[0]
 	spoiled.Services[0].Hostnames[0] = "other.example"
 	maps.Copy(spoiled.Services[0].Labels, map[string]string{"app.kubernetes.io/name": "x"})
-	spoiled.Targets[0].StatusAddresses[0] = addrs("192.0.2.1")[0]
+	spoiled.Targets[0].Declarations[0].StatusAddresses[0] = addrs("192.0.2.1")[0]
 	if after := c.Inventory(); !reflect.DeepEqual(before, after) {
 		t.Errorf("changed from outside:\n%+v\n%+v", before, after)
 	}
@@ -183,15 +183,15 @@ func TestInventoryDoesNotDependOnTheOrderOfEvents(t *testing.T) {
 	for turn := range objects {
 		c := offline()
 		for i := range objects {
-			if err := c.ingresses[0].Add(objects[(i+turn)%len(objects)]); err != nil {
+			if err := c.declaring[0].Add(objects[(i+turn)%len(objects)]); err != nil {
 				t.Fatal(err)
 			}
 		}
 		got := c.Inventory()
 		if turn == 0 {
 			want = got
-			if www := got.Targets[2]; www.Host != "www.shop.example" || www.Origin != "Ingress a/first" || www.Class != "traefik" {
-				t.Errorf("the first by namespace and name does not speak for the host: %+v", www)
+			if www := got.Targets[2]; www.Host != "www.shop.example" || www.Origin != "Ingress a/first, Ingress b/second" || www.Declarations[0].Class != "traefik" {
+				t.Errorf("the objects are not in the order of their namespaces and names: %+v", www)
 			}
 		}
 		if !reflect.DeepEqual(got.Targets, want.Targets) {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -33,6 +34,7 @@ type health struct {
 
 	mu     sync.Mutex
 	synced bool // a full list is known
+	absent bool // the cluster need not have the resource, and is not known to have it
 	failed map[verb]failure
 	last   verb // the newest request, to tell by which way a full list came
 	since  time.Time
@@ -41,10 +43,11 @@ type health struct {
 
 // what names the resource for a person: "services in namespace shop".
 func (h *health) what() string {
-	text := map[string]string{"ingressclasses": "ingress classes"}[h.resource.Resource]
-	if text == "" {
-		text = h.resource.Resource
-	}
+	text := cmp.Or(map[string]string{
+		"ingressclasses": "ingress classes", "gatewayclasses": "Gateway classes", "gateways": "Gateways",
+		"httproutes": "HTTPRoutes", "ingressroutes": "IngressRoutes", "ingressroutetcps": "IngressRouteTCPs",
+		"endpointslices": "EndpointSlices",
+	}[h.resource.Resource], h.resource.Resource)
 	if h.namespace != "" {
 		text += " in namespace " + h.namespace
 	}
@@ -87,7 +90,7 @@ func (h *health) watched(ctx context.Context, now time.Time, err error, initial 
 // complete notes a full list, and tells whether that was news that it signalled.
 func (h *health) complete() bool {
 	h.mu.Lock()
-	h.synced = true
+	h.synced, h.absent = true, false
 	h.settle()
 	last := h.last
 	h.mu.Unlock()
@@ -112,8 +115,8 @@ func (h *health) fail(now time.Time, v verb, err error) {
 	if h.synced && len(h.failed) == 0 {
 		h.since = now
 	}
-	h.failed[v] = why
-	if why.final && v == listing {
+	h.failed[v], h.absent = why, false
+	if why.final {
 		h.settle()
 	}
 	h.mu.Unlock()
@@ -121,6 +124,38 @@ func (h *health) fail(now time.Time, v verb, err error) {
 		h.log.Warn("kubernetes: can't "+string(v)+" "+h.what(), "why", why.why)
 		h.signal()
 	}
+}
+
+// leave notes that there is nothing to read, and tells whether that is news.
+func (h *health) leave() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	news := !h.absent
+	h.absent, h.synced = true, false
+	clear(h.failed)
+	h.settle()
+	return news
+}
+
+func (h *health) isSettled() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.done
+}
+
+// unanswered notes that nobody said whether the resource is there.
+func (h *health) unanswered(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if explain(err, h, listing).final {
+		h.settle()
+	}
+}
+
+// whole tells whether all there is is known, and fresh.
+func (h *health) whole() bool {
+	_, bad := h.gap()
+	return !bad
 }
 
 // recover forgets a failure, and tells whether there was one.
@@ -144,7 +179,7 @@ func (h *health) gap() (inventory.Gap, bool) {
 	if !bad {
 		why, bad = h.failed[watching]
 	}
-	if !bad && h.synced {
+	if h.absent || !bad && h.synced {
 		return inventory.Gap{}, false
 	}
 	if !bad {

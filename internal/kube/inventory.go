@@ -15,24 +15,30 @@ import (
 // gap that is marked Held.
 func (c *Cluster) Inventory() inventory.Inventory {
 	var inv inventory.Inventory
+	var declared []declaring
+	behind := c.endpoints.behind()
 	for _, f := range c.services {
-		for _, s := range f.snapshot() {
-			inv.Services = append(inv.Services, clone(s))
+		for _, b := range f.snapshot() {
+			s := clone(b.service)
+			if n, known := behind[s.ServiceRef]; known {
+				s.Endpoints = &n
+			}
+			inv.Services = append(inv.Services, s)
+			declared = append(declared, b.declares)
 		}
 	}
 	slices.SortFunc(inv.Services, func(a, b inventory.Service) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	var declared []ingress
-	for _, f := range c.ingresses {
-		for _, i := range f.snapshot() {
-			declared = append(declared, i)
-		}
+	for _, f := range c.declaring {
+		declared = slices.AppendSeq(declared, maps.Values(f.snapshot()))
 	}
-	slices.SortFunc(declared, func(a, b ingress) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	slices.SortFunc(declared, func(a, b declaring) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
 	})
-	inv.Targets = targets(declared, classesOf(c.classes.snapshot()), c.port)
+	known := c.surroundings(inv.Services)
+	inv.Targets = targets(declared, known, c.port)
+	inv.Notices = notices(declared, known)
 	inv.Gaps = append(joined(c.feeds()), excess(declared)...)
 	return bounded(inv, maxTargets)
 }
@@ -48,7 +54,7 @@ func bounded(inv inventory.Inventory, most int) inventory.Inventory {
 	}
 	inv.Targets = inv.Targets[:most]
 	inv.Gaps = append(inv.Gaps, inventory.Gap{
-		Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that Ingresses declare", over),
+		Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that the cluster's objects declare", over),
 		Why:  fmt.Sprintf("at most %d are looked at", most),
 		Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
 	})
@@ -62,65 +68,9 @@ func clone(s inventory.Service) inventory.Service {
 	return s
 }
 
-// classSet answers which controller serves a class.
-type classSet struct {
-	controllers map[string]string
-	fallback    string // the default class; empty if there is none
-}
-
-// classesOf picks the default class as the API server does where several claim
-// it: the youngest, then the first by name.
-func classesOf(known map[string]class) classSet {
-	set := classSet{controllers: map[string]string{}}
-	var claims []class
-	for _, k := range known {
-		set.controllers[k.name] = k.controller
-		if k.isDefault {
-			claims = append(claims, k)
-		}
-	}
-	slices.SortFunc(claims, func(a, b class) int {
-		return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.name, b.name))
-	})
-	if len(claims) > 0 {
-		set.fallback = claims[0].name
-	}
-	return set
-}
-
-// targets makes one target for each host; where several Ingresses declare a host
-// (one for each path), the first by namespace and name speaks for it.
-func targets(declared []ingress, classes classSet, port uint16) []inventory.Target {
-	var list []inventory.Target
-	seen := map[string]bool{}
-	for _, i := range declared {
-		name := cmp.Or(i.class, classes.fallback)
-		for _, host := range i.hosts {
-			if seen[host] {
-				continue
-			}
-			seen[host] = true
-			list = append(list, inventory.Target{
-				Key: "https://" + authority(host, port) + "/", Host: host, Port: port, Path: "/",
-				Origin: "Ingress " + i.String(),
-				Class:  name, Controller: classes.controllers[name],
-				StatusAddresses: slices.Clone(i.addresses), StatusHostnames: slices.Clone(i.hostnames),
-			})
-		}
-	}
-	slices.SortFunc(list, func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
-	return list
-}
-
-func authority(host string, port uint16) string {
-	if port == 443 {
-		return host
-	}
-	return fmt.Sprintf("%s:%d", host, port)
-}
-
 // joined returns the gaps, those with one cause as one: a cluster that is down is
-// one thing to repair.
+// one thing to repair. Of a resource that is missing in several namespaces the
+// first few are named.
 func joined(feeds []*health) []inventory.Gap {
 	var gaps []inventory.Gap
 	for _, h := range feeds {
@@ -134,7 +84,9 @@ func joined(feeds []*health) []inventory.Gap {
 			continue
 		}
 		gaps[at].What += ", " + g.What
-		gaps[at].Resources = append(gaps[at].Resources, g.Resources...)
+		if !gaps[at].Covers(g.Resources[0]) {
+			gaps[at].Resources = append(gaps[at].Resources, g.Resources...)
+		}
 		if g.Since.Before(gaps[at].Since) {
 			gaps[at].Since = g.Since
 		}
@@ -142,24 +94,49 @@ func joined(feeds []*health) []inventory.Gap {
 	return gaps
 }
 
-// excess says which Ingresses have more hosts than are looked at.
-func excess(declared []ingress) []inventory.Gap {
+// excess says which objects have more hosts than are looked at.
+func excess(declared []declaring) []inventory.Gap {
 	var names []string
-	for _, i := range declared {
-		if i.more {
-			names = append(names, i.String())
+	for _, d := range declared {
+		if d.more {
+			names = append(names, d.String())
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	what := "hosts of Ingress " + strings.Join(names[:min(len(names), 5)], ", ")
+	what := "hosts of " + strings.Join(names[:min(len(names), 5)], ", ")
 	if len(names) > 5 {
 		what += fmt.Sprintf(" and %d more", len(names)-5)
 	}
 	return []inventory.Gap{{
 		Source: "kubernetes", Resources: []string{"ingresses"}, What: what,
 		Why:  fmt.Sprintf("only %d hosts of one object are looked at", maxHosts),
-		Hint: "spread them over several Ingresses, or list them as targets in the configuration",
+		Hint: "spread them over several objects, or list them as targets in the configuration",
 	}}
+}
+
+// maxListed bounds the notices of a whole cluster.
+const maxListed = 100
+
+// notices are what objects say that can't be used, the first of them.
+func notices(declared []declaring, known surroundings) []inventory.Notice {
+	var all []inventory.Notice
+	left := 0
+	add := func(ns []inventory.Notice) {
+		room := min(maxListed-len(all), len(ns))
+		all = append(all, ns[:room]...)
+		left += len(ns) - room
+	}
+	for _, d := range declared {
+		add(d.notices)
+		add(known.unfit(d))
+	}
+	for _, name := range slices.Sorted(maps.Keys(known.gateways)) {
+		add(known.gateways[name].notices)
+	}
+	if left > 0 {
+		all[maxListed-1].Why += fmt.Sprintf("; and %d more things in the cluster cannot be used", left)
+	}
+	return all
 }

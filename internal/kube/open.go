@@ -2,6 +2,7 @@ package kube
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,7 +68,7 @@ func Open(s Settings) (*Cluster, error) {
 	config.QPS, config.Burst = 20, 60
 	// The default handler writes the server's warnings to stderr.
 	config.WarningHandler = rest.NoWarnings{}
-	client, err := dynamic.NewForConfig(config)
+	client, ask, err := clients(config)
 	if err != nil {
 		return nil, &Error{place + ": no client can be made from it", "check the server URL, certificates and keys of that context", err}
 	}
@@ -76,8 +77,28 @@ func Open(s Settings) (*Cluster, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := newCluster(client, place, namespaces(s.Namespaces), log)
+	c.served.ask = ask
 	c.port = cmp.Or(s.HTTPSPort, 443)
 	return c, nil
+}
+
+// clients makes the client for objects, and a way to get single documents.
+func clients(config *rest.Config) (dynamic.Interface, func(context.Context, string) ([]byte, error), error) {
+	shared, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	objects, err := dynamic.NewForConfigAndClient(config, shared)
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := rest.UnversionedRESTClientForConfigAndClient(dynamic.ConfigFor(config), shared)
+	if err != nil {
+		return nil, nil, err
+	}
+	return objects, func(ctx context.Context, path string) ([]byte, error) {
+		return plain.Get().AbsPath(path).Do(ctx).Raw()
+	}, nil
 }
 
 // namespaces returns each once, in order; one empty name stands for all.

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 
 // Limits on what is taken from one object: nobody gives more by honest means.
 const (
-	maxHosts    = 100 // hosts of an Ingress
+	maxHosts    = 100 // hosts of an object
 	maxStatuses = 100 // entries of status.loadBalancer.ingress
 	maxValue    = 512 // bytes of an annotation's or label's value
 )
@@ -25,18 +24,11 @@ const (
 	annotationDefaultClass = "ingressclass.kubernetes.io/is-default-class"
 )
 
-// ingress is what is kept of an Ingress.
-type ingress struct {
-	namespace, name string
-	// class is what the object names; empty if it names none.
-	class     string
-	hosts     []string // sorted, each once
-	more      bool     // there are hosts past the limit
-	addresses []netip.Addr
-	hostnames []string
+// balanced is what is kept of a Service of type LoadBalancer.
+type balanced struct {
+	service  inventory.Service
+	declares declaring
 }
-
-func (i ingress) String() string { return i.namespace + "/" + i.name }
 
 // class is what is kept of an IngressClass.
 type class struct {
@@ -48,9 +40,13 @@ type class struct {
 
 // readService keeps Services of type LoadBalancer.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
-func readService(u *unstructured.Unstructured) (inventory.Service, bool) {
+func readService(u *unstructured.Unstructured) (balanced, bool) {
 	if text(u.Object, "spec", "type") != "LoadBalancer" {
-		return inventory.Service{}, false
+		return balanced{}, false
+	}
+	d := newDeclaring(u, "Service")
+	if !d.annotated(u) {
+		return balanced{}, false
 	}
 	uid := limited(string(u.GetUID()))
 	s := inventory.Service{
@@ -60,8 +56,10 @@ func readService(u *unstructured.Unstructured) (inventory.Service, bool) {
 		BalancerID:   limited(text(u.Object, "metadata", "annotations", annotationBalancerID)),
 		BalancerName: limited(text(u.Object, "metadata", "annotations", annotationBalancerName)),
 		Deleting:     u.GetDeletionTimestamp() != nil,
+		MoveUntil:    d.moveUntil,
 	}
-	for _, key := range []string{"app.kubernetes.io/name", "app.kubernetes.io/instance"} {
+	d.service = s.ServiceRef
+	for _, key := range inventory.WellKnownLabels() {
 		if value := limited(text(u.Object, "metadata", "labels", key)); value != "" {
 			if s.Labels == nil {
 				s.Labels = map[string]string{}
@@ -73,7 +71,7 @@ func readService(u *unstructured.Unstructured) (inventory.Service, bool) {
 		s.BalancerName = defaultBalancerName(uid)
 	}
 	s.Addresses, s.Hostnames = statusOf(u)
-	return s, true
+	return balanced{s, d}, true
 }
 
 // defaultBalancerName is the cloud controllers' rule: "a" and the UID without
@@ -83,40 +81,25 @@ func defaultBalancerName(uid string) string {
 	return name[:min(len(name), 32)]
 }
 
+// acmeSolver marks the Ingresses that cert-manager makes to prove that a name is
+// ours, beside the one that declares it, and takes away a moment later.
+const acmeSolver = "acme.cert-manager.io/http01-solver"
+
 // readIngress keeps every Ingress, also one without hosts: it can get some.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/ingress-v1/
-func (c *Cluster) readIngress(u *unstructured.Unstructured) (ingress, bool) {
-	i := ingress{namespace: u.GetNamespace(), name: u.GetName()}
-	i.class = limited(text(u.Object, "spec", "ingressClassName"))
-	if i.class == "" {
-		i.class = limited(text(u.Object, "metadata", "annotations", annotationClass))
+func readIngress(u *unstructured.Unstructured) (declaring, bool) {
+	d := newDeclaring(u, "Ingress")
+	d.class = limited(text(u.Object, "spec", "ingressClassName"))
+	if d.class == "" {
+		d.class = limited(text(u.Object, "metadata", "annotations", annotationClass))
 	}
-	invalid, example := 0, ""
 	for _, rule := range items(u.Object, "spec", "rules") {
-		raw := text(rule, "host")
-		if raw == "" {
-			continue // any host: nothing to look at
-		}
-		host, ok := hostName(raw)
-		if !ok {
-			invalid++
-			example = raw
-			continue
-		}
-		at, known := slices.BinarySearch(i.hosts, host)
-		switch {
-		case known:
-		case len(i.hosts) == maxHosts:
-			i.more = true
-		default:
-			i.hosts = slices.Insert(i.hosts, at, host)
+		if raw := text(rule, "host"); raw != "" { // none: any host, nothing to look at
+			d.addHost("host", raw)
 		}
 	}
-	if invalid > 0 {
-		c.log.Warn("kubernetes: hosts of Ingress "+i.String()+" are no DNS names and are left out", "count", invalid, "example", clip(example))
-	}
-	i.addresses, i.hostnames = statusOf(u)
-	return i, true
+	d.addresses, d.hostnames = statusOf(u)
+	return d, d.annotated(u) && text(u.Object, "metadata", "labels", acmeSolver) != "true"
 }
 
 func readClass(u *unstructured.Unstructured) (class, bool) {
@@ -142,9 +125,7 @@ func statusOf(u *unstructured.Unstructured) ([]netip.Addr, []string) {
 			hostnames = append(hostnames, h)
 		}
 	}
-	slices.SortFunc(addresses, netip.Addr.Compare)
-	slices.Sort(hostnames)
-	return slices.Compact(addresses), slices.Compact(hostnames)
+	return distinct(addresses, hostnames)
 }
 
 // hostName returns a DNS name in lower case without final dot, "*." in front

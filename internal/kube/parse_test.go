@@ -76,7 +76,7 @@ func TestClassOfAnIngress(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			c := offline()
-			if err := c.ingresses[0].Add(unstructuredOf(test.o)); err != nil {
+			if err := c.declaring[0].Add(unstructuredOf(test.o)); err != nil {
 				t.Fatal(err)
 			}
 			for _, k := range test.classes {
@@ -84,7 +84,7 @@ func TestClassOfAnIngress(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := c.Inventory().Targets[0]
+			got := c.Inventory().Targets[0].Declarations[0]
 			if got.Class != test.class || got.Controller != test.controller {
 				t.Errorf("class %q, controller %q", got.Class, got.Controller)
 			}
@@ -105,14 +105,14 @@ func TestServiceFields(t *testing.T) {
 		Addresses: addrs("203.0.113.7"), Hostnames: []string{"lb.example"},
 		BalancerName: "a6f1d00001111400080000123456789a",
 	}
-	if got, _ := readService(unstructuredOf(with("", ""))); !reflect.DeepEqual(got, want) {
+	if got, _ := readService(unstructuredOf(with("", ""))); !reflect.DeepEqual(got.service, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
-	if got, _ := readService(unstructuredOf(with(annotationBalancerName, "k8s-main"))); got.BalancerName != "k8s-main" {
-		t.Errorf("the annotated name is not used: %q", got.BalancerName)
+	if got, _ := readService(unstructuredOf(with(annotationBalancerName, "k8s-main"))); got.service.BalancerName != "k8s-main" {
+		t.Errorf("the annotated name is not used: %q", got.service.BalancerName)
 	}
-	if got, _ := readService(unstructuredOf(with(annotationBalancerID, strings.Repeat("x", 1<<20)))); got.BalancerID != "" {
-		t.Errorf("an id of %d bytes is kept", len(got.BalancerID))
+	if got, _ := readService(unstructuredOf(with(annotationBalancerID, strings.Repeat("x", 1<<20)))); got.service.BalancerID != "" {
+		t.Errorf("an id of %d bytes is kept", len(got.service.BalancerID))
 	}
 }
 
@@ -123,7 +123,7 @@ func TestIngressWithTooManyHostsIsBoundedAndSaysSo(t *testing.T) {
 	}
 	c := offline()
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
-		if err := c.ingresses[0].Add(unstructuredOf(ingressOf("shop", name, "", many...))); err != nil {
+		if err := c.declaring[0].Add(unstructuredOf(ingressOf("shop", name, "", many...))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,14 +132,13 @@ func TestIngressWithTooManyHostsIsBoundedAndSaysSo(t *testing.T) {
 		t.Errorf("%d targets", len(inv.Targets))
 	}
 	g := gapOf(inv, "hosts of Ingress")
-	if g == nil || g.What != "hosts of Ingress shop/a, shop/b, shop/c, shop/d, shop/e and 2 more" {
+	if g == nil || g.What != "hosts of Ingress shop/a, Ingress shop/b, Ingress shop/c, Ingress shop/d, Ingress shop/e and 2 more" {
 		t.Errorf("gaps: %+v", inv.Gaps)
 	}
 }
 
 func TestIngressKeepsItsGoodHosts(t *testing.T) {
-	c := offline()
-	i, _ := c.readIngress(unstructuredOf(ingressOf("a", "i", "", "b.example", "not a name", "", "a.example", "B.EXAMPLE", "203.0.113.1")))
+	i, _ := readIngress(unstructuredOf(ingressOf("a", "i", "", "b.example", "not a name", "", "a.example", "B.EXAMPLE", "203.0.113.1")))
 	if !reflect.DeepEqual(i.hosts, []string{"a.example", "b.example"}) || i.more {
 		t.Errorf("%+v", i)
 	}
@@ -162,14 +161,28 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		u := &unstructured.Unstructured{Object: o}
-		c := offline()
 		readClass(u)
+		readGatewayClass(u)
 		s, _ := readService(u)
-		i, _ := c.readIngress(u)
-		if len(i.hosts) > maxHosts || len(s.Addresses) > maxStatuses || len(s.BalancerID) > maxValue || len(i.class) > maxValue {
-			t.Errorf("unbounded: %d hosts, %d addresses", len(i.hosts), len(s.Addresses))
+		g, _ := readGateway(u)
+		if n, _ := readSlice(u); n.Total > maxEndpoints || n.Ready > n.Total {
+			t.Errorf("endpoints: %+v", n)
 		}
-		for _, h := range i.hosts {
+		var all []string
+		for _, read := range []func(*unstructured.Unstructured) (declaring, bool){readIngress, readHTTPRoute, readIngressRoute, readIngressRouteTCP} {
+			d, _ := read(u)
+			if len(d.hosts) > maxHosts || len(d.class) > maxValue || len(d.parents) > maxParents || len(d.notices) > maxNotices {
+				t.Errorf("unbounded: %+v", d)
+			}
+			for _, p := range d.parents {
+				all = append(all, g.hostsAt(p, d)...)
+			}
+			all = append(all, d.hosts...)
+		}
+		if len(s.service.Addresses) > maxStatuses || len(s.service.BalancerID) > maxValue || len(g.listeners) > maxListeners {
+			t.Errorf("unbounded: %d addresses, %d listeners", len(s.service.Addresses), len(g.listeners))
+		}
+		for _, h := range all {
 			if again, ok := hostName(h); !ok || again != h {
 				t.Errorf("host %q is not in its final form", h)
 			}

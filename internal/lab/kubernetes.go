@@ -149,6 +149,23 @@ func (k *Kubernetes) AddResource(group, version, kind, plural string, namespaced
 	k.resources = append(k.resources, kubeResource{group, version, kind, plural, namespaced})
 }
 
+// RemoveResource takes a kind away with all its objects, as deleting its
+// CustomResourceDefinition does: open watches see the deletions and end.
+func (k *Kubernetes) RemoveResource(kind string) {
+	k.state.Lock()
+	defer k.state.Unlock()
+	res, _ := k.resourceOf(kind)
+	for _, obj := range k.list(res, "", nil) {
+		meta := obj["metadata"].(map[string]any)
+		namespace, _ := meta["namespace"].(string)
+		name, _ := meta["name"].(string)
+		k.emit("DELETED", kubeKey{res.plural, res.group, namespace, name}, obj)
+	}
+	k.resources = slices.DeleteFunc(k.resources, func(r kubeResource) bool { return r == res })
+	k.epoch++
+	k.wake()
+}
+
 // Apply creates an object or replaces it. It needs apiVersion, kind and
 // metadata.name. Unlike an update it keeps a status that obj leaves out. An
 // object that stays as it was makes no event.
@@ -251,7 +268,7 @@ func (k *Kubernetes) List(kind string) []map[string]any {
 	k.state.Lock()
 	defer k.state.Unlock()
 	res, _ := k.resourceOf(kind)
-	return k.list(res, "")
+	return k.list(res, "", nil)
 }
 
 // Delete removes an object, or, if it has finalizers, marks it as the API does

@@ -15,6 +15,7 @@ import (
 type kubeRequest struct {
 	res             kubeResource
 	namespace, name string
+	labels          kubeSelector
 }
 
 func (k *Kubernetes) route(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +31,16 @@ func (k *Kubernetes) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req, ok := k.parse(parts)
+	selector, err := parseKubeSelector(r.URL.Query().Get("labelSelector"))
+	if err != nil {
+		kubeStatus(w, http.StatusBadRequest, "BadRequest", err.Error())
+		return
+	}
+	req.labels = selector
 	switch {
+	// Rights come before existence: what nobody may read might as well not be there.
+	case !ok && slices.ContainsFunc(parts, k.isDenied):
+		kubeStatus(w, http.StatusForbidden, "Forbidden", fmt.Sprintf("%s is forbidden: User \"lab\" cannot list it", r.URL.Path))
 	case !ok:
 		kubeStatus(w, http.StatusNotFound, "NotFound", "the server could not find the requested resource")
 	case k.isDenied(req.res.plural):
@@ -181,7 +191,7 @@ func (k *Kubernetes) serveOne(w http.ResponseWriter, req kubeRequest) {
 
 func (k *Kubernetes) serveList(w http.ResponseWriter, req kubeRequest) {
 	k.state.Lock()
-	items := k.list(req.res, req.namespace)
+	items := k.list(req.res, req.namespace, req.labels)
 	rv := k.rv
 	k.state.Unlock()
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -191,10 +201,10 @@ func (k *Kubernetes) serveList(w http.ResponseWriter, req kubeRequest) {
 }
 
 // list needs the lock; an empty namespace is all of them.
-func (k *Kubernetes) list(res kubeResource, namespace string) []map[string]any {
+func (k *Kubernetes) list(res kubeResource, namespace string, labels kubeSelector) []map[string]any {
 	var keys []kubeKey
 	for key := range k.objects {
-		if key.matches(res, namespace) {
+		if key.matches(res, namespace) && labels.matches(k.objects[key]) {
 			keys = append(keys, key)
 		}
 	}

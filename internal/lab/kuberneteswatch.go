@@ -29,7 +29,7 @@ func (s *kubeStream) begin(rv string, initial bool) {
 	fromNow := err != nil || version == 0
 	var items []map[string]any
 	if initial || fromNow {
-		items = s.k.list(s.req.res, s.req.namespace)
+		items = s.k.list(s.req.res, s.req.namespace, s.req.labels)
 		version = s.k.rv
 	}
 	s.since = version
@@ -70,7 +70,7 @@ func (s *kubeStream) sendNew() (changed <-chan struct{}, more bool) {
 		switch {
 		case e.action == "BOOKMARK" && s.bookmarks:
 			s.send(e.action, s.bookmark(e.rv, nil))
-		case e.action != "BOOKMARK" && e.key.matches(s.req.res, s.req.namespace):
+		case e.action != "BOOKMARK" && e.key.matches(s.req.res, s.req.namespace) && s.req.labels.matches(e.object):
 			s.send(e.action, e.object)
 		}
 	}

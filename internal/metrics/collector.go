@@ -33,7 +33,7 @@ const (
 
 // Loop is what the probe loop counts.
 type Loop struct {
-	// Looks are the looks that came back, by kind: "dns", "probe", "cloud".
+	// Looks are the looks that came back, by kind: "dns", "zone", "probe", "cloud".
 	Looks map[string]uint64
 	// Panics are looks that panicked, Overdue those that did not come back,
 	// Judgements the reports made.

@@ -24,7 +24,7 @@ func describe() descriptions {
 		reportAt:   d("driftprobe_last_report_timestamp_seconds", "When the last report was made."),
 		reloadOK:   d("driftprobe_config_last_reload_successful", "Whether the newest configuration was accepted."),
 		reloadAt:   d("driftprobe_config_last_reload_success_timestamp_seconds", "When a configuration was last accepted."),
-		looks:      d("driftprobe_looks_total", "Looks that came back, by kind (dns, probe, cloud).", "kind"),
+		looks:      d("driftprobe_looks_total", "Looks that came back, by kind (dns, zone, probe, cloud).", "kind"),
 		panics:     d("driftprobe_look_panics_total", "Looks that ended in a panic, through a bug of ours."),
 		overdue:    d("driftprobe_looks_overdue_total", "Looks that did not come back within twice their time."),
 		judgements: d("driftprobe_judgements_total", "Reports made."),

@@ -22,9 +22,9 @@ func BenchmarkRound(b *testing.B) {
 	j := &judge{o: Options{}.withDefaults()}
 	all := round{inventory: inventory.Inventory{Targets: targets}, seen: snapshot.Observations{DNS: inOrder(names, dns)}}
 	all.fresh = all.seen.DNS
-	_, steps, _ := j.prepare(all, at)
+	_, next := j.prepare(all, at)
 	keys, probes := []probeKey{}, map[probeKey]probe.Observation{}
-	for _, s := range steps {
+	for _, s := range next.steps {
 		keys = append(keys, s.key())
 		probes[s.key()] = probe.Observation{Target: s.request.Target.Key, Address: s.request.Address, At: at}
 	}
@@ -32,7 +32,7 @@ func BenchmarkRound(b *testing.B) {
 	for b.Loop() {
 		r := round{inventory: all.inventory, fresh: all.seen.DNS[:167]}
 		r.seen = snapshot.Observations{DNS: inOrder(names, dns), Probes: inOrder(keys, probes)}
-		if s, _, _ := j.prepare(r, at); len(s.Observations.Probes) != 10000 {
+		if s, _ := j.prepare(r, at); len(s.Observations.Probes) != 10000 {
 			b.Fatal("probes are missing")
 		}
 	}

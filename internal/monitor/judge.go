@@ -27,6 +27,8 @@ type round struct {
 // the newest expectations, then, when the report is published, that it is over.
 type outcome struct {
 	steps []step
+	// zones are those to look at.
+	zones []string
 	// moved are the keys of targets whose expected addresses changed.
 	moved map[string]bool
 	over  bool
@@ -47,10 +49,10 @@ type judge struct {
 func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 	for r := range rounds {
 		began := time.Now()
-		s, steps, moved := j.prepare(r, began)
-		out <- outcome{steps: steps, moved: moved}
+		s, next := j.prepare(r, began)
+		out <- next
 		took := time.Since(began)
-		if j.published || r.publish || r.answered && complete(s, steps) {
+		if j.published || r.publish || r.answered && complete(s, next, j.o.zoneSlots()) {
 			j.published = true
 			j.o.Stats.Judgements.Add(1)
 			report := diagnose.Diagnose(j.o.Policy, s.At, s)
@@ -63,8 +65,8 @@ func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 
 // prepare brings the history up to date and makes the Snapshot and the plan that
 // follows from it. Probes of addresses that are not in the plan any more are left
-// out: they say nothing about what is.
-func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, []step, map[string]bool) {
+// out, and zones that hold no name any more: they say nothing about what is.
+func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, outcome) {
 	s := snapshot.Snapshot{
 		Version: snapshot.Version, At: now, InCluster: j.o.InCluster,
 		Inventory: r.inventory, Observations: r.seen, History: j.history,
@@ -74,9 +76,11 @@ func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, []step, map[
 	expected := diagnose.Expectations(s)
 	moved := changed(j.expected, expected)
 	j.expected = expected
-	steps := plan(r.inventory.Targets, expected, byHost(r.seen.DNS))
+	steps := plan(r.inventory.Targets, expected, byHost(r.seen.DNS), j.history.Records)
 	s.Observations.Probes = onlyPlanned(r.seen.Probes, steps)
-	return s, steps, moved
+	next := outcome{steps: steps, zones: j.o.zones(r.seen.DNS), moved: moved}
+	s.Observations.Zones = onlyHeld(r.seen.Zones, next.zones)
+	return s, next
 }
 
 // changed returns the keys whose expected addresses differ; not those that are
@@ -116,9 +120,10 @@ func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
 	return kept
 }
 
-// complete tells whether everything was looked at once. Before that a first
-// report would call things unknown that will be known in a moment.
-func complete(s snapshot.Snapshot, steps []step) bool {
+// complete tells whether everything was looked at once; of the zones, as many as
+// are looked at together. Before that a first report would call things unknown, or
+// leave them out, that will be known in a moment.
+func complete(s snapshot.Snapshot, next outcome, together int) bool {
 	return len(s.Observations.DNS) == len(hosts(s.Inventory)) &&
-		len(s.Observations.Probes) == len(steps)
+		len(s.Observations.Probes) == len(next.steps) && len(s.Observations.Zones) >= min(len(next.zones), together)
 }

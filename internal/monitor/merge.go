@@ -45,30 +45,39 @@ func merge(configured []inventory.Target, cluster inventory.Inventory) inventory
 }
 
 func hasFacts(t inventory.Target) bool {
-	return t.Service != inventory.ServiceRef{} || t.Class != "" || t.Controller != "" ||
-		len(t.StatusAddresses) > 0 || len(t.StatusHostnames) > 0
+	return t.Service != inventory.ServiceRef{} || t.Declared()
 }
 
 func withFacts(t, from inventory.Target) inventory.Target {
 	if t.Service == (inventory.ServiceRef{}) && len(t.Addresses) == 0 {
 		t.Service = from.Service
 	}
-	// Class and controller go together, and so do the two halves of a status.
-	if t.Class == "" && t.Controller == "" {
-		t.Class, t.Controller = from.Class, from.Controller
-	}
-	if len(t.StatusAddresses) == 0 && len(t.StatusHostnames) == 0 {
-		t.StatusAddresses, t.StatusHostnames = from.StatusAddresses, from.StatusHostnames
+	if !t.Declared() {
+		t.Declarations = from.Declarations
 	}
 	return t
 }
 
-// hosts are the names to resolve, sorted: each target's, and those that stand in
-// a Service's status instead of an address.
+// balancers are the Services without what changes with every pod behind them.
+func balancers(services []inventory.Service) []inventory.Service {
+	all := slices.Clone(services)
+	for i := range all {
+		all[i].Endpoints = nil
+	}
+	return all
+}
+
+// hosts are the names to resolve, sorted: each target's, and those that stand for
+// addresses, in a Service's status or where records are to point.
 func hosts(inv inventory.Inventory) []string {
 	seen := make(map[string]struct{}, len(inv.Targets))
 	for _, t := range inv.Targets {
 		seen[t.Host] = struct{}{}
+		for _, d := range t.Declarations {
+			for _, h := range d.RecordHostnames {
+				seen[h] = struct{}{}
+			}
+		}
 	}
 	for _, s := range inv.Services {
 		for _, h := range s.Hostnames {

@@ -33,16 +33,21 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	lists.Wait()
 	r.seen = snapshot.Observations{DNS: inOrder(names, dns), Clouds: clouds.list()}
 	r.fresh = r.seen.DNS
-	planned, steps, _ := j.prepare(r, time.Now())
+	planned, next := j.prepare(r, time.Now())
 
-	byKey := make(map[probeKey]step, len(steps))
-	keys := make([]probeKey, 0, len(steps))
-	for _, p := range steps {
+	byKey := make(map[probeKey]step, len(next.steps))
+	keys := make([]probeKey, 0, len(next.steps))
+	for _, p := range next.steps {
 		byKey[p.key()] = p
 		keys = append(keys, p.key())
 	}
-	t.expect(len(keys))
+	t.expect(len(keys) + len(next.zones))
+	var delegations sync.WaitGroup
+	delegations.Go(func() {
+		r.seen.Zones = inOrder(next.zones, gather(ctx, o.zoneLook(), next.zones, o.zoneSlots(), t))
+	})
 	probes := gather(ctx, o.probeLook(func(k probeKey) step { return byKey[k] }), keys, o.Workers, t)
+	delegations.Wait()
 	s.Inventory, s.History = r.inventory, planned.History
 	s.Observations = r.seen
 	s.Observations.Probes = inOrder(keys, probes)

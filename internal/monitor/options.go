@@ -46,6 +46,10 @@ type Options struct {
 	// safe for concurrent use and should return when their context ends.
 	Resolve func(context.Context, string) dnscheck.Observation
 	Probe   func(context.Context, probe.Request) probe.Observation
+	// ResolveZone looks at the delegation of a zone that holds names, like Resolve;
+	// each zone once in five minutes, or in DNSInterval if that is longer. nil: no zone
+	// is looked at.
+	ResolveZone func(context.Context, string) dnscheck.ZoneObservation
 	// Headers returns the secret request headers of a target, by its key. It is
 	// called before each probe that may send them; nil: there are none.
 	Headers func(targetKey string) http.Header
@@ -81,9 +85,10 @@ type Cluster interface {
 // Stats counts what the loop does. It is safe for concurrent use; the zero value
 // is ready.
 type Stats struct {
-	// DNSLooks, Probes and CloudLooks count looks that came back, Panics those that
-	// panicked, Overdue those that did not come back within twice their bound.
-	DNSLooks, Probes, CloudLooks, Panics, Overdue atomic.Uint64
+	// DNSLooks, ZoneLooks, Probes and CloudLooks count looks that came back, Panics
+	// those that panicked, Overdue those that did not come back within twice their
+	// bound.
+	DNSLooks, ZoneLooks, Probes, CloudLooks, Panics, Overdue atomic.Uint64
 	// Judgements counts Reports made.
 	Judgements atomic.Uint64
 	// LagNanoseconds is how long the look that waits longest is over its time.

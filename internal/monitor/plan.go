@@ -27,8 +27,9 @@ func (k probeKey) compare(l probeKey) int {
 // step is one probe of a plan.
 type step struct {
 	request probe.Request
-	// trusted: the address is the load balancer's for certain, so that the
-	// target's secret headers may be sent there.
+	// trusted: the address is the load balancer's for certain, and not by the word of
+	// whoever can write an object, so that the target's secret headers may be sent
+	// there.
 	trusted bool
 }
 
@@ -44,17 +45,17 @@ func (s step) key() probeKey { return probeKey{s.request.Target.Key, s.request.A
 //
 // If there are more than maxAddresses, those stay that were named first in this
 // list, and among equals the lower ones.
-func plan(targets []inventory.Target, expected map[string]inventory.Expected, dns map[string]dnscheck.Observation) []step {
+func plan(targets []inventory.Target, expected map[string]inventory.Expected, dns map[string]dnscheck.Observation, seen dnscheck.History) []step {
 	steps := make([]step, 0, 2*len(targets))
 	for _, t := range targets {
-		steps = append(steps, planTarget(t, expected[t.Key], dns[t.Host])...)
+		steps = append(steps, planTarget(t, expected[t.Key], dnscheck.Published(dns[t.Host], seen.Of(t.Host)))...)
 	}
 	return steps
 }
 
-func planTarget(t inventory.Target, e inventory.Expected, o dnscheck.Observation) []step {
+func planTarget(t inventory.Target, e inventory.Expected, published []netip.Addr) []step {
 	var accepted, strangers []netip.Addr
-	for _, a := range o.Published() {
+	for _, a := range published {
 		if e.Known && !e.Accepts(a) {
 			strangers = append(strangers, a)
 		} else {
@@ -82,7 +83,7 @@ func stepTo(t inventory.Target, e inventory.Expected, a netip.Addr) step {
 			Stranger: e.Known && !e.Accepts(a),
 			Pinned:   slices.Contains(t.Addresses, a),
 		},
-		trusted: e.Has(a),
+		trusted: e.Has(a) && !slices.Contains(e.Told, a),
 	}
 }
 

@@ -43,6 +43,9 @@ func TestPlan(t *testing.T) {
 			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1"), Former: addrs("192.0.2.8")}, []string{"192.0.2.8"},
 			"192.0.2.1 headers, 192.0.2.8 stranger",
 		},
+		"an address that only an annotation leads to is probed without headers": {
+			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1", "192.0.2.2"), Told: addrs("192.0.2.2")}, nil, "192.0.2.1 headers, 192.0.2.2 full",
+		},
 		"both families are probed": {
 			inventory.Expected{Known: true, Addresses: addrs("192.0.2.1", "2001:db8::1")}, []string{"2001:db8::1"},
 			"192.0.2.1 headers, 2001:db8::1 headers",
@@ -53,7 +56,7 @@ func TestPlan(t *testing.T) {
 			target := site("a.example")
 			dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(c.published...)...)}
 			var got []string
-			for _, s := range plan([]inventory.Target{target}, map[string]inventory.Expected{target.Key: c.expected}, dns) {
+			for _, s := range plan([]inventory.Target{target}, map[string]inventory.Expected{target.Key: c.expected}, dns, dnscheck.History{}) {
 				if s.request.Address.Port() != 443 || s.request.Pinned {
 					t.Errorf("request: %+v", s.request)
 				}
@@ -86,7 +89,7 @@ func TestPlanIsBoundedAndKeepsTheExpectedAddresses(t *testing.T) {
 	target := site("a.example")
 	dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(flood...)...)}
 	expected := map[string]inventory.Expected{target.Key: {Known: true, Addresses: addrs("203.0.113.200", "192.0.2.249")}}
-	first := plan([]inventory.Target{target}, expected, dns)
+	first := plan([]inventory.Target{target}, expected, dns, dnscheck.History{})
 	if len(first) != maxAddresses {
 		t.Fatalf("%d probes", len(first))
 	}
@@ -99,26 +102,43 @@ func TestPlanIsBoundedAndKeepsTheExpectedAddresses(t *testing.T) {
 	if own != 2 {
 		t.Errorf("%d of the 2 expected addresses are in the plan", own)
 	}
-	if again := plan([]inventory.Target{target}, expected, dns); !reflect.DeepEqual(first, again) {
+	if again := plan([]inventory.Target{target}, expected, dns, dnscheck.History{}); !reflect.DeepEqual(first, again) {
 		t.Error("the same input gives another plan")
+	}
+}
+
+// A stale address that is given by turns stays in the plan, so that the probe of the
+// stranger there does not come and go.
+func TestPlanKeepsAddressesThatTakeTurns(t *testing.T) {
+	target := site("a.example")
+	expected := map[string]inventory.Expected{target.Key: {Known: true, Addresses: addrs("192.0.2.1")}}
+	noon := time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+	var h dnscheck.History
+	for i, given := range []string{"192.0.2.9", "192.0.2.1", "192.0.2.9", "192.0.2.1", "192.0.2.9", "192.0.2.1", "192.0.2.1"} {
+		o := published("a.example", noon.Add(time.Duration(i)*time.Minute), addrs(given)...)
+		h = h.Remember([]dnscheck.Observation{o})
+		steps := plan([]inventory.Target{target}, expected, map[string]dnscheck.Observation{"a.example": o}, h)
+		if turns := i >= 4; turns != (len(steps) == 2) && given == "192.0.2.1" {
+			t.Errorf("look %d gave %s: %d steps", i, given, len(steps))
+		}
 	}
 }
 
 func TestMerge(t *testing.T) {
 	pinned := site("a.example", "192.0.2.1")
 	declared := inventory.Target{
-		Key: "https://a.example/", Host: "a.example", Origin: "Ingress shop/web", Class: "traefik",
-		Controller: "traefik.io/ingress-controller", StatusAddresses: addrs("192.0.2.7"),
+		Key: "https://a.example/", Host: "a.example", Origin: "Ingress shop/web",
+		Declarations: []inventory.Declaration{{Object: "Ingress shop/web", Class: "traefik", StatusAddresses: addrs("192.0.2.7")}},
 	}
 	other := declared
 	other.Key, other.Host = "https://b.example/", "b.example"
 	deep := site("a.example")
 	deep.Key, deep.Path = "https://a.example/healthz", "/healthz"
 	own := deep
-	own.Class, own.StatusHostnames = "mine", []string{"lb.example"}
+	own.Declarations = []inventory.Declaration{{Object: "Ingress shop/own", Class: "mine"}}
 
 	withClusterFacts := func(c inventory.Target) inventory.Target {
-		c.Class, c.Controller, c.StatusAddresses = declared.Class, declared.Controller, declared.StatusAddresses
+		c.Declarations = declared.Declarations
 		return c
 	}
 	for name, c := range map[string]struct {
@@ -151,10 +171,12 @@ func TestMerge(t *testing.T) {
 
 func TestHostsAreThoseOfTargetsAndOfServices(t *testing.T) {
 	got := hosts(inventory.Inventory{
-		Targets:  []inventory.Target{site("b.example"), site("a.example"), site("a.example")},
+		Targets: []inventory.Target{site("b.example"), site("a.example"), site("a.example"), {
+			Host: "c.example", Declarations: []inventory.Declaration{{RecordHostnames: []string{"cdn.example"}}},
+		}},
 		Services: []inventory.Service{{Hostnames: []string{"lb.example", "a.example"}}, {}},
 	})
-	if want := []string{"a.example", "b.example", "lb.example"}; !reflect.DeepEqual(got, want) {
+	if want := []string{"a.example", "b.example", "c.example", "cdn.example", "lb.example"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -38,7 +38,7 @@ func Run(ctx context.Context, o Options) snapshot.Snapshot {
 	close(rounds)
 	<-ended
 	l.drain()
-	s, _, _ := j.prepare(l.round(), time.Now())
+	s, _ := j.prepare(l.round(), time.Now())
 	return s
 }
 
@@ -54,6 +54,7 @@ type loop struct {
 	o        Options
 	began    time.Time
 	dns      *lane[string, dnscheck.Observation]
+	zones    *lane[string, dnscheck.ZoneObservation]
 	probes   *lane[probeKey, probe.Observation]
 	clouds   *lane[int, lbcheck.Observation]
 	accounts *accounts
@@ -83,6 +84,7 @@ func newLoop(o Options) *loop {
 	l := &loop{o: o, began: time.Now(), pause: gap, steps: map[probeKey]step{}, outcomes: make(chan outcome, 2)}
 	l.accounts = newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
 	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
+	l.zones = newLane(o.zoneLook(), max(o.DNSInterval, zoneInterval), o.zoneSlots(), hashName)
 	l.probes = newLane(o.probeLook(func(k probeKey) step { return l.steps[k] }), o.Interval, o.Workers, hashProbe)
 	l.clouds = newLane(o.cloudLook(l.accounts), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
 	l.seed(o.Previous.Observations)
@@ -102,6 +104,12 @@ func (l *loop) seed(before snapshot.Observations) {
 			l.dns.newest[seen.Host] = seen
 		}
 	}
+	for _, seen := range before.Zones {
+		if l.began.Sub(seen.At) <= 3*l.zones.interval {
+			l.zones.newest[seen.Zone] = seen
+			l.zones.ordered = append(l.zones.ordered, seen.Zone)
+		}
+	}
 	for _, seen := range before.Probes {
 		if l.began.Sub(seen.At) <= 3*l.o.Interval {
 			k := probeKey{seen.Target, seen.Address}
@@ -110,6 +118,7 @@ func (l *loop) seed(before snapshot.Observations) {
 		}
 	}
 	slices.SortFunc(l.probes.ordered, probeKey.compare)
+	slices.Sort(l.zones.ordered)
 }
 
 // numbers are the keys of cloud accounts: they have no better name before they
@@ -134,6 +143,8 @@ func (l *loop) run(ctx context.Context) {
 		case <-timer.C:
 		case r := <-l.dns.results:
 			l.take(ctx, r)
+		case r := <-l.zones.results:
+			l.dirty = ctx.Err() == nil && l.zones.take(r, time.Now()) || l.dirty
 		case r := <-l.probes.results:
 			l.dirty = ctx.Err() == nil && l.probes.take(r, time.Now()) || l.dirty
 		case r := <-l.clouds.results:
@@ -163,16 +174,17 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	}
 	if now.Sub(l.swept) >= gap {
 		l.swept = now
-		if n := l.dns.expire(now) + l.probes.expire(now) + l.clouds.expire(now); n > 0 {
+		if n := l.dns.expire(now) + l.zones.expire(now) + l.probes.expire(now) + l.clouds.expire(now); n > 0 {
 			l.dirty = true
 			l.o.Stats.Overdue.Add(uint64(n))
 			l.o.Log.Error("looks did not come back in twice their time", "looks", n)
 		}
 	}
 	l.dns.dispatch(ctx, now)
+	l.zones.dispatch(ctx, now)
 	l.probes.dispatch(ctx, now)
 	l.clouds.dispatch(ctx, now)
-	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.probes.lag(now), l.clouds.lag(now))))
+	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.zones.lag(now), l.probes.lag(now), l.clouds.lag(now))))
 	if l.dirty && !l.judging && now.Sub(l.judged) >= l.pause {
 		l.judged, l.judging, l.dirty = now, true, false
 		r := l.round()
@@ -190,18 +202,24 @@ func (l *loop) wake(now time.Time) time.Time {
 		}
 	}
 	sooner(l.dns.next())
+	sooner(l.zones.next())
 	sooner(l.probes.next())
 	sooner(l.clouds.next())
 	sooner(l.read.Add(gap), l.stale)
 	sooner(l.judged.Add(l.pause), l.dirty && !l.judging)
-	sooner(l.swept.Add(gap), len(l.dns.running)+len(l.probes.running)+len(l.clouds.running) > 0)
+	sooner(l.swept.Add(gap), l.running() > 0)
 	return at
+}
+
+// running counts the looks that are under way.
+func (l *loop) running() int {
+	return len(l.dns.running) + len(l.zones.running) + len(l.probes.running) + len(l.clouds.running)
 }
 
 func (l *loop) round() round {
 	return round{
 		inventory: l.inventory,
-		seen:      snapshot.Observations{DNS: l.dns.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list()},
+		seen:      snapshot.Observations{DNS: l.dns.seen(), Zones: l.zones.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list()},
 		fresh:     l.fresh,
 		answered:  l.accounts.answered(),
 		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
@@ -222,7 +240,7 @@ func (l *loop) reread(now time.Time) {
 	if len(l.steps) > 0 {
 		l.adopt(l.steps, now)
 	}
-	if !reflect.DeepEqual(before, l.inventory.Services) {
+	if !reflect.DeepEqual(balancers(before), balancers(l.inventory.Services)) {
 		// Until the cloud confirms it, a new address is only half a truth.
 		l.clouds.hurry(numbers(l.o.Clouds), now)
 		for _, s := range l.inventory.Services {
@@ -270,6 +288,7 @@ func (l *loop) follow(o outcome, now time.Time) {
 		}
 	}
 	l.adopt(steps, now)
+	l.zones.sync(o.zones, now)
 	l.dns.hurry(names, now)
 	l.probes.hurry(again, now)
 }
@@ -279,17 +298,18 @@ func (l *loop) follow(o outcome, now time.Time) {
 func (l *loop) drain() {
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
-	for len(l.dns.running)+len(l.probes.running)+len(l.clouds.running) > 0 {
+	for l.running() > 0 {
 		select {
 		case r := <-l.dns.results:
 			delete(l.dns.running, r.entry)
+		case r := <-l.zones.results:
+			delete(l.zones.running, r.entry)
 		case r := <-l.probes.results:
 			delete(l.probes.running, r.entry)
 		case r := <-l.clouds.results:
 			delete(l.clouds.running, r.entry)
 		case <-limit.C:
-			l.o.Log.Error("looks were left behind at the end", "looks",
-				len(l.dns.running)+len(l.probes.running)+len(l.clouds.running))
+			l.o.Log.Error("looks were left behind at the end", "looks", l.running())
 			return
 		}
 	}

@@ -147,6 +147,9 @@ func (t *text) fronts(ws []well) {
 		t.flow("    "+pad(Safe(w.front.Name), min(name, 32))+"  ", words, "  ", 6+min(name, 32))
 		if t.o.Verbose {
 			t.flow("      ", safe(w.hosts), "  ", 6)
+			if len(w.front.Rules) > 0 {
+				t.line("      found by: " + strings.Join(safe(w.front.Rules), ", "))
+			}
 		}
 	}
 	if len(shown) < len(ws) {

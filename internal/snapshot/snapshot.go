@@ -36,6 +36,8 @@ type Observations struct {
 	DNS []dnscheck.Observation `json:"dns"`
 	// Probes has one entry for each target and address.
 	Probes []probe.Observation `json:"probes"`
+	// Zones has one entry for each zone that holds a name in DNS.
+	Zones []dnscheck.ZoneObservation `json:"zones,omitempty"`
 	// Clouds has one entry for each cloud account.
 	Clouds []lbcheck.Observation `json:"clouds,omitempty"`
 }

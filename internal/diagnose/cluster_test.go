@@ -1,0 +1,76 @@
+package diagnose_test
+
+import (
+	"testing"
+	"time"
+
+	"driftprobe/internal/inventory"
+)
+
+// clusterSituations are those that only what cluster objects say can tell of.
+func clusterSituations() []situation {
+	ago := func(d time.Duration) time.Time { return noon().Add(-d) }
+	moved := func(t testing.TB) *builder {
+		b := shop(hosts(t, 3)...).had(oldAddr, ago(7*time.Minute))
+		return b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, stranger) })
+	}
+	return []situation{
+		{"nothing ready is behind the balancer", func(t testing.TB) *builder {
+			b := shop(hosts(t, 3)...)
+			b.Inventory.Services[0].Endpoints = &inventory.Endpoints{Total: 2}
+			return b.each(func(h string) { b.probe(h, newAddr, refused) })
+		}, 1},
+		{"nothing is ready behind a balancer that answers", func(t testing.TB) *builder {
+			b := shop(hosts(t, 3)...)
+			b.Inventory.Services[0].Endpoints = &inventory.Endpoints{Total: 2}
+			return b
+		}, 1},
+		{"an announced move is known and shown", func(t testing.TB) *builder {
+			b := moved(t)
+			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
+			return b
+		}, 0},
+		{"an announced move that is over is an incident", func(t testing.TB) *builder {
+			b := moved(t)
+			b.Inventory.Services[0].MoveUntil = noon()
+			return b
+		}, 1},
+		{"a move that only some of the names announce is an incident", func(t testing.TB) *builder {
+			b := moved(t)
+			for i := range b.Inventory.Targets[1:] {
+				b.Inventory.Targets[i].MoveUntil = noon().Add(time.Hour)
+			}
+			return b
+		}, 1},
+		{"an announced move does not excuse a dead balancer", func(t testing.TB) *builder {
+			b := moved(t)
+			for i := range b.Inventory.Targets {
+				b.Inventory.Targets[i].MoveUntil = noon().Add(time.Hour)
+			}
+			return b.each(func(h string) { b.publish(h, 300, newAddr).probe(h, newAddr, refused) })
+		}, 1},
+		{"one host on two balancers publishes both", func(t testing.TB) *builder {
+			b := twoFronts(t)
+			tg := &b.Inventory.Targets[0]
+			tg.Origin = "Ingress shop/web, IngressRoute shop/web"
+			tg.Declarations = append(tg.Declarations, inventory.Declaration{Object: "IngressRoute shop/web", StatusAddresses: ips(mailAddr)})
+			b.publish(tg.Host, 300, newAddr, mailAddr)
+			return b.probe(tg.Host, mailAddr, good)
+		}, 0},
+		{"an object of which nobody can tell what fronts it leaves the host unknown", func(t testing.TB) *builder {
+			b := twoFronts(t)
+			tg := &b.Inventory.Targets[0]
+			tg.Origin = "Ingress shop/web, IngressRoute shop/web"
+			tg.Declarations = append(tg.Declarations, inventory.Declaration{Object: "IngressRoute shop/web"})
+			return b.publish(tg.Host, 300, oldAddr).probe(tg.Host, oldAddr, good)
+		}, 3},
+		{"what a cluster object says and cannot be used is told", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...)
+			b.Inventory.Notices = []inventory.Notice{{
+				Kind: "IngressRoute", Namespace: "shop", Name: "web", What: `match, regular expression ".+"`,
+				Why: "the hosts that it means cannot be listed",
+			}}
+			return b
+		}, 0},
+	}
+}

@@ -1,0 +1,76 @@
+package diagnose
+
+import (
+	"slices"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// planned marks the incidents that an announced move explains: they are told as
+// information, with the end of the move, and alert nobody until then. A move
+// explains where records and balancers are, not that names fail or what is wrong
+// with certificates.
+func (v *view) planned(all []finding.Incident) {
+	for i := range all {
+		in := &all[i]
+		until := v.announced(*in)
+		if !until.After(v.now) || !entailed(in.Code) || in.Severity <= finding.Info {
+			continue
+		}
+		in.PlannedUntil = until
+		in.Evidence = append(in.Evidence, finding.Note{Label: "planned", Text: "a move is announced until " + finding.Clock(until, v.now)})
+		in.Effects = slices.Clone(in.Effects)
+		for j := range in.Effects {
+			if !entailed(in.Effects[j].Code) {
+				continue
+			}
+			in.Effects[j] = v.lowered(in.Effects[j], finding.Info)
+		}
+		finding.Sort(in.Effects)
+		in.Severity = finding.Worst(in.Effects)
+	}
+	finding.Sort(v.findings)
+}
+
+// lowered gives a finding another severity, here and where it stands alone.
+func (v *view) lowered(f finding.Finding, s finding.Severity) finding.Finding {
+	for i := range v.findings {
+		if v.findings[i].ID() == f.ID() {
+			v.findings[i].Severity = s
+		}
+	}
+	f.Severity = s
+	return f
+}
+
+// announced is the end of a move that explains the incident: that of its Service,
+// or the first to end of those that all its hosts announce. Zero if there is none.
+func (v *view) announced(in finding.Incident) time.Time {
+	ref := inventory.ServiceRef{Namespace: in.Subject.Namespace, Name: in.Subject.Name}
+	if until := v.fronts[ref].Service.MoveUntil; until.After(v.now) || len(in.Hosts) == 0 {
+		return until
+	}
+	var first time.Time
+	for _, h := range in.Hosts {
+		for _, t := range v.targets[h] {
+			if t.MoveUntil.IsZero() {
+				return time.Time{}
+			}
+			if first.IsZero() || t.MoveUntil.Before(first) {
+				first = t.MoveUntil
+			}
+		}
+	}
+	return first
+}
+
+// entailed tells whether a fault is part of any move.
+func entailed(c finding.Code) bool {
+	switch c {
+	case finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSCachedStale, finding.DNSDraining:
+		return true
+	}
+	return c.Family() == "lb" && c != finding.LBUnhealthy
+}

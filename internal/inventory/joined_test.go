@@ -1,0 +1,58 @@
+package inventory
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+)
+
+func TestJoined(t *testing.T) {
+	a, b, c := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("203.0.113.3")
+	list := func(as ...netip.Addr) []netip.Addr { return as }
+	one, two := ServiceRef{"edge", "one"}, ServiceRef{"edge", "two"}
+	cases := []struct {
+		name string
+		of   []Expected
+		want Expected
+	}{
+		{"one stands as it is", []Expected{{Addresses: list(b, a), Why: "x"}}, Expected{Addresses: list(b, a), Why: "x"}},
+		{"of those that are not known the first", []Expected{{Why: "x"}, {Why: "y"}}, Expected{Why: "x"}},
+		{"what is not known does not count beside what is", []Expected{{Addresses: list(c)}, {Known: true, Addresses: list(a)}}, Expected{Known: true, Addresses: list(a)}},
+		{
+			"two balancers, each with its own past",
+			[]Expected{{Known: true, Service: two, Addresses: list(b), Former: list(a, c)}, {Known: true, Service: one, Addresses: list(a), Uncertain: list(b), OneFamily: true}},
+			Expected{Known: true, Service: two, Others: []ServiceRef{one}, Addresses: list(a, b), Uncertain: list(), Former: list(c), OneFamily: true},
+		},
+		{
+			"an address that only one of two was told of, the other knows",
+			[]Expected{{Known: true, Addresses: list(a, b), Told: list(a, b)}, {Known: true, Addresses: list(b, c), Told: list(c)}},
+			Expected{Known: true, Addresses: list(a, b, c), Told: list(a, c)},
+		},
+		{
+			"and the other way round",
+			[]Expected{{Known: true, Addresses: list(b)}, {Known: true, Addresses: list(b), Told: list(b)}},
+			Expected{Known: true, Addresses: list(b)},
+		},
+		{
+			"a Service that fronts both is one", []Expected{{Known: true, Service: one}, {Known: true, Service: one, Others: []ServiceRef{two}}},
+			Expected{Known: true, Service: one, Others: []ServiceRef{two}},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Joined(c.of); !reflect.DeepEqual(plain(got), plain(c.want)) {
+				t.Errorf("\n got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// plain makes empty lists nil.
+func plain(e Expected) Expected {
+	for _, l := range []*[]netip.Addr{&e.Addresses, &e.Told, &e.Uncertain, &e.Former} {
+		if len(*l) == 0 {
+			*l = nil
+		}
+	}
+	return e
+}
