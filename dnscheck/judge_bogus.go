@@ -14,10 +14,11 @@ import (
 // judgeBogus reports a name whose answers validating resolvers refuse: clients of
 // those have no address, whatever authority publishes.
 func judgeBogus(c Case) *finding.Finding {
-	failing, sound := c.Observed.refusing(), map[string]string{}
+	failing := c.Observed.refusing()
 	if len(failing) == 0 {
 		return nil
 	}
+	sound := map[string]string{}
 	for _, r := range c.Observed.Resolvers {
 		name := resolverName(r.Resolver)
 		switch _, fails := failing[name]; {
@@ -59,9 +60,12 @@ func judgeBogus(c Case) *finding.Finding {
 // refusing are the resolvers that hold what is published for bogus, by name, with
 // the answer that tells most.
 func (o Observation) refusing() map[string]ResolverAnswer {
-	failing := map[string]ResolverAnswer{}
+	var failing map[string]ResolverAnswer
 	for _, r := range o.Resolvers {
 		if r.Bogus {
+			if failing == nil {
+				failing = map[string]ResolverAnswer{}
+			}
 			failing[resolverName(r.Resolver)] = r
 		}
 	}

@@ -161,6 +161,9 @@ func (o Observation) givenByAll(t Type) bool {
 
 // judgeResolvers reports resolvers whose cache could not be looked at.
 func judgeResolvers(c Case) []finding.Finding {
+	if !slices.ContainsFunc(c.Observed.Resolvers, func(r ResolverAnswer) bool { return !r.Outcome.Speaks() }) {
+		return nil
+	}
 	var fs []finding.Finding
 	named := map[string]bool{}
 	for name := range c.Observed.refusing() {

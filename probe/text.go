@@ -16,6 +16,9 @@ const maxText = 80
 // direction marks, invalid UTF-8) is shown as an escape, and the whole is cut at
 // limit characters.
 func printable(s string, limit int) string {
+	if len(s) <= limit && plain(s) {
+		return s
+	}
 	var b strings.Builder
 	count := 0
 	for len(s) > 0 {
@@ -65,3 +68,13 @@ func cut(s string, limit int) string {
 
 // moment writes a time for a person.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// plain tells whether there is nothing to escape: the usual case.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -17,6 +17,10 @@ import (
 // and goes for the targets that it does not speak of too.
 func (v *view) agree() {
 	for _, host := range v.hosts {
+		if one := v.targets[host]; len(one) == 1 {
+			v.byHost[host] = v.expected[one[0].Key]
+			continue
+		}
 		targets := slices.SortedFunc(slices.Values(v.targets[host]), func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
 		var said, derived []inventory.Expected
 		for _, t := range targets {
@@ -48,7 +52,11 @@ type wildcard struct{ zone, owner string }
 // shared tells what the hosts that one wildcard serves should publish.
 func (v *view) shared() map[wildcard]map[string]bool {
 	all := map[wildcard]map[string]bool{}
+	served := func(s dnscheck.Step) bool { return strings.HasPrefix(s.Owner(), "*.") }
 	for _, host := range v.hosts {
+		if !slices.ContainsFunc(v.dns[host].Steps, served) {
+			continue
+		}
 		e := v.expectedOf(host)
 		should := strings.Join(append(texts(e.Addresses), e.Hostnames...), " ")
 		if !e.Known {
@@ -60,10 +68,10 @@ func (v *view) shared() map[wildcard]map[string]bool {
 			should = "as it is"
 		}
 		for _, s := range v.dns[host].Steps {
-			at := wildcard{s.Zone, s.Owner()}
-			if !strings.HasPrefix(at.owner, "*.") {
+			if !served(s) {
 				continue
 			}
+			at := wildcard{s.Zone, s.Owner()}
 			if all[at] == nil {
 				all[at] = map[string]bool{}
 			}

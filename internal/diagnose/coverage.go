@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/probe"
@@ -95,11 +96,11 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 	if !v.snap.Began.IsZero() {
 		c.Took = v.snap.At.Sub(v.snap.Began)
 	}
-	servers, resolvers := map[string]bool{}, map[netip.AddrPort]bool{}
+	servers, resolvers := map[dnscheck.Server]bool{}, map[netip.AddrPort]bool{}
 	for _, o := range v.snap.Observations.DNS {
 		for _, s := range o.Steps {
 			for _, a := range s.Answers {
-				servers[a.Server.String()] = servers[a.Server.String()] || a.Outcome.Speaks()
+				servers[a.Server] = servers[a.Server] || a.Outcome.Speaks()
 			}
 		}
 		for _, r := range o.Resolvers {

@@ -90,7 +90,7 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 		expected: make(map[string]inventory.Expected, len(s.Inventory.Targets)),
 		targets:  make(map[string][]inventory.Target, len(s.Inventory.Targets)),
 		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
-		probes:   map[string][]probe.Observation{},
+		probes:   make(map[string][]probe.Observation, len(s.Observations.Probes)),
 		claimed:  map[finding.ID]bool{},
 		byHost:   make(map[string]inventory.Expected, len(s.Inventory.Targets)),
 	}
