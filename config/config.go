@@ -79,7 +79,13 @@ type DNS struct {
 	// Servers are asked about a zone (key: ASCII, lower case, no trailing dot)
 	// instead of following its delegation. An entry without a port gets Port.
 	Servers map[string][]netip.AddrPort `yaml:"servers"`
+	// Rate is how many questions a second one server is asked at most; 0, as if left
+	// out, is the built-in limit.
+	Rate Rate `yaml:"rate"`
 }
+
+// Rate is a number of questions a second, at least 1 if it was given.
+type Rate int
 
 // TLS is what certificates are verified against.
 type TLS struct {

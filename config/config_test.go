@@ -144,6 +144,7 @@ func TestFullFile(t *testing.T) {
 	check("allow", first.Allow, []netip.Prefix{
 		netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("192.0.2.9/32"),
 	})
+	check("rate", c.DNS.Rate, Rate(50))
 	check("status", first.Expect.Status, []StatusRange{{200, 200}, {200, 299}})
 	check("header", first.Headers["Authorization"].Reveal(), "Bearer "+hidden)
 	check("header file", first.HeaderFiles, map[string]string{"X-Api-Key": filepath.Join("testdata", "good", "secrets", "api-key")})

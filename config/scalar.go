@@ -57,6 +57,8 @@ func expectation(t reflect.Type) expected {
 		return expected{what: "text", example: "one line of text in quotes", scalar: true, secret: true}
 	case uint16:
 		return expected{what: "a port from 1 to 65535", example: "a number, such as 53", scalar: true}
+	case Rate:
+		return expected{what: "a number of questions a second from 1 to 100000", example: "a number, such as 50, or leave it out", scalar: true}
 	case netip.Addr:
 		return expected{what: "an IP address", example: "an address, such as 203.0.113.7 or 2001:db8::7", scalar: true}
 	case netip.AddrPort:
@@ -93,6 +95,8 @@ func scalarParser(v reflect.Value) (func(*yaml.Node) *fault, bool) {
 		return parser(into, parseSecret), true
 	case *uint16:
 		return parser(into, parsePort), true
+	case *Rate:
+		return parser(into, parseRate), true
 	case *netip.Addr:
 		return parser(into, parseAddr), true
 	case *netip.AddrPort:
@@ -180,6 +184,14 @@ func parsePort(text string) (uint16, *fault) {
 		return mismatch[uint16](text, "")
 	}
 	return uint16(port), nil
+}
+
+func parseRate(text string) (Rate, *fault) {
+	rate, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || rate == 0 || rate > 100_000 {
+		return mismatch[Rate](text, "")
+	}
+	return Rate(rate), nil
 }
 
 func parseToggle(text string) (Toggle, *fault) {

@@ -66,7 +66,7 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	}
 	w.resolver = dnscheck.New(dnscheck.Settings{
 		Roots: withPort(cfg.DNS.RootServers, cfg.DNS.Port), Port: cfg.DNS.Port, Timeout: cfg.DNS.Timeout,
-		Resolvers: cfg.DNS.Resolvers, Servers: cfg.DNS.Servers,
+		Resolvers: cfg.DNS.Resolvers, Servers: cfg.DNS.Servers, Rate: int(cfg.DNS.Rate),
 	})
 	prober := probe.New(probe.Settings{
 		Timeout: cfg.Timeout, Roots: roots, Allow: cfg.Probe.AllowAddresses, UserAgent: "driftprobe/" + version,
