@@ -13,8 +13,8 @@ import (
 // two addresses, which are named in another zone and not known yet, takes 78
 // questions to find them and 4·32 to judge.
 //
-// All together: 100 + 2·26 + 2·(64 + 11·2) + 24 + 40 = 388 at the most. One is a packet
-// or two, as silence is asked twice; a server that is silent all the time is asked once
+// All together: 100 + 2·26 + 2·(64 + 11·2) + 24 + 40 = 388, or questionLimit where the
+// servers of a name refer further down and it begins once more. One is a packet or two, as silence is asked twice; a server that is silent all the time is asked once
 // from the fourth question on (deadAfter).
 const (
 	// walkBudget bounds the questions that find the servers of the first name, as

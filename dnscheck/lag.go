@@ -86,7 +86,7 @@ func (s Step) copies() []copyOf {
 				if of[server] == nil {
 					of[server] = &copyOf{server: server, said: map[Type]string{}}
 				}
-				of[server].said[t] = what
+				of[server].said[t] = max(of[server].said[t], what) // of two things one, always the same
 			}
 		}
 	}

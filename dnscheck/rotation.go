@@ -14,18 +14,20 @@ type Turn struct {
 	Absent time.Duration `json:"absent_ns,omitempty"`
 }
 
-// Addresses of a family take turns if one of them came back twice within a window, and
-// the last time no longer ago than that. The window is the time for which an address
-// then counts as published after it was last seen. It is leastWindow, or where longer
-// absences were seen absences times the longest, up to mostWindow: what is given to one
-// client in ten stays away for many looks, and a verdict must not come and go with it.
+// Addresses of a family take turns if two of them came back twice within a window, and
+// the last time no longer ago than that; one is enough if it alone comes and goes. The
+// window is the time for which an address then counts as published after it was last
+// seen. It is leastWindow, or where longer absences were seen absences times the
+// longest, up to mostWindow: what is given to one client in ten stays away for many
+// looks, and a verdict must not come and go with it.
 //
 // The price is paid after the fix: when a wrong address is taken out of a rotation, it
 // counts as published for one window more, as nobody can tell that from a turn of the
-// others. A record that people change takes part only if they put the same wrong
-// address back twice within the window; then the end of that is seen up to one window
-// late. Once back and forth (wrong, right, wrong, right) is one return, and nothing is
-// late. Whoever changes a wrong address into another one has no return at all.
+// others. A record that people change is taken for a rotation only if the same wrong
+// address is put back twice and the right one too, all within the window; then the end
+// of that is seen up to one window late. Wrong, right, wrong, right is nothing, and
+// neither is right, wrong, right, wrong, right. Whoever changes a wrong address into
+// another wrong one puts none back.
 //
 // A rotation that never shows one address twice within an hour is not found: one of
 // hundreds of addresses, or one that is looked at every few minutes only.
@@ -40,7 +42,7 @@ const (
 // rotation is the window of a family at a moment, 0 if its addresses do not take
 // turns.
 func rotation(seen []Sighting, t Type, at time.Time) time.Duration {
-	window, turning := leastWindow, false
+	window := leastWindow
 	for _, s := range seen {
 		for _, turn := range s.Turns {
 			if typeFor(s.Address) == t && at.Sub(turn.At) <= mostWindow {
@@ -48,16 +50,25 @@ func rotation(seen []Sighting, t Type, at time.Time) time.Duration {
 			}
 		}
 	}
+	twice, others := 0, 0
 	for _, s := range seen {
-		if n := len(s.Turns); n == maxTurns && typeFor(s.Address) == t {
-			first, last := s.Turns[0].At, s.Turns[n-1].At
-			turning = turning || last.Sub(first) <= window && at.Sub(last) <= window
+		switch n := len(s.Turns); {
+		case typeFor(s.Address) != t:
+		case n == maxTurns && s.Turns[n-1].At.Sub(s.Turns[0].At) <= window && at.Sub(s.Turns[n-1].At) <= window:
+			twice++
+		case n > 0 || s.wentAway(at):
+			others++
 		}
 	}
-	if !turning {
-		return 0
+	if twice > 1 || twice == 1 && others == 0 {
+		return window
 	}
-	return window
+	return 0
+}
+
+// wentAway tells whether the address was seen in the last hour, and then not.
+func (s Sighting) wentAway(at time.Time) bool {
+	return !s.Gone.IsZero() && at.Sub(s.LastSeen) <= mostWindow
 }
 
 // Published returns the addresses that clients can be given, sorted: what the servers
@@ -127,7 +138,7 @@ func (a Answer) gives(l Link) bool {
 // before is when it was last seen; gone is zero if it was not away since.
 func (s *Sighting) turned(o Observation, before, gone time.Time) {
 	absent := o.At.Sub(before)
-	back := !gone.IsZero() && gone.After(before) && gone.Before(o.At) && absent <= mostWindow
+	back := !gone.IsZero() && gone.Before(o.At) && absent <= mostWindow
 	switch {
 	case back:
 	case o.gaveByTurns(s.Path):
@@ -154,7 +165,7 @@ func placed(all []Sighting, o Observation, paths map[netip.Addr][]Link) {
 		if len(s.Turns) == 0 {
 			s.Turns = nil
 		}
-		if s.Turns != nil || !s.Gone.IsZero() && o.At.Sub(s.LastSeen) <= mostWindow {
+		if s.Turns != nil || s.wentAway(o.At) {
 			change[typeFor(s.Address)] = true
 		}
 	}

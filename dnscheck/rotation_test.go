@@ -90,12 +90,16 @@ func TestWhatCountsAsPublished(t *testing.T) {
 	}{
 		{"a fix is seen at once", time.Minute, "SSSR", "R"},
 		{"a fix that was undone and made again is seen at once", time.Minute, "SRSR", "R"},
+		{"a name that was broken twice and mended twice is seen at once", time.Minute, "RRRSRSR", "R"},
+		{"one address that comes and goes beside one that stays", time.Minute, "RBRBRBR", "SR"},
 		{"a fix that was slow to reach all servers is seen at once", time.Minute, "SSBBR", "R"},
 		{"a wrong address that was put back twice lingers", time.Minute, "SRSRSR", "SR"},
 		{"for six times as long as it was away", time.Minute, "SRSRS" + strings.Repeat("R", 12), "SR"},
 		{"and no longer", time.Minute, "SRSRS" + strings.Repeat("R", 13), "R"},
 		{"for ten minutes at least", time.Second, "SRSRS" + strings.Repeat("R", 600), "SR"},
 		{"and then no longer", time.Second, "SRSRS" + strings.Repeat("R", 601), "R"},
+		{"back after more than an hour, and once more, is not by turns", time.Minute, "S" + strings.Repeat("R", 70) + "SRSR", "R"},
+		{"back twice with half an hour between is not by turns", time.Minute, "SRS" + strings.Repeat("B", 30) + "RSR", "R"},
 		{"twice in three hours is not by turns", 30 * time.Minute, "SRRSRRSR", "R"},
 		{"twice in a day is not by turns", 8 * time.Hour, "SRSRSR", "R"},
 		{"looks that are far apart see turns too", 5 * time.Minute, "SRRSRSRRR", "SR"},
@@ -119,6 +123,22 @@ func TestWhatCountsAsPublished(t *testing.T) {
 				t.Errorf("after %s %q is published, want %q\n%+v", c.letters, got, c.want, h.Sightings)
 			}
 		})
+	}
+}
+
+// Nobody knows when a wrong address was taken out of a rotation: caches drain from the
+// last look at which it still counted as published.
+func TestWhatLeavesARotationDrainsFromTheEndOfItsWindow(t *testing.T) {
+	h, last := rounds(t, time.Minute, "SRSRS"+strings.Repeat("R", 20))
+	s := h.Of("api.shop.example")[0]
+	if s.Gone.Sub(s.LastSeen) != 12*time.Minute {
+		t.Errorf("gone %s after it was last seen", s.Gone.Sub(s.LastSeen))
+	}
+	if end, gone := s.ClearBy(last); !gone || end.Sub(s.LastSeen) != 13*time.Minute {
+		t.Errorf("clear %s after it was last seen", end.Sub(s.LastSeen))
+	}
+	if h, _ = rounds(t, time.Minute, "SSSRRRR"); h.Of("api.shop.example")[0].Gone.Sub(noon) != 3*time.Minute {
+		t.Error("what was corrected by hand is gone at the first look without it")
 	}
 }
 

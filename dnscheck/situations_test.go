@@ -19,9 +19,9 @@ import (
 
 const (
 	// lookTime bounds one look. Silent servers cost most of it.
-	lookTime = 1500 * time.Millisecond
+	lookTime = 4 * time.Second
 	// atOnce is how many situations run side by side: they wait more than they work.
-	atOnce = 12
+	atOnce = 16
 )
 
 // verdict is what is found in a situation.
