@@ -3,7 +3,9 @@
 // haproxy and pebble (see package world). The table of situations
 // (internal/lab/situation) is run by them too: from zone files on each authoritative
 // software, and from the lab through real resolvers, whose clients must not see what
-// contradicts our verdict. It is a module of its own so that its dependencies never
+// contradicts our verdict. The tests named cluster_*.go run it beside a real kube-apiserver
+// and etcd (test/apiserver/build.sh makes them), with the rights that
+// deploy/driftprobe.yaml grants. It is a module of its own so that its dependencies never
 // reach users.
 //
 //	.ci/run            installs what is needed and runs everything

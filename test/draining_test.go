@@ -113,26 +113,31 @@ type watcher struct {
 // watch starts driftprobe on hosts that should all be at the new address.
 func watch(t *testing.T, w *world.World, hosts []string) *watcher {
 	t.Helper()
-	dir := t.TempDir()
-	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798/api/v1/snapshot", w.Net.Addr(40))}
 	var targets strings.Builder
 	for _, h := range hosts {
 		fmt.Fprintf(&targets, "  - {host: %s, addresses: [%q]}\n", h, w.New)
 	}
-	config := filepath.Join(dir, "driftprobe.yaml")
-	text := fmt.Sprintf(`interval: 1s
+	return serve(t, w.Net, fmt.Sprintf(`interval: 1s
 timeout: 1s
 dns: {root_servers: [%s], resolvers: [%s], timeout: 1s}
 tls: {ca_file: %q}
 probe: {allow_addresses: [127.0.0.0/8]}
 kubernetes: {enabled: false}
-state: {file: %q}
 targets:
-%s`, w.Root, w.Resolver.Addr, w.CA.RootFile, p.state, targets.String())
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+%s`, w.Root, w.Resolver.Addr, w.CA.RootFile, targets.String()))
+}
+
+// serve starts driftprobe as a service with a configuration, to which a state file
+// is added.
+func serve(t *testing.T, n world.Net, text string) *watcher {
+	t.Helper()
+	dir := t.TempDir()
+	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798", n.Addr(40))}
+	config := filepath.Join(dir, "driftprobe.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "state: {file: %q}\n%s", p.state, text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.args = []string{"--config", config, "--web.listen-address", w.Net.Addr(40).String() + ":9798"}
+	p.args = []string{"--config", config, "--web.listen-address", n.Addr(40).String() + ":9798"}
 	t.Cleanup(func() {
 		p.kill(t)
 		if t.Failed() {
@@ -166,37 +171,57 @@ func (p *watcher) kill(t *testing.T) {
 	p.cmd = nil
 }
 
+// document is what the page /api/v1/snapshot gives: the part that tests read.
+type document struct {
+	Report   report
+	Snapshot struct{ Inventory stock }
+}
+
 // await returns the first report that fits.
 func (p *watcher) await(t *testing.T, what string, fits func(report) bool) report {
 	t.Helper()
-	var document struct{ Report report }
-	err := world.Poll(t, 40*time.Second, func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	return p.awaitDocument(t, what, 40*time.Second, func(d document) bool { return fits(d.Report) }).Report
+}
+
+// awaitDocument returns the first document that fits.
+func (p *watcher) awaitDocument(t *testing.T, what string, limit time.Duration, fits func(document) bool) document {
+	t.Helper()
+	var seen document
+	err := world.Poll(t, limit, func(ctx context.Context) error {
+		text, err := p.get(ctx, "/api/v1/snapshot")
 		if err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
+		seen = document{}
+		if err := json.Unmarshal(text, &seen); err != nil {
 			return err
 		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %w", resp.Status, err)
-		}
-		document.Report = report{}
-		if err := json.Unmarshal(body, &document); err != nil {
-			return err
-		}
-		if !fits(document.Report) {
+		if !fits(seen) {
 			return errors.New("not yet")
 		}
 		return nil
 	})
 	if err != nil {
-		t.Fatalf("wait for %s: %v\n%s", what, err, indent(document.Report))
+		t.Fatalf("wait for %s: %v\n%s", what, err, indent(seen))
 	}
-	return document.Report
+	return seen
+}
+
+func (p *watcher) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return body, err
 }
 
 // awaitState returns when the state file holds something of every host.

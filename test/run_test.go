@@ -36,8 +36,9 @@ type report struct {
 
 type finding struct {
 	Code, Severity              string
-	Subject                     struct{ Host, Address, Server string }
+	Subject                     struct{ Host, Address, Server, Namespace, Name, Source string }
 	Summary, Expected, Observed string
+	Hint                        string
 	SeenAt                      []string `json:"seen_at"`
 	Record                      *record
 	ClearBy                     time.Time `json:"clear_by"`
@@ -76,16 +77,23 @@ func once(t *testing.T, want int, args ...string) look {
 	if l.code != want {
 		t.Fatalf("exit code %d, want %d\nstderr: %s\n%s", l.code, want, l.stderr, l.stdout)
 	}
-	document := struct{ Report *report }{&l.report}
-	if err := json.Unmarshal([]byte(l.stdout), &document); err != nil {
-		t.Fatalf("-o json printed something else: %v\n%s", err, l.stdout)
-	}
+	l.report = l.parse(t)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("it reported:\n%s%s", indent(l.report), l.stderr)
 		}
 	})
 	return l
+}
+
+// parse reads what -o json printed.
+func (l look) parse(t *testing.T) report {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal([]byte(l.stdout), &d); err != nil {
+		t.Fatalf("-o json printed something else: %v\n%s\n%s", err, l.stdout, l.stderr)
+	}
+	return d.Report
 }
 
 // execute runs driftprobe and returns how it ended.
@@ -112,7 +120,7 @@ func execute(t *testing.T, args ...string) look {
 // targets and more are YAML: a target is one flow mapping.
 func configuration(t *testing.T, w *world.World, more string, targets ...string) string {
 	t.Helper()
-	text := fmt.Sprintf(`interval: 30s
+	return writeConfig(t, fmt.Sprintf(`interval: 30s
 timeout: 5s
 dns:
   root_servers: [%s]
@@ -124,7 +132,11 @@ kubernetes: {enabled: false}
 %s
 targets:
   - %s
-`, w.Root, w.Resolver.Addr, w.CA.RootFile, more, strings.Join(targets, "\n  - "))
+`, w.Root, w.Resolver.Addr, w.CA.RootFile, more, strings.Join(targets, "\n  - ")))
+}
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "driftprobe.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

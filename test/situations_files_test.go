@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"driftprobe/internal/lab"
 	"driftprobe/internal/lab/situation"
@@ -30,7 +31,7 @@ func TestSituationsFromZoneFiles(t *testing.T) {
 					if differs {
 						s.Want, s.Zone = d.want, d.zone
 					}
-					wantVerdict(t, s, judge(t, s, farm.Net, nil, nil))
+					wantVerdict(t, s, judge(t, s, farm.Net, 4*time.Second, nil, nil))
 				})
 			}
 			for name := range left {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -27,7 +28,13 @@ func labNet(n world.Net) lab.Net {
 // startSituation serves the row by the lab, on port 53 or, with 0, on a free one.
 func startSituation(t *testing.T, s situation.Situation, n world.Net, port uint16) *situation.World {
 	t.Helper()
-	w, err := s.Start(labNet(n), port)
+	var w *situation.World
+	// A process that another test starts has our sockets until it is itself, so a
+	// port that was closed a moment ago can be in use.
+	err := world.Poll(t, 10*time.Second, func(context.Context) (err error) {
+		w, err = s.Start(labNet(n), port)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +53,13 @@ type judged struct {
 	found, zone []findings.Finding
 }
 
-// judge looks at the row's host in a network whose servers run, and judges. change
-// makes the row's Later come true.
-func judge(t *testing.T, s situation.Situation, n world.Net, resolvers []netip.AddrPort, change func() error) judged {
+// judge looks at the row's host in a network whose servers run, and judges; limit
+// bounds each look. change makes the row's Later come true.
+func judge(t *testing.T, s situation.Situation, n world.Net, limit time.Duration, resolvers []netip.AddrPort, change func() error) judged {
 	t.Helper()
 	ctx := t.Context()
 	settings := dnscheck.Settings{
-		Roots: []netip.AddrPort{netip.AddrPortFrom(n.Addr(1), 53)}, Timeout: 4 * time.Second,
+		Roots: []netip.AddrPort{netip.AddrPortFrom(n.Addr(1), 53)}, Timeout: limit,
 		Resolvers: resolvers, Servers: map[string][]netip.AddrPort{},
 	}
 	for _, last := range s.Pinned {

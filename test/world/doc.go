@@ -20,12 +20,14 @@
 //	.7  ns2 of edge.example         PowerDNS
 //	.10 the caching resolver        unbound
 //	.20 the old load balancer's address, and .21 the new one's
+//	.50 kube-apiserver, .51 its etcd, .52 the gate to it    (StartAPIServer)
 //
 // Other trees are served from their zone files by a Farm, all by one software, or
 // by whoever the test likes; a Recursive resolves below any root.
 //
-// Every server runs in the foreground, with its files in a temporary folder, is ready when it answers its own protocol, and is ended and waited for
-// when the test ends. What it wrote is shown if the test failed. A server that
+// Every server runs in the foreground, with its files in a temporary folder, is
+// ready when it answers its own protocol, and is ended and waited for when the test
+// ends. What it wrote is shown if the test failed. A server that
 // is not installed fails the test: a look that did not happen proves nothing.
 //
 // The package does not know driftprobe. It needs Linux, and the rights to listen on

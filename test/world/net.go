@@ -1,6 +1,7 @@
 package world
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -30,6 +31,12 @@ func Claim(t testing.TB) Net {
 		var held net.Listener
 		held, err = net.Listen("tcp", netip.AddrPortFrom(n.Addr(254), claimPort).String())
 		if err != nil {
+			continue
+		}
+		if left, failure := net.Dial("tcp", netip.AddrPortFrom(n.Addr(1), 53).String()); failure == nil {
+			err = fmt.Errorf("%s is served by what a run that was killed has left", n.Addr(1))
+			left.Close()
+			held.Close()
 			continue
 		}
 		t.Cleanup(func() { held.Close() })

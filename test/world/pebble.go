@@ -63,6 +63,10 @@ func startCA(t testing.TB, dir string, addr netip.Addr) *CA {
 		[]string{"PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0"}, "pebble", "-config", conf)
 	var root []byte
 	ca.ready(t, func(ctx context.Context) error {
+		// It listens for its management before it does for its clients.
+		if _, err := fetch(ctx, ca.client.HTTPClient, ca.client.DirectoryURL); err != nil {
+			return err
+		}
 		var err error
 		root, err = fetch(ctx, ca.client.HTTPClient, "https://"+management.String()+"/roots/0")
 		return err

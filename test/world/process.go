@@ -113,6 +113,15 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
+// Kill ends the server and its children without a word to them.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Errorf("kill %s: %v", p.name, err)
+	}
+	p.Stop(t)
+}
+
 // adoptOrphans makes this process the parent of servers' children whose own
 // parent has ended, so that Stop can wait for them too.
 func adoptOrphans(t testing.TB) {
@@ -172,9 +181,15 @@ var errEnded = errors.New("the server ended")
 // error when the time is over.
 func Poll(t testing.TB, limit time.Duration, try func(context.Context) error) error {
 	t.Helper()
+	return PollEvery(t, 20*time.Millisecond, limit, try)
+}
+
+// PollEvery is Poll for what costs too much to be tried so often.
+func PollEvery(t testing.TB, pause, limit time.Duration, try func(context.Context) error) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		err := tryFor(ctx, time.Second, try)

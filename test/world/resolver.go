@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +22,8 @@ import (
 type Resolver struct {
 	*Process
 	Addr netip.Addr
+	kind Recursive
+	dir  string
 }
 
 // Recursive is one kind of recursive resolver. It validates nothing, and below a
@@ -26,6 +31,8 @@ type Resolver struct {
 type Recursive struct {
 	Name      string
 	configure func(t testing.TB, dir string, addr, root netip.Addr) []string
+	// flush empties the cache of the one that runs in the folder.
+	flush func(t testing.TB, dir string)
 }
 
 // Recursives are all the kinds of recursive resolvers.
@@ -33,10 +40,10 @@ func Recursives() []Recursive { return []Recursive{Unbound(), RecursiveBIND()} }
 
 // Unbound is NLnet Labs' resolver. It does not prefetch and does not serve expired
 // answers, so that its cache ends when the TTL does.
-func Unbound() Recursive { return Recursive{"unbound", unbound} }
+func Unbound() Recursive { return Recursive{"unbound", unbound, flushUnbound} }
 
 // RecursiveBIND is ISC's server, as a resolver.
-func RecursiveBIND() Recursive { return Recursive{"bind", recursiveBIND} }
+func RecursiveBIND() Recursive { return Recursive{"bind", recursiveBIND, flushBIND} }
 
 // Start runs the resolver at an address, port 53, and returns when it answers
 // anything at all: its root need not.
@@ -47,13 +54,19 @@ func (r Recursive) Start(t testing.TB, addr, root netip.Addr) *Resolver {
 
 func (r Recursive) start(t testing.TB, dir string, addr, root netip.Addr) *Resolver {
 	t.Helper()
-	s := &Resolver{Addr: addr}
+	s := &Resolver{Addr: addr, kind: r, dir: dir}
 	s.Process = startProcess(t, dir, "resolver", nil, r.configure(t, dir, addr, root)...)
 	s.awaitAnswer(t)
 	return s
 }
 
-// Restart empties the cache.
+// Flush makes the resolver forget all that it has read, also of servers.
+func (r *Resolver) Flush(t testing.TB) {
+	t.Helper()
+	r.kind.flush(t, r.dir)
+}
+
+// Restart is Flush, and the end of all that is still being asked.
 func (r *Resolver) Restart(t testing.TB) {
 	t.Helper()
 	r.Stop(t)
@@ -102,20 +115,48 @@ func unbound(t testing.TB, dir string, addr, root netip.Addr) []string {
   serve-expired: no
   minimal-responses: yes
 remote-control:
-  control-enable: no
+  control-enable: yes
+  control-interface: "%[2]s/control"
+  control-use-cert: no
 `, addr, dir, hints(t, dir, root)))
 	return []string{"unbound", "-d", "-p", "-c", conf}
+}
+
+// flushUnbound speaks what unbound-control speaks on a socket without TLS.
+func flushUnbound(t testing.TB, dir string) {
+	t.Helper()
+	for _, command := range []string{"flush_zone .", "flush_infra all", "flush_requestlist"} {
+		conn, err := net.Dial("unix", filepath.Join(dir, "control"))
+		if err != nil {
+			t.Fatalf("control unbound: %v", err)
+		}
+		_, err = fmt.Fprintf(conn, "UBCT1 %s\n", command)
+		said, readErr := io.ReadAll(conn)
+		if err := errors.Join(err, readErr, conn.Close()); err != nil || !strings.HasPrefix(string(said), "ok") {
+			t.Fatalf("control unbound: %s: %q, %v", command, said, err)
+		}
+	}
 }
 
 func recursiveBIND(t testing.TB, dir string, addr, root netip.Addr) []string {
 	t.Helper()
 	ownAddress(t, addr)
+	const key = `key "test" { algorithm hmac-sha256; secret "dGVzdA=="; };` + "\n"
+	writeFile(t, filepath.Join(dir, "rndc.conf"), fmt.Sprintf("%soptions { default-key \"test\"; default-server %s; };\n", key, addr))
 	conf := writeFile(t, filepath.Join(dir, "named.conf"), namedOptions(dir, []netip.Addr{addr}, `
   recursion yes;
   allow-recursion { 127.0.0.0/8; };
   prefetch 0;
-`)+fmt.Sprintf("zone \".\" { type hint; file %q; };\n", hints(t, dir, root)))
+`)+key+fmt.Sprintf("controls { inet %s allow { 127.0.0.0/8; } keys { \"test\"; }; };\n", addr)+
+		fmt.Sprintf("zone \".\" { type hint; file %q; };\n", hints(t, dir, root)))
 	return []string{"named", "-4", "-g", "-n", "1", "-U", "1", "-c", conf}
+}
+
+func flushBIND(t testing.TB, dir string) {
+	t.Helper()
+	if out, err := exec.Command(executable("rndc"), "-c", filepath.Join(dir, "rndc.conf"), "flush").CombinedOutput(); err != nil {
+		t.Fatalf("rndc flush: %v\n%s", err, out)
+	}
 }
 
 // Prime makes the resolver read the name now and returns its answer.

@@ -110,7 +110,7 @@ func bind(t testing.TB, s site) []string {
   recursion no;
   notify no;
   allow-transfer { none; };
-`)+each(s.zones, func(z string) string { return fmt.Sprintf("zone %q { type primary; file %q; };\n", z, fileName(z)) }))
+`)+"controls { };\n"+each(s.zones, func(z string) string { return fmt.Sprintf("zone %q { type primary; file %q; };\n", z, fileName(z)) }))
 	return []string{"named", "-g", "-n", "1", "-U", "1", "-c", conf}
 }
 
@@ -126,7 +126,6 @@ func namedOptions(dir string, addrs []netip.Addr, more string) string {
   dnssec-validation no;
   max-cache-size 16m;
 %[3]s};
-controls { };
 `, dir, each(addrs, func(a netip.Addr) string { return a.String() + "; " }), more)
 }
 

@@ -28,13 +28,13 @@ func Validating(zone string) []Recursive {
 		command := recursiveBIND(t, dir, addr, root)
 		conf := filepath.Join(dir, "named.conf")
 		change(t, conf, "dnssec-validation no;", "dnssec-validation yes;")
-		change(t, conf, "controls { };", fmt.Sprintf("controls { };\ntrust-anchors { %q static-ds 12345 13 2 %q; };", zone, digest))
+		change(t, conf, "options {", fmt.Sprintf("trust-anchors { %q static-ds 12345 13 2 %q; };\noptions {", zone, digest))
 		return command
 	}
 	return []Recursive{
-		{"bind", named},
-		{"unbound", anchored("")},
-		{"unbound, which says why", anchored("  ede: yes\n")},
+		{"bind", named, flushBIND},
+		{"unbound", anchored(""), flushUnbound},
+		{"unbound, which says why", anchored("  ede: yes\n"), flushUnbound},
 	}
 }
 

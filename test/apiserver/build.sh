@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Builds what the tests on a real cluster run: etcd and kube-apiserver, with the
+# definitions of the custom resources. All of it comes from the Go module proxy.
+# The first build takes ten minutes or more; what is there is not built again.
+# It prints the folder, which the tests find under DRIFTPROBE_TOOLS too.
+set -euo pipefail
+export GOTOOLCHAIN=local GOWORK=off LC_ALL=C
+
+kubernetes=v1.37.2
+staging=v0.37.2 # k8s.io/api and its kin, of the same release
+etcd=v3.7.0     # the one that this Kubernetes is built with
+gateway=v1.6.3
+traefik=v3.7.13
+
+tools=${DRIFTPROBE_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/driftprobe-tools}
+folder=$tools/kube-apiserver-${kubernetes#v}
+mkdir -p "$folder"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# source_of downloads a module and prints its folder.
+source_of() {
+  (cd "$work" && go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+}
+
+# program NAME PACKAGE FLAGS… builds a package of the module in the work folder.
+program() {
+  local name=$1 package=$2
+  shift 2
+  (cd "$work" && CGO_ENABLED=0 go build -mod=mod -trimpath "$@" -o "$name.new" "$package")
+  mv "$work/$name.new" "$folder/$name"
+}
+
+if [ ! -x "$folder/etcd" ]; then
+  printf 'module build\n\ngo 1.26.0\n\nrequire go.etcd.io/etcd/server/v3 %s\n' "$etcd" >"$work/go.mod"
+  program etcd go.etcd.io/etcd/server/v3 -ldflags '-s -w'
+fi
+
+if [ ! -x "$folder/kube-apiserver" ]; then
+  rm -f "$work/go.sum"
+  {
+    printf 'module build\n\ngo 1.26.0\n\nrequire k8s.io/kubernetes %s\n\n' "$kubernetes"
+    sed -n "s|^\t\(k8s.io/[a-z-]*\) => ./staging/.*|replace \1 => \1 $staging|p" "$(source_of "k8s.io/kubernetes@$kubernetes")/go.mod"
+  } >"$work/go.mod"
+  stamp=k8s.io/component-base/version
+  program kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver \
+    -ldflags "-s -w -X $stamp.gitVersion=$kubernetes -X $stamp.gitMajor=1 -X $stamp.gitMinor=37"
+fi
+
+if [ ! -e "$folder/crds/traefik.yaml" ]; then
+  mkdir -p "$folder/crds"
+  definitions=$(source_of "sigs.k8s.io/gateway-api@$gateway")/config/crd/standard
+  for kind in gatewayclasses gateways httproutes; do
+    install -m 644 "$definitions/gateway.networking.k8s.io_$kind.yaml" "$folder/crds/$kind.yaml"
+  done
+  install -m 644 "$(source_of "github.com/traefik/traefik/v3@$traefik")/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml" "$folder/crds/traefik.yaml"
+fi
+echo "$folder"
