@@ -8,12 +8,19 @@ import (
 	"driftprobe/internal/inventory"
 )
 
-// unhealthy tells of a Service with an address and nothing ready behind it. Nil if
-// there is something, or nobody could count.
+// errored is the cloud's word for a load balancer that it could not make or keep.
+const errored = "errored"
+
+// unhealthy tells of a Service with an address and nothing ready behind it, or whose
+// load balancer has failed by the cloud's own word. Nil if there is something ready,
+// or nobody could count, and the cloud says nothing.
 func unhealthy(f Front) *finding.Finding {
 	behind := f.Service.Endpoints
-	if behind == nil || behind.Ready > 0 || len(f.Addresses)+len(f.Uncertain) == 0 {
+	if len(f.Addresses)+len(f.Uncertain) == 0 {
 		return nil
+	}
+	if behind == nil || behind.Ready > 0 {
+		return failed(f)
 	}
 	observed := fmt.Sprintf("0 of %s ready", finding.Count(behind.Total, "endpoint", "endpoints"))
 	if behind.Total == 0 {
@@ -25,6 +32,21 @@ func unhealthy(f Front) *finding.Finding {
 		Expected: "at least one endpoint that is ready",
 		Observed: observed,
 		Hint: fmt.Sprintf("kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s; the events of its pods say why they are not ready",
+			f.Service.Namespace, f.Service.Name),
+	}
+}
+
+// failed tells of a load balancer that is errored.
+func failed(f Front) *finding.Finding {
+	if f.Balancer == nil || f.Balancer.Status != errored || f.Listed.IsZero() {
+		return nil
+	}
+	return &finding.Finding{
+		Code: finding.LBUnhealthy, Severity: finding.Warning, Subject: subject(f),
+		Summary:  fmt.Sprintf("%s says that the load balancer of %s has failed", f.Provider, f.Service),
+		Expected: "status active",
+		Observed: fmt.Sprintf("status %s (load balancer %s)", errored, f.Balancer.ID),
+		Hint: fmt.Sprintf("kubectl -n %s describe service %s names the controller's error; if it is the cloud's, ask its support with the id",
 			f.Service.Namespace, f.Service.Name),
 	}
 }

@@ -16,7 +16,7 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 			Former: sorted(older(t.Declarations, t.Addresses)),
 		}
 	}
-	found, why := inventory.FrontsOf(t, w.Inventory.Services, w.History.former())
+	found, why := inventory.FrontsOf(t, w.Inventory.Services, w.former())
 	if len(found) == 0 {
 		return w.unfronted(t, why)
 	}
@@ -87,7 +87,7 @@ func (w World) behind(fronts map[inventory.ServiceRef]Front, t inventory.Target,
 		e.Told = e.Addresses
 	}
 	now := slices.Concat(e.Addresses, e.Uncertain)
-	e.Former = sorted(union(without(w.History.former()[f.Service], now), older(f.By, now)))
+	e.Former = sorted(union(without(w.former()[f.Service], now), older(f.By, now)))
 	return e
 }
 

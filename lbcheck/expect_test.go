@@ -73,8 +73,8 @@ func TestRemember(t *testing.T) {
 	h = h.Remember(noon.Add(time.Hour), front("b", true, []netip.Addr{fresh}))
 	h = h.Remember(noon.Add(2*time.Hour), front("", true, []netip.Addr{fresh}))
 	want := []Sighting{
-		{traefik(), old, "a", noon, noon},
-		{traefik(), fresh, "b", noon.Add(time.Hour), noon.Add(2 * time.Hour)},
+		{Service: traefik(), Address: old, Balancer: "a", FirstSeen: noon, LastSeen: noon},
+		{Service: traefik(), Address: fresh, Balancer: "b", FirstSeen: noon.Add(time.Hour), LastSeen: noon.Add(2 * time.Hour)},
 	}
 	if !slices.Equal(h.Sightings, want) {
 		t.Errorf("only certain addresses, with their times and balancers:\n%+v, want\n%+v", h.Sightings, want)

@@ -40,6 +40,9 @@ func (h History) Remember(now time.Time, fronts map[inventory.ServiceRef]Front) 
 			if f.Balancer != nil {
 				s.Balancer = f.Balancer.ID
 			}
+			if f.Listed.After(s.Listed) {
+				s.Listed = f.Listed
+			}
 			s.LastSeen = now
 			all[key{ref, a}] = s
 		}

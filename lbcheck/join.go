@@ -1,6 +1,7 @@
 package lbcheck
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,6 +20,25 @@ type World struct {
 	Published map[string][]netip.Addr
 	// Recent holds what those hostnames gave not long ago, the present included.
 	Recent map[string][]netip.Addr
+	// Alive are addresses at which a probe that crossed the load balancer was served
+	// as a client is; Dead those where such probes met nobody.
+	Alive, Dead []netip.Addr
+
+	index map[inventory.ServiceRef][]netip.Addr // History.former, if Indexed
+}
+
+// Indexed returns the same world, ready for many targets: each asks for the addresses
+// that Services had.
+func (w World) Indexed() World {
+	w.index = w.History.former()
+	return w
+}
+
+func (w World) former() map[inventory.ServiceRef][]netip.Addr {
+	if w.index != nil {
+		return w.index
+	}
+	return w.History.former()
 }
 
 // Front is the join of what Kubernetes and the cloud say about one Service's load
@@ -32,8 +52,15 @@ type Front struct {
 	Known bool
 	Why   string
 	// Balancer is the cloud's own entry, if it was found, and Provider its cloud.
+	// Listed is when the cloud was asked for it; zero if the cloud fails now.
 	Balancer *Balancer
 	Provider string
+	Listed   time.Time
+	// Outdated: the cloud was asked before the Service changed, so the two are not of
+	// one moment and do not disagree.
+	Outdated bool
+	// Twins: several balancers have the name by which the controller finds this one.
+	Twins []Balancer
 	// Lost: the cloud's list is complete and has no such balancer although the
 	// Service names it by id.
 	Lost bool
@@ -51,7 +78,7 @@ func Join(w World) map[inventory.ServiceRef]Front {
 	if _, gap := w.gap(); gap {
 		return fronts
 	}
-	for ref := range w.History.former() {
+	for ref := range w.former() {
 		if _, there := fronts[ref]; !there {
 			fronts[ref] = Front{
 				Service: inventory.Service{ServiceRef: ref}, Absent: true,
@@ -77,7 +104,14 @@ func (w World) join(s inventory.Service) Front {
 	cloud, balancer, found := w.find(s)
 	if found {
 		f.Balancer, f.Provider = &balancer, cloud.Provider
+		if cloud.Failure == "" {
+			f.Listed = later(cloud.At, balancer.At)
+			f.Outdated = f.Listed.Before(s.Changed)
+		}
+	} else {
+		f.Twins = w.twins(s)
 	}
+	held, emptied := w.emptied(s)
 	gap, stale := w.gap()
 	switch {
 	case found && balancer.Internal:
@@ -94,12 +128,18 @@ func (w World) join(s inventory.Service) Front {
 		f.Uncertain, f.Why = s.Addresses, "the Services could not be read: "+gap.Why
 	case w.failing() != "" && (found || s.BalancerID != "" || len(s.Hostnames) > 0):
 		f.held(s, balancer, w.failing())
+	case emptied:
+		f.held(s, Balancer{Addresses: held}, suddenlyEmpty)
+	case len(f.Twins) > 0:
+		f.Uncertain, f.Why = s.Addresses, fmt.Sprintf("%d load balancers of the account are called %q", len(f.Twins), s.BalancerName)
 	case s.BalancerID != "" && len(w.Clouds) > 0:
 		f.Lost, f.Uncertain = w.listedSince(s), s.Addresses
 		f.Why = fmt.Sprintf("the cloud has no load balancer %s", s.BalancerID)
 		if !f.Lost {
 			f.Why = fmt.Sprintf("the cloud's list is older than the load balancer %s", s.BalancerID)
 		}
+	case s.Disowned:
+		f.Uncertain, f.Why = s.Addresses, "the Service "+s.String()+" is disowned, so nobody keeps its status up to date, and no cloud says where its load balancer is"
 	default:
 		f.declared(s, w)
 	}
@@ -133,7 +173,7 @@ func (f *Front) declared(s inventory.Service, w World) {
 // balancer that was made in the meantime; it proves no loss.
 func (w World) listedSince(s inventory.Service) bool {
 	// The Service's own date has whole seconds.
-	last := s.Created.Add(time.Second)
+	last := later(s.Created.Add(time.Second), s.Changed)
 	for _, seen := range w.History.Of(s.ServiceRef) {
 		if seen.Balancer != s.BalancerID && seen.LastSeen.After(last) {
 			last = seen.LastSeen
@@ -148,7 +188,7 @@ func (w World) listedSince(s inventory.Service) bool {
 }
 
 // find looks for the Service's balancer: by id, else by the name that the cloud's
-// controller gives it. Two of one name are none.
+// controller gives it; of several of that name it is the one where the status says.
 func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
 	for _, c := range w.Clouds {
 		for _, b := range c.Balancers {
@@ -160,21 +200,51 @@ func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
 	if s.BalancerID != "" || s.BalancerName == "" {
 		return Observation{}, Balancer{}, false
 	}
-	var in Observation
-	var match []Balancer
-	for _, c := range w.Clouds {
-		for _, b := range c.Balancers {
-			// Two tokens of one account list the same balancer twice.
-			again := slices.ContainsFunc(match, func(m Balancer) bool { return m.ID == b.ID })
-			if b.Name == s.BalancerName && !again {
-				in, match = c, append(match, b)
+	in, match := w.named(s.BalancerName)
+	if len(match) > 1 {
+		for i := range match {
+			if len(s.Addresses) > 0 && len(without(s.Addresses, match[i].Addresses)) == 0 {
+				return in[i], match[i], true
 			}
 		}
 	}
 	if len(match) != 1 {
 		return Observation{}, Balancer{}, false
 	}
-	return in, match[0], true
+	return in[0], match[0], true
+}
+
+// named returns the balancers of a name, by id, with their clouds. Two tokens of one
+// account list the same balancer twice.
+func (w World) named(name string) (in []Observation, match []Balancer) {
+	for _, c := range w.Clouds {
+		for _, b := range c.Balancers {
+			if b.Name == name && !slices.ContainsFunc(match, func(m Balancer) bool { return m.ID == b.ID }) {
+				in, match = append(in, c), append(match, b)
+			}
+		}
+	}
+	return in, match
+}
+
+// twins are the balancers that a Service without an id may mean, if that is several.
+func (w World) twins(s inventory.Service) []Balancer {
+	if s.BalancerID != "" || s.BalancerName == "" {
+		return nil
+	}
+	_, match := w.named(s.BalancerName)
+	if len(match) < 2 {
+		return nil
+	}
+	slices.SortFunc(match, func(a, b Balancer) int { return cmp.Compare(a.ID, b.ID) })
+	return match
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // compare holds the status against the cloud's entry, each family on its own: a

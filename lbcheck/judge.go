@@ -26,7 +26,7 @@ type Policy struct {
 // them. It is pure. expected has one entry a target: it tells which Services are
 // in use, and which older addresses the targets' own objects still name.
 func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
-	fs := append(judgeSources(w), judgeNotices(w.Inventory.Notices)...)
+	fs := slices.Concat(judgeSources(now, w), judgeEmptied(now, w), judgeNotices(w.Inventory.Notices), w.judgeOrphans(now))
 	_, blind := w.gap()
 	older := map[inventory.ServiceRef][]netip.Addr{}
 	used := map[inventory.ServiceRef]bool{}
@@ -44,12 +44,12 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 		case (f.Absent || f.Service.Deleting) && !used[ref]:
 			// A Service that is removed and fronts nothing is no loss.
 		case f.Absent || f.Lost || f.Service.Deleting:
-			fs = append(fs, missing(now, f, w.History.Of(ref), w.proven(f.Service)))
+			fs = append(fs, w.missing(now, f))
 		case len(f.Addresses)+len(f.Uncertain) == 0:
 			if pending := judgePending(p, now, f); pending != nil {
 				fs = append(fs, *pending)
 			}
-		case len(f.Uncertain) > 0 && f.Balancer != nil && f.Known && !blind:
+		case len(f.Uncertain) > 0 && f.Balancer != nil && f.Known && !blind && !f.Outdated:
 			// Two fresh sources disagree; a held one is no witness.
 			fs = append(fs, mismatch(f))
 		}
@@ -57,6 +57,9 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 			if u := unhealthy(f); u != nil {
 				fs = append(fs, *u)
 			}
+		}
+		if c := w.contested(f); c != nil && !blind {
+			fs = append(fs, *c)
 		}
 		if r := replaced(p, now, f, w.History.Of(ref), older[ref]); r != nil {
 			fs = append(fs, *r)
@@ -68,10 +71,13 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 
 // judgeSources makes one finding for each source with holes, however many: what
 // is missing may change while the source is down.
-func judgeSources(w World) []finding.Finding {
+func judgeSources(now time.Time, w World) []finding.Finding {
 	var fs []finding.Finding
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
+		if g.Held && !g.Since.IsZero() {
+			f.Observed += ", as of " + finding.Clock(g.Since, now)
+		}
 		if len(g.Resources) > 0 && !slices.ContainsFunc(g.Resources, needed) {
 			f.Severity = finding.Info
 		}
@@ -87,7 +93,11 @@ func judgeSources(w World) []finding.Finding {
 	}
 	for _, c := range w.Clouds {
 		if c.Failure != "" {
-			fs = append(fs, degraded(c.Provider, "load balancers", c.Failure, c.FailureHint, !c.At.IsZero()))
+			f := degraded(c.Provider, "load balancers", c.Failure, c.FailureHint, !c.At.IsZero())
+			if !c.At.IsZero() {
+				f.Observed += ", as of " + finding.Clock(c.At, now)
+			}
+			fs = append(fs, f)
 		}
 	}
 	return fs
@@ -106,7 +116,7 @@ func (w World) lostBy(ref inventory.ServiceRef, e inventory.Expected) []netip.Ad
 	if len(e.Others) == 0 {
 		return e.Former
 	}
-	had := w.History.former()[ref]
+	had := w.former()[ref]
 	return without(e.Former, without(e.Former, had))
 }
 
@@ -142,7 +152,23 @@ func (w World) proven(s inventory.Service) bool {
 	})
 }
 
-func missing(now time.Time, f Front, seen []Sighting, proven bool) finding.Finding {
+// stillThere names the balancer that a Service had, if a list of this moment has it:
+// one that is gone with its Service takes a while, one that was disowned stays.
+func (w World) stillThere(seen []Sighting) string {
+	if len(seen) == 0 || seen[0].Balancer == "" {
+		return ""
+	}
+	for _, c := range w.Clouds {
+		if c.Failure == "" && c.At.After(seen[0].LastSeen) &&
+			slices.ContainsFunc(c.Balancers, func(b Balancer) bool { return b.ID == seen[0].Balancer }) {
+			return fmt.Sprintf("; its load balancer %s is still in the list of %s", seen[0].Balancer, c.Provider)
+		}
+	}
+	return ""
+}
+
+func (w World) missing(now time.Time, f Front) finding.Finding {
+	seen := w.History.Of(f.Service.ServiceRef)
 	out := finding.Finding{
 		Code: finding.LBMissing, Severity: finding.Critical, Subject: subject(f),
 		Summary:  fmt.Sprintf("the Service %s is gone, and its load balancer with it", f.Service),
@@ -156,7 +182,10 @@ func missing(now time.Time, f Front, seen []Sighting, proven bool) finding.Findi
 		out.Expected = "the load balancer " + f.Service.BalancerID
 		out.Observed = "it is not in the cloud's complete list; Service.status still says " + list(f.Service.Addresses)
 		out.Hint = "touch the Service (any annotation) so that the cloud controller makes a new load balancer, then point the records at its address"
-		if !proven {
+		if f.Service.Disowned {
+			out.Hint = "the Service is disowned, so the controller makes no new one: remove the annotation service.kubernetes.io/do-loadbalancer-disown, then point the records at the new address"
+		}
+		if !w.proven(f.Service) {
 			out.Severity = finding.Warning
 			out.Observed += "; no load balancer of this cluster was ever in that list"
 			out.Hint = "see whether the token is of the account or team that this cluster is in; if it is, touch the Service (any annotation) so that the cloud controller makes a new load balancer, then point the records at its address"
@@ -166,8 +195,15 @@ func missing(now time.Time, f Front, seen []Sighting, proven bool) finding.Findi
 		out.Observed = "the Service has a deletion timestamp"
 		out.Hint = "if this is not meant, create it again as soon as it is gone; the new load balancer will have another address"
 	}
+	if !f.Lost && f.Service.Disowned {
+		out.Summary = fmt.Sprintf("the Service %s is being deleted; its load balancer is disowned and stays", f.Service)
+		out.Hint = "nobody keeps its backends up to date any more: point the records at what takes over, then delete it in the cloud"
+	}
 	if len(seen) > 0 {
 		out.Observed += fmt.Sprintf("; its last address was %s, seen until %s", seen[0].Address, finding.Clock(seen[0].LastSeen, now))
+	}
+	if f.Absent {
+		out.Observed += w.stillThere(seen)
 	}
 	return out
 }
@@ -190,17 +226,27 @@ func judgePending(p Policy, now time.Time, f Front) *finding.Finding {
 			out.Severity = finding.Info
 		}
 	}
+	if b := f.Balancer; b != nil {
+		out.Observed += fmt.Sprintf("; %s says that its load balancer %s is %s", f.Provider, b.ID, b.Status)
+		if b.Status == errored {
+			out.Severity = finding.Warning
+		}
+	}
 	return out
 }
 
 func mismatch(f Front) finding.Finding {
-	return finding.Finding{
+	out := finding.Finding{
 		Code: finding.LBAddressMismatch, Severity: finding.Warning, Subject: subject(f),
 		Summary:  fmt.Sprintf("Kubernetes and %s disagree about the address of %s", f.Provider, f.Service),
 		Expected: fmt.Sprintf("%s has %s (load balancer %s)", f.Provider, list(f.Balancer.Addresses), f.Balancer.ID),
 		Observed: "Service.status says " + list(f.Service.Addresses),
 		Hint:     "touch the Service (any annotation) so that the cloud controller writes its status again",
 	}
+	if f.Service.Disowned {
+		out.Hint = "the Service is disowned, so nobody writes its status: remove the annotation service.kubernetes.io/do-loadbalancer-disown, or delete the Service where it is not used"
+	}
+	return out
 }
 
 // replaced tells of a balancer that has an address now and had others before:

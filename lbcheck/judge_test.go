@@ -35,7 +35,7 @@ func judgeCases() []judged {
 	lagging := inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}
 	cloud := func(all ...Balancer) []Observation { return []Observation{listed(all...)} }
 	replaced := append(had("b", 0, fresh).Sightings, had("a", 30*time.Minute, old).Sightings...)
-	return slices.Concat(missingCases(), sourceCases(), declaredCases(), []judged{
+	return slices.Concat(missingCases(), sourceCases(), declaredCases(), claimCases(), []judged{
 		{rule: "a balancer with an address is nothing to tell", world: World{Clouds: cloud(balancer("a", fresh))}.with(service(status(fresh), id("a"))), targets: used},
 		{
 			rule: "sources that disagree are told, with both addresses", targets: used,

@@ -40,6 +40,38 @@ type Balancer struct {
 	Region   string    `json:"region,omitempty"`
 	Tags     []string  `json:"tags,omitempty"`
 	Created  time.Time `json:"created,omitzero"`
+	// At is when it was asked for by itself, after the list; zero if it was not.
+	At time.Time `json:"at,omitzero"`
+}
+
+// HostedZone is what a cloud's DNS holds for one zone, or the failure to read it. It
+// serves to name the record to edit, and no verdict rests on it.
+type HostedZone struct {
+	// Provider is the cloud's name as people write it, Zone the zone's without final
+	// dot, in lower case.
+	Provider string    `json:"provider"`
+	Zone     string    `json:"zone"`
+	At       time.Time `json:"at"`
+	// Servers are the zone's name servers as the provider sees it (the NS records at
+	// the apex), in lower case without final dot, sorted.
+	Servers []string `json:"servers,omitempty"`
+	// Records are its A and AAAA records, sorted by name, type and id.
+	Records []HostedRecord `json:"records,omitempty"`
+	// Failure says in one sentence why it could not be read: the token may not, or the
+	// zone is not in this account.
+	Failure string `json:"failure,omitempty"`
+}
+
+// HostedRecord is one record, with the id by which the provider edits it.
+type HostedRecord struct {
+	ID int `json:"id"`
+	// Name is the full name in lower case without final dot: "*.shop.example".
+	Name string `json:"name"`
+	// Type is "A" or "AAAA".
+	Type    string     `json:"type"`
+	Address netip.Addr `json:"address"`
+	// TTL is in seconds.
+	TTL uint32 `json:"ttl"`
 }
 
 // History remembers which addresses each Service's load balancer had. It is a
@@ -57,4 +89,7 @@ type Sighting struct {
 	Balancer  string    `json:"balancer,omitempty"`
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
+	// Listed is of when the cloud's newest list was that had the balancer at this
+	// address; zero if none had.
+	Listed time.Time `json:"listed,omitzero"`
 }

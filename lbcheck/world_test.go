@@ -54,6 +54,21 @@ func created(ago time.Duration) func(*inventory.Service) {
 	return func(s *inventory.Service) { s.Created = noon.Add(-ago) }
 }
 
+func changed(ago time.Duration) func(*inventory.Service) {
+	return func(s *inventory.Service) { s.Changed = noon.Add(-ago) }
+}
+
+func disowned(s *inventory.Service) { s.Disowned = true }
+
+// inList is a history of addresses that the cloud's list had, some time ago.
+func inList(balancer string, ago time.Duration, addrs ...netip.Addr) History {
+	h := had(balancer, ago, addrs...)
+	for i := range h.Sightings {
+		h.Sightings[i].Listed = noon.Add(-ago)
+	}
+	return h
+}
+
 func deleting(s *inventory.Service) { s.Deleting = true }
 
 // balancer is one entry of a cloud; its name is "lb-" and its id.

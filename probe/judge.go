@@ -84,6 +84,9 @@ func newJudge(p Policy, now time.Time, t inventory.Target, e inventory.Expected,
 }
 
 func (j judge) findings() []finding.Finding {
+	if j.unlikeClients() {
+		return []finding.Finding{j.bypassed()}
+	}
 	var all []finding.Finding
 	if f, ok := j.fault(); ok {
 		all = append(all, f)
@@ -102,8 +105,12 @@ func (j judge) findings() []finding.Finding {
 }
 
 func (j judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
+	at := j.at
+	if j.seen.Bypass != nil {
+		at += past
+	}
 	return finding.Finding{
-		Code: code, Severity: severity, Subject: j.subject, Summary: summary, SeenAt: []string{j.at},
+		Code: code, Severity: severity, Subject: j.subject, Summary: summary, SeenAt: []string{at},
 	}
 }
 
@@ -162,7 +169,9 @@ func (j judge) unreachable() finding.Finding {
 	f := j.finding(finding.HTTPUnreachable, finding.Critical,
 		fmt.Sprintf("%s does not answer at %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "an HTTP response"
-	if s := j.expected.Service.String(); s != "" && j.expected.Has(j.seen.Address.Addr().Unmap()) {
+	if b := j.seen.Bypass; b != nil {
+		f.Expected = "an HTTP response from the ingress controller behind " + printable(b.Service.String(), maxText)
+	} else if s := j.expected.Service.String(); s != "" && j.expected.Has(j.seen.Address.Addr().Unmap()) {
 		f.Expected = "an HTTP response from the load balancer of " + printable(s, maxText)
 	}
 	f.Observed = j.faultText()
@@ -175,6 +184,10 @@ func (j judge) unreachable() finding.Finding {
 
 func (j judge) unreachableHint() string {
 	port := j.seen.Address.Port()
+	if b := j.seen.Bypass; b != nil {
+		return fmt.Sprintf("see whether the ingress controller runs and is ready (kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s): this probe goes straight to it",
+			quote(printable(b.Service.Namespace, maxText)), quote(printable(b.Service.Name, maxText)))
+	}
 	switch j.seen.Fault.Kind {
 	case Refused:
 		return fmt.Sprintf("check that the load balancer forwards port %d and that the ingress controller runs", port)

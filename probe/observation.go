@@ -25,6 +25,8 @@ type Request struct {
 	// Pinned means that the configuration names this very address, so that it is
 	// allowed even if it is special-purpose.
 	Pinned bool
+	// Bypass tells that the probe does not cross the load balancer; nil if it does.
+	Bypass *Bypass
 	// Headers are sent with the request, never to a stranger. They are secret.
 	Headers http.Header
 }
@@ -37,8 +39,11 @@ type Observation struct {
 	Address  netip.AddrPort `json:"address"`
 	Stranger bool           `json:"stranger,omitempty"`
 	// TLSOnly: the target need not speak HTTP, and was not asked.
-	TLSOnly bool      `json:"tls_only,omitempty"`
-	At      time.Time `json:"at"`
+	TLSOnly bool `json:"tls_only,omitempty"`
+	// Bypass tells that the probe went past the load balancer, straight to what is
+	// behind it; nil if it went as a client does.
+	Bypass *Bypass   `json:"bypass,omitempty"`
+	At     time.Time `json:"at"`
 	// Reached is the last phase that succeeded.
 	Reached Phase `json:"reached"`
 	// Fault says what ended the probe early; the zero value if all of it went
@@ -47,6 +52,18 @@ type Observation struct {
 	TLS   *TLS     `json:"tls,omitempty"`
 	HTTP  *HTTP    `json:"http,omitempty"`
 	Took  Duration `json:"took"`
+}
+
+// Bypass is how a probe differs from a client: from inside the cluster it goes past the
+// load balancer, straight to the pods of the Service.
+type Bypass struct {
+	Service inventory.ServiceRef `json:"service"`
+	// ProxyProtocol: the load balancer speaks PROXY protocol to the pods, so the probe
+	// did too.
+	ProxyProtocol bool `json:"proxy_protocol,omitempty"`
+	// TerminatesTLS: clients see the certificate of the load balancer and not that of
+	// the pods.
+	TerminatesTLS bool `json:"terminates_tls,omitempty"`
 }
 
 // Phase is a stage of the probe.

@@ -71,7 +71,7 @@ func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
 		Host:     r.Target.ProbeName(),
 		Address:  r.Address,
 		Stranger: r.Stranger, TLSOnly: r.Target.TLSOnly,
-		At: time.Now().UTC().Round(0),
+		Bypass: r.Bypass, At: time.Now().UTC().Round(0),
 	}
 	defer func() {
 		if v := recover(); v != nil {
@@ -133,6 +133,9 @@ func (l *look) run(ctx context.Context) (Phase, error) {
 	release := interrupt(ctx, conn)
 	defer release()
 
+	if err := l.introduce(conn); err != nil {
+		return PhaseTLS, err
+	}
 	session, err := l.handshake(ctx, conn)
 	if err != nil {
 		return PhaseTLS, err

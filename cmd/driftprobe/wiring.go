@@ -50,9 +50,9 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	if err == nil {
 		err = readable(cfg)
 	}
-	var clouds []func(context.Context) lbcheck.Observation
+	var account *digitalocean.Account
 	if err == nil {
-		clouds, err = cloudsOf(p, cfg)
+		account, err = accountOf(p, cfg)
 	}
 	if err == nil {
 		w.cluster, err = openCluster(p, cfg, log)
@@ -73,12 +73,16 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
-		Targets: targets, Clouds: clouds, Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
+		Targets: targets, Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
 		Headers: headersOf(cfg.Targets, log), Log: log,
 		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}
 	if w.cluster != nil {
 		w.options.Cluster = w.cluster
+	}
+	if account != nil {
+		w.options.Clouds = []func(context.Context, []string) lbcheck.Observation{account.Observe}
+		w.options.Hosted = account.ObserveZone
 	}
 	return w, nil
 }
@@ -124,9 +128,9 @@ func readable(cfg config.Config) error {
 	return nil
 }
 
-// cloudsOf makes the cloud accounts: named by the configuration, or by a token in
-// the environment.
-func cloudsOf(p process, cfg config.Config) ([]func(context.Context) lbcheck.Observation, error) {
+// accountOf makes the cloud account: named by the configuration, or by a token in the
+// environment; nil if there is none.
+func accountOf(p process, cfg config.Config) (*digitalocean.Account, error) {
 	token := func() (string, error) { return p.env("DIGITALOCEAN_TOKEN"), nil }
 	if file := cfg.DigitalOcean.TokenFile; file != "" {
 		token = func() (string, error) {
@@ -143,11 +147,7 @@ func cloudsOf(p process, cfg config.Config) ([]func(context.Context) lbcheck.Obs
 	if text == "" {
 		return nil, faultf("set digitalocean.token_file, or DIGITALOCEAN_TOKEN in the environment", "digitalocean: there is no token")
 	}
-	account, err := digitalocean.New(digitalocean.Settings{Token: token, APIURL: cfg.DigitalOcean.APIURL, Timeout: cfg.Timeout})
-	if err != nil {
-		return nil, err
-	}
-	return []func(context.Context) lbcheck.Observation{account.Observe}, nil
+	return digitalocean.New(digitalocean.Settings{Token: token, APIURL: cfg.DigitalOcean.APIURL, Timeout: cfg.Timeout})
 }
 
 // openCluster prepares the watch of the cluster: if the configuration asks for

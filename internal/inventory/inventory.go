@@ -18,6 +18,12 @@ type Inventory struct {
 	Services []Service `json:"services,omitempty"`
 	// Gaps are the sources that could not be read, wholly or in part.
 	Gaps []Gap `json:"gaps,omitempty"`
+	// Whole tells that Services and LeftAlone are all of the cluster, and not those
+	// of some of its namespaces.
+	Whole bool `json:"whole,omitempty"`
+	// LeftAlone are Services of type LoadBalancer that ask not to be looked at: only
+	// what names their load balancers is kept.
+	LeftAlone []Service `json:"left_alone,omitempty"`
 	// Notices are what cluster objects say that cannot be used.
 	Notices []Notice `json:"notices,omitempty"`
 }
@@ -107,14 +113,26 @@ type Service struct {
 	Created time.Time `json:"created,omitzero"`
 	// Labels are only the WellKnownLabels.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Addresses and Hostnames are status.loadBalancer.ingress.
+	// Addresses and Hostnames are status.loadBalancer.ingress; Proxied are those of
+	// Addresses with ipMode Proxy.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	Hostnames []string     `json:"hostnames,omitempty"`
+	Proxied   []netip.Addr `json:"proxied,omitempty"`
+	// Changed is when what the object says of its load balancer was seen to change;
+	// zero if that was before our time.
+	Changed time.Time `json:"changed,omitzero"`
 	// BalancerID and BalancerName are what the cloud controller was told or has
 	// written down (annotations); BalancerName falls back to the cloud
 	// controllers' rule "a"+UID without dashes, cut to 32 characters.
 	BalancerID   string `json:"balancer_id,omitempty"`
 	BalancerName string `json:"balancer_name,omitempty"`
+	// Disowned: the cloud controller leaves the load balancer alone, so the status is
+	// kept up to date by nobody.
+	Disowned bool `json:"disowned,omitempty"`
+	// ProxyProtocol: the load balancer speaks PROXY protocol to what is behind it.
+	// TerminatesTLS: it ends TLS for some port, so that what is behind may speak none.
+	ProxyProtocol bool `json:"proxy_protocol,omitempty"`
+	TerminatesTLS bool `json:"terminates_tls,omitempty"`
 	// Deleting is set once the object has a deletion timestamp.
 	Deleting bool `json:"deleting,omitempty"`
 	// Endpoints counts what stands behind it; nil if that is not known.

@@ -51,6 +51,7 @@ func newCluster(client dynamic.Interface, place string, namespaces []string, log
 	for _, ns := range namespaces {
 		services := newFeed(c.health(schema.GroupVersionResource{Version: "v1", Resource: "services"}, ns), readService)
 		services.signal = func() { c.signal(); c.endpoints.poke() }
+		services.precious = true
 		c.services = append(c.services, services)
 		c.declaring = append(c.declaring,
 			newFeed(c.health(networking.WithResource("ingresses"), ns), readIngress),
@@ -135,21 +136,21 @@ func (c *Cluster) Wait() { c.wg.Wait() }
 // gap of the Inventory.
 func (c *Cluster) Sync(ctx context.Context) {
 	for _, f := range c.all() {
-		if !wait(ctx, f.state().settled) {
+		if !closed(ctx, f.state().settled) {
 			return
 		}
 	}
-	if !wait(ctx, c.endpoints.first) {
+	if !closed(ctx, c.endpoints.first) {
 		return
 	}
 	for _, f := range c.endpoints.list() {
-		if !wait(ctx, f.settled) {
+		if !closed(ctx, f.settled) {
 			return
 		}
 	}
 }
 
-func wait(ctx context.Context, done <-chan struct{}) bool {
+func closed(ctx context.Context, done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return true

@@ -137,6 +137,9 @@ func selectors(services []*feed[balanced]) map[string]string {
 	names := map[string][]string{}
 	for _, f := range services {
 		for _, s := range f.snapshot() {
+			if s.alone {
+				continue
+			}
 			names[s.service.Namespace] = append(names[s.service.Namespace], s.service.Name)
 		}
 	}

@@ -54,14 +54,19 @@ func explain(err error, h *health, v verb) failure {
 			hint:  "check that the server URL of " + h.place + " is that of a Kubernetes API server, 1.19 or newer",
 			final: true,
 		}
+	case errors.Is(err, errEmptied):
+		return failure{
+			why:  "all " + h.what() + " are gone at once, by a list and not one by one",
+			hint: "see whether the API server was restored from a backup or is another one: kubectl get " + h.resource.Resource + " -A",
+		}
 	case apierrors.IsTooManyRequests(err):
 		return failure{why: "the cluster is overloaded and turns requests away (429)", hint: "it is asked again by itself; see the API server's load if this lasts"}
 	}
-	return transport(err, h, v)
+	return unanswered(err, h, v)
 }
 
-// transport explains an error below HTTP, or an answer that is none of the above.
-func transport(err error, h *health, v verb) failure {
+// unanswered explains an error below HTTP, or an answer that is none of the above.
+func unanswered(err error, h *health, v verb) failure {
 	var unknown x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var status apierrors.APIStatus

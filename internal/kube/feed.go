@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
@@ -20,6 +22,13 @@ import (
 // listTimeout bounds one request of a list (or page of it), so that a server
 // that accepts and never answers is noticed.
 const listTimeout = time.Minute
+
+// maxPause is the longest pause between two attempts to read a resource, and its half
+// more. client-go's own is half a minute to a minute, in which a cluster that is
+// well again would still be told to be unknown.
+const maxPause = 8 * time.Second
+
+var errNoAnswer = errors.New("the connection ended, or timed out, before there was an answer")
 
 // feed keeps one resource of one namespace (or of all) in step with the cluster.
 // It is the store of a client-go reflector, which lists, watches, backs off and
@@ -39,6 +48,10 @@ type feed[T any] struct {
 	// vanished: the resource was there, with objects, and is served no more; guarded
 	// by health.mu.
 	vanished bool
+	// precious: that all objects are gone is not believed at the first list. emptied is
+	// when a list first said so; guarded by health.mu.
+	precious bool
+	emptied  time.Time
 }
 
 func newFeed[T any](h *health, read func(*unstructured.Unstructured) (T, bool)) *feed[T] {
@@ -115,6 +128,11 @@ func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, gone fun
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = f.selector
 			w, err := resource.Watch(ctx, o)
+			if err == nil && reflect.TypeOf(w) == reflect.TypeOf(watch.NewEmptyWatch()) {
+				// So the client hides a connection that was ended or timed out, as by
+				// a balancer in front of an API server that is gone.
+				w, err = nil, errNoAnswer
+			}
 			if f.served != nil && apierrors.IsNotFound(err) {
 				gone()
 			}
@@ -123,7 +141,7 @@ func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, gone fun
 		},
 	}
 	cache.NewReflectorWithOptions(source, &unstructured.Unstructured{}, f, cache.ReflectorOptions{
-		Name: f.what(),
+		Name: f.what(), Backoff: &wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 10, Cap: maxPause},
 	}).RunWithContext(ctx)
 }
 
@@ -233,6 +251,9 @@ func (f *feed[T]) Replace(list []any, _ string) error {
 		if e.keep {
 			next[e.key()] = e.value
 		}
+	}
+	if err := f.doubt(time.Now(), next); err != nil {
+		return err
 	}
 	f.mu.Lock()
 	same := f.synced && reflect.DeepEqual(f.items, next)

@@ -17,8 +17,14 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	var inv inventory.Inventory
 	var declared []declaring
 	behind := c.endpoints.behind()
+	inv.Whole = true
 	for _, f := range c.services {
+		inv.Whole = inv.Whole && f.namespace == ""
 		for _, b := range f.snapshot() {
+			if b.alone {
+				inv.LeftAlone = append(inv.LeftAlone, b.service)
+				continue
+			}
 			s := clone(b.service)
 			if n, known := behind[s.ServiceRef]; known {
 				s.Endpoints = &n
@@ -27,9 +33,11 @@ func (c *Cluster) Inventory() inventory.Inventory {
 			declared = append(declared, b.declares)
 		}
 	}
-	slices.SortFunc(inv.Services, func(a, b inventory.Service) int {
+	byName := func(a, b inventory.Service) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	}
+	slices.SortFunc(inv.Services, byName)
+	slices.SortFunc(inv.LeftAlone, byName)
 	for _, f := range c.declaring {
 		declared = slices.AppendSeq(declared, maps.Values(f.snapshot()))
 	}
@@ -63,7 +71,7 @@ func bounded(inv inventory.Inventory, most int) inventory.Inventory {
 
 // clone lets nobody change what is kept.
 func clone(s inventory.Service) inventory.Service {
-	s.Addresses, s.Hostnames = slices.Clone(s.Addresses), slices.Clone(s.Hostnames)
+	s.Addresses, s.Hostnames, s.Proxied = slices.Clone(s.Addresses), slices.Clone(s.Hostnames), slices.Clone(s.Proxied)
 	s.Labels = maps.Clone(s.Labels)
 	return s
 }

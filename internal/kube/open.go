@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/transport"
 )
 
 // Settings say where the cluster is.
@@ -66,6 +67,11 @@ func Open(s Settings) (*Cluster, error) {
 	config.UserAgent = "driftprobe"
 	// Two requests for each resource and namespace come at once at the start.
 	config.QPS, config.Burst = 20, 60
+	if file := config.BearerTokenFile; file != "" {
+		// A token that was refused is read again at once, and not after a minute.
+		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
+		config.BearerToken, config.BearerTokenFile = "", ""
+	}
 	// The default handler writes the server's warnings to stderr.
 	config.WarningHandler = rest.NoWarnings{}
 	client, ask, err := clients(config)

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +25,24 @@ const (
 	annotationDefaultClass = "ingressclass.kubernetes.io/is-default-class"
 )
 
+// What DigitalOcean's cloud controller is told of a load balancer.
+// https://github.com/digitalocean/digitalocean-cloud-controller-manager/blob/master/docs/controllers/services/annotations.md
+const (
+	annotationDisowned      = "service.kubernetes.io/do-loadbalancer-disown"
+	annotationProxyProtocol = "service.beta.kubernetes.io/do-loadbalancer-enable-proxy-protocol"
+	annotationProtocol      = "service.beta.kubernetes.io/do-loadbalancer-protocol"
+	annotationTLSPorts      = "service.beta.kubernetes.io/do-loadbalancer-tls-ports"
+	annotationHTTP2Ports    = "service.beta.kubernetes.io/do-loadbalancer-http2-ports"
+	annotationHTTP3Port     = "service.beta.kubernetes.io/do-loadbalancer-http3-port"
+	annotationPassthrough   = "service.beta.kubernetes.io/do-loadbalancer-tls-passthrough"
+)
+
 // balanced is what is kept of a Service of type LoadBalancer.
 type balanced struct {
 	service  inventory.Service
 	declares declaring
+	// alone: it asks not to be looked at; only what names its balancer is kept.
+	alone bool
 }
 
 // class is what is kept of an IngressClass.
@@ -45,9 +60,7 @@ func readService(u *unstructured.Unstructured) (balanced, bool) {
 		return balanced{}, false
 	}
 	d := newDeclaring(u, "Service")
-	if !d.annotated(u) {
-		return balanced{}, false
-	}
+	alone := !d.annotated(u)
 	uid := limited(string(u.GetUID()))
 	s := inventory.Service{
 		ServiceRef:   inventory.ServiceRef{Namespace: u.GetNamespace(), Name: u.GetName()},
@@ -70,8 +83,53 @@ func readService(u *unstructured.Unstructured) (balanced, bool) {
 	if s.BalancerName == "" && uid != "" {
 		s.BalancerName = defaultBalancerName(uid)
 	}
+	if alone {
+		left := inventory.Service{ServiceRef: s.ServiceRef, UID: uid, BalancerID: s.BalancerID, BalancerName: s.BalancerName}
+		return balanced{service: left, alone: true}, true
+	}
 	s.Addresses, s.Hostnames = statusOf(u)
-	return balanced{s, d}, true
+	s.Proxied = proxied(u)
+	s.Disowned, s.ProxyProtocol = flagged(u, annotationDisowned), flagged(u, annotationProxyProtocol)
+	s.TerminatesTLS = terminatesTLS(u)
+	return balanced{service: s, declares: d}, true
+}
+
+// flagged tells whether an annotation says yes, in the words that the controller
+// takes (strconv.ParseBool).
+func flagged(u *unstructured.Unstructured, annotation string) bool {
+	yes, err := strconv.ParseBool(text(u.Object, "metadata", "annotations", annotation))
+	return err == nil && yes
+}
+
+// terminatesTLS tells whether the load balancer ends TLS for any of its ports.
+func terminatesTLS(u *unstructured.Unstructured) bool {
+	if flagged(u, annotationPassthrough) {
+		return false
+	}
+	switch text(u.Object, "metadata", "annotations", annotationProtocol) {
+	case "https", "http2", "http3":
+		return true
+	}
+	for _, a := range []string{annotationTLSPorts, annotationHTTP2Ports, annotationHTTP3Port} {
+		if text(u.Object, "metadata", "annotations", a) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// proxied are the addresses of the status to which traffic from inside the cluster
+// goes by way of the load balancer too (KEP-1860).
+func proxied(u *unstructured.Unstructured) []netip.Addr {
+	var all []netip.Addr
+	entries := items(u.Object, "status", "loadBalancer", "ingress")
+	for _, e := range entries[:min(len(entries), maxStatuses)] {
+		if a, err := netip.ParseAddr(text(e, "ip")); err == nil && text(e, "ipMode") == "Proxy" {
+			all = append(all, a.WithZone("").Unmap())
+		}
+	}
+	all, _ = distinct(all, nil)
+	return all
 }
 
 // defaultBalancerName is the cloud controllers' rule: "a" and the UID without

@@ -11,7 +11,7 @@ import (
 )
 
 // lookAgain is how long a resource that the cluster did not serve is left alone.
-const lookAgain = time.Minute
+const lookAgain = 30 * time.Second
 
 // served tells which resources of the optional groups (custom resources) the
 // cluster has. It asks the discovery documents, which every account may read: an

@@ -29,6 +29,9 @@ const (
 	ModeServe  BalancerMode = iota // TLS, then HTTP
 	ModeSilent                     // accept and say nothing
 	ModeReset                      // accept and reset
+	// ModePROXY serves whom a PROXY protocol header (version 1) introduces, and hangs up
+	// on others: what stands behind a load balancer that speaks it, seen past that.
+	ModePROXY
 )
 
 // Balancer is a TLS and HTTP server at one address, in front of any number of
@@ -200,6 +203,8 @@ func (l *modeListener) Accept() (net.Conn, error) {
 		switch mode {
 		case ModeServe:
 			return c, nil
+		case ModePROXY:
+			return &introduced{Conn: c}, nil
 		case ModeReset:
 			if t, ok := c.(*net.TCPConn); ok {
 				_ = t.SetLinger(0) // close sends RST

@@ -20,16 +20,28 @@ const (
 	annotationLBID   = "kubernetes.digitalocean.com/load-balancer-id"
 	annotationLBName = "service.beta.kubernetes.io/do-loadbalancer-name"
 	annotationLBHost = "service.beta.kubernetes.io/do-loadbalancer-hostname"
+	annotationLBNet  = "service.beta.kubernetes.io/do-loadbalancer-network"
+	annotationDisown = "service.kubernetes.io/do-loadbalancer-disown"
+	annotationPROXY  = "service.beta.kubernetes.io/do-loadbalancer-enable-proxy-protocol"
 	lbFinalizer      = "service.kubernetes.io/load-balancer-cleanup"
 )
+
+// Objects are those of a cluster: the lab's Kubernetes has them, and a real one can.
+// Objects are JSON, and Apply writes their status too.
+type Objects interface {
+	List(kind string) []map[string]any
+	Get(kind, namespace, name string) map[string]any
+	Apply(obj map[string]any) error
+}
 
 // CloudController does for Services of type LoadBalancer what DigitalOcean's
 // cloud controller does: it creates a balancer through the API, writes its
 // address into the status, and deletes it with the Service. Like the real one it
 // acts on a Service only when the Service was changed or is not yet done: an
-// address that changes at DigitalOcean leaves the status as it was.
+// address that changes at DigitalOcean leaves the status as it was. A disowned Service
+// it leaves alone, and its balancer too when the Service goes.
 type CloudController struct {
-	kube   *Kubernetes
+	kube   Objects
 	cloud  *DigitalOcean
 	client *http.Client
 	tags   []string
@@ -39,7 +51,7 @@ type CloudController struct {
 }
 
 // NewCloudController ties the two parts; tags are put on new balancers.
-func NewCloudController(kube *Kubernetes, cloud *DigitalOcean, tags ...string) *CloudController {
+func NewCloudController(kube Objects, cloud *DigitalOcean, tags ...string) *CloudController {
 	return &CloudController{
 		kube: kube, cloud: cloud, tags: tags, done: map[string]string{},
 		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
@@ -80,7 +92,7 @@ func (c *CloudController) syncService(ctx context.Context, svc map[string]any) e
 	if _, deleting := meta["deletionTimestamp"]; deleting {
 		return c.release(ctx, svc)
 	}
-	if spec, _ := svc["spec"].(map[string]any); spec["type"] != "LoadBalancer" || c.done[serviceKey(svc)] == meta["resourceVersion"] {
+	if spec, _ := svc["spec"].(map[string]any); spec["type"] != "LoadBalancer" || annotationOf(svc, annotationDisown) == "true" || c.done[serviceKey(svc)] == meta["resourceVersion"] {
 		return nil
 	}
 	lb, err := c.ensure(ctx, svc)
@@ -146,17 +158,26 @@ func (c *CloudController) ensure(ctx context.Context, svc map[string]any) (LoadB
 	var made struct {
 		LB LoadBalancer `json:"load_balancer"`
 	}
-	order := map[string]any{"name": name, "region": "fra1", "tags": c.tags}
+	order := map[string]any{
+		"name": name, "region": "fra1", "tags": c.tags, "network": annotationOf(svc, annotationLBNet),
+		"enable_proxy_protocol": annotationOf(svc, annotationPROXY) == "true",
+	}
 	err := c.call(ctx, http.MethodPost, "/v2/load_balancers", order, &made)
 	return made.LB, err
+}
+
+func annotationOf(svc map[string]any, key string) string {
+	meta, _ := svc["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	value, _ := annotations[key].(string)
+	return value
 }
 
 // lbIdentity is the id the Service remembers, and the name its balancer bears.
 func lbIdentity(svc map[string]any) (id, name string) {
 	meta := svc["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	id, _ = annotations[annotationLBID].(string)
-	if name, _ = annotations[annotationLBName].(string); name == "" {
+	id = annotationOf(svc, annotationLBID)
+	if name = annotationOf(svc, annotationLBName); name == "" {
 		name = "a" + strings.ReplaceAll(fmt.Sprint(meta["uid"]), "-", "")
 		name = name[:min(len(name), 32)]
 	}
@@ -169,7 +190,7 @@ func (c *CloudController) release(ctx context.Context, svc map[string]any) error
 	if !slices.Contains(finalizers, any(lbFinalizer)) {
 		return nil
 	}
-	if id, _ := lbIdentity(svc); id != "" {
+	if id, _ := lbIdentity(svc); id != "" && annotationOf(svc, annotationDisown) != "true" {
 		if err := c.call(ctx, http.MethodDelete, "/v2/load_balancers/"+id, nil, nil); err != nil && !errors.Is(err, errNotFound) {
 			return err
 		}

@@ -143,12 +143,14 @@ func (d *DigitalOcean) postLB(w http.ResponseWriter, r *http.Request) {
 		NetworkStack string   `json:"network_stack"`
 		Tags         []string `json:"tags"`
 		Region       string   `json:"region"`
+		PROXY        bool     `json:"enable_proxy_protocol"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Name == "" {
 		doError(w, http.StatusUnprocessableEntity, "unprocessable_entity", "name is required")
 		return
 	}
 	lb.Name, lb.Type, lb.Network, lb.NetworkStack, lb.Tags = in.Name, in.Type, in.Network, in.NetworkStack, in.Tags
+	lb.EnableProxyProtocol = in.PROXY
 	if in.Region != "" {
 		lb.Region = &DORegion{Slug: in.Region}
 	}

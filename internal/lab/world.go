@@ -185,7 +185,10 @@ func (w *World) startAPIs() (err error) {
 	ttl := int(w.spec.TTL / time.Second)
 	w.DO.SetRecords(w.Zone,
 		DomainRecord{ID: 21, Type: "A", Name: "@", Data: w.OldAddr.String(), TTL: ttl},
-		DomainRecord{ID: 22, Type: "A", Name: "*", Data: w.OldAddr.String(), TTL: ttl})
+		DomainRecord{ID: 22, Type: "A", Name: "*", Data: w.OldAddr.String(), TTL: ttl},
+		DomainRecord{ID: 23, Type: "NS", Name: "@", Data: "ns1." + w.Zone, TTL: 1800},
+		DomainRecord{ID: 24, Type: "NS", Name: "@", Data: "ns2." + w.Zone, TTL: 1800},
+		DomainRecord{ID: 25, Type: "NS", Name: "@", Data: "ns3." + w.Zone, TTL: 1800})
 	return nil
 }
 

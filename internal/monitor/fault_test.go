@@ -33,7 +33,7 @@ func panicking(w *outside) (Options, *bytes.Buffer) {
 		}
 		return w.probe(ctx, r)
 	}
-	o.Clouds = []func(context.Context) lbcheck.Observation{func(context.Context) lbcheck.Observation { panic("cloud broke") }}
+	o.Clouds = []func(context.Context, []string) lbcheck.Observation{func(context.Context, []string) lbcheck.Observation { panic("cloud broke") }}
 	return o, &log
 }
 

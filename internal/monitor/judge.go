@@ -32,6 +32,9 @@ type outcome struct {
 	// moved are the keys of targets whose expected addresses changed.
 	moved map[string]bool
 	over  bool
+	// wrong are the zones that a report found a wrong record in; only if reported.
+	wrong    []string
+	reported bool
 	// took is what judging cost, without handing the report out.
 	took time.Duration
 }
@@ -52,14 +55,17 @@ func (j *judge) serve(rounds <-chan round, out chan<- outcome) {
 		s, next := j.prepare(r, began)
 		out <- next
 		took := time.Since(began)
+		end := outcome{over: true}
 		if j.published || r.publish || r.answered && complete(s, next, j.o.zoneSlots()) {
 			j.published = true
 			j.o.Stats.Judgements.Add(1)
 			report := diagnose.Diagnose(j.o.Policy, s.At, s)
 			took = time.Since(began)
+			end.wrong, end.reported = j.o.wrongZones(report), true
 			j.o.Publish(s, report)
 		}
-		out <- outcome{over: true, took: took}
+		end.took = took
+		out <- end
 	}
 }
 
@@ -77,6 +83,9 @@ func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, outcome) {
 	moved := changed(j.expected, expected)
 	j.expected = expected
 	steps := plan(r.inventory.Targets, expected, byHost(r.seen.DNS), j.history.Records)
+	if j.o.InCluster {
+		steps = marked(steps, r.inventory, expected)
+	}
 	s.Observations.Probes = onlyPlanned(r.seen.Probes, steps)
 	next := outcome{steps: steps, zones: j.o.zones(r.seen.DNS), moved: moved}
 	s.Observations.Zones = onlyHeld(r.seen.Zones, next.zones)

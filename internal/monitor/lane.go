@@ -78,20 +78,21 @@ func (l *lane[K, O]) sync(keys []K, now time.Time) {
 	}
 }
 
-// hurry makes keys due at once, as many as can run at the same time. One that is
-// being looked at is looked at again, because that look may have come too early.
+// hurry makes keys due at once, as many as can run at the same time, and the others a
+// moment later, as many each time. One that is being looked at is looked at again,
+// because that look may have come too early.
 func (l *lane[K, O]) hurry(keys []K, now time.Time) {
 	for i, k := range keys {
 		e, ok := l.keys[k]
-		if !ok || i >= l.slots {
+		if !ok {
 			continue
 		}
 		if e.pos < 0 {
 			e.again = true
 			continue
 		}
-		due := now
-		if soonest := e.began.Add(gap); soonest.After(now) {
+		due := now.Add(time.Duration(i/l.slots) * gap)
+		if soonest := e.began.Add(gap); soonest.After(due) {
 			due = soonest
 		}
 		if due.Before(e.due) {

@@ -124,13 +124,16 @@ func (o Options) probe(ctx context.Context, s step) probe.Observation {
 	return o.Probe(ctx, s.request)
 }
 
-func (o Options) cloudLook(a *accounts) look[int, lbcheck.Observation] {
+// cloudLook asks an account; news are the ids of balancers whose Services have just
+// changed.
+func (o Options) cloudLook(a *accounts, news func() []string) look[int, lbcheck.Observation] {
 	return look[int, lbcheck.Observation]{
 		bound: 3 * o.Timeout, done: &o.Stats.CloudLooks, panics: &o.Stats.Panics, log: o.Log,
 		begin: func(i int) task[lbcheck.Observation] {
+			ids := news()
 			return task[lbcheck.Observation]{
 				name: fmt.Sprint("cloud account ", i+1),
-				see:  o.Clouds[i],
+				see:  func(ctx context.Context) lbcheck.Observation { return o.Clouds[i](ctx, ids) },
 				failed: func(_ time.Time, why string) lbcheck.Observation {
 					return lbcheck.Observation{
 						Provider: unknownProvider, Failure: lookFailed + why,

@@ -41,7 +41,8 @@ func merge(configured []inventory.Target, cluster inventory.Inventory) inventory
 	targets := slices.SortedFunc(maps.Values(byKey), func(a, b inventory.Target) int {
 		return cmp.Compare(a.Key, b.Key)
 	})
-	return inventory.Inventory{Targets: targets, Services: cluster.Services, Gaps: cluster.Gaps}
+	cluster.Targets = targets
+	return cluster
 }
 
 func hasFacts(t inventory.Target) bool {
@@ -56,15 +57,6 @@ func withFacts(t, from inventory.Target) inventory.Target {
 		t.Declarations = from.Declarations
 	}
 	return t
-}
-
-// balancers are the Services without what changes with every pod behind them.
-func balancers(services []inventory.Service) []inventory.Service {
-	all := slices.Clone(services)
-	for i := range all {
-		all[i].Endpoints = nil
-	}
-	return all
 }
 
 // hosts are the names to resolve, sorted: each target's, and those that stand for

@@ -28,7 +28,9 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	names := hosts(r.inventory)
 	t.expect(len(names) + len(o.Clouds))
 	var lists sync.WaitGroup
-	lists.Go(func() { gather(ctx, o.cloudLook(clouds), numbers(o.Clouds), len(o.Clouds), t) })
+	lists.Go(func() {
+		gather(ctx, o.cloudLook(clouds, func() []string { return nil }), numbers(o.Clouds), len(o.Clouds), t)
+	})
 	dns := gather(ctx, o.dnsLook(), names, o.Workers, t)
 	lists.Wait()
 	r.seen = snapshot.Observations{DNS: inOrder(names, dns), Clouds: clouds.list()}
@@ -53,7 +55,14 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	s.Observations.Probes = inOrder(keys, probes)
 	s.At = time.Now().Round(0)
 	o.Stats.Judgements.Add(1)
-	return s, diagnose.Diagnose(o.Policy, s.At, s)
+	report := diagnose.Diagnose(o.Policy, s.At, s)
+	if wrong := o.wrongZones(report); len(wrong) > 0 {
+		// Which records to edit is worth one more question.
+		t.expect(len(wrong))
+		s.Observations.Hosted = inOrder(wrong, gather(ctx, o.hostedLook(), wrong, maxHosted, t))
+		report = diagnose.Diagnose(o.Policy, s.At, s)
+	}
+	return s, report
 }
 
 // tally counts looks for a progress display.

@@ -22,7 +22,7 @@ func TestOnceLooksAtEverythingExactlyOnce(t *testing.T) {
 		o.Cluster = newCluster(inventory.Inventory{
 			Services: []inventory.Service{{ServiceRef: inventory.ServiceRef{Namespace: "x", Name: "y"}, Hostnames: []string{"lb.example"}}},
 		})
-		o.Clouds = []func(context.Context) lbcheck.Observation{func(context.Context) lbcheck.Observation {
+		o.Clouds = []func(context.Context, []string) lbcheck.Observation{func(context.Context, []string) lbcheck.Observation {
 			lists++
 			return lbcheck.Observation{Provider: "testcloud", At: time.Now()}
 		}}

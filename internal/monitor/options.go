@@ -40,8 +40,12 @@ type Options struct {
 	Targets []inventory.Target
 	// Cluster is the watched Kubernetes cluster; nil if there is none.
 	Cluster Cluster
-	// Clouds list the load balancers of one account each.
-	Clouds []func(context.Context) lbcheck.Observation
+	// Clouds list the load balancers of one account each, with the newest facts about
+	// those whose ids are given: their Services have just changed.
+	Clouds []func(ctx context.Context, news []string) lbcheck.Observation
+	// Hosted reads a zone that a cloud account may host; it is asked only for zones in
+	// which a record is wrong now. nil: no account can be asked.
+	Hosted func(ctx context.Context, zone string) lbcheck.HostedZone
 	// Resolve looks at one name, Probe at one address of a target. Both must be
 	// safe for concurrent use and should return when their context ends.
 	Resolve func(context.Context, string) dnscheck.Observation

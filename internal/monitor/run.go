@@ -57,7 +57,9 @@ type loop struct {
 	zones    *lane[string, dnscheck.ZoneObservation]
 	probes   *lane[probeKey, probe.Observation]
 	clouds   *lane[int, lbcheck.Observation]
+	hosted   *lane[string, lbcheck.HostedZone]
 	accounts *accounts
+	news     []headline
 
 	inventory inventory.Inventory
 	targets   map[string]bool
@@ -72,7 +74,8 @@ type loop struct {
 
 	// dirty: something is new since the last judgement began. judging: one is
 	// under way. stale: the cluster has changed since it was read.
-	dirty, judging, stale bool
+	// urgent: a load balancer has changed, so the judgement does not wait for the pause.
+	dirty, judging, stale, urgent bool
 	// pause is the time from one judgement to the next: a second, or more where
 	// judging is dear.
 	pause time.Duration
@@ -86,7 +89,8 @@ func newLoop(o Options) *loop {
 	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
 	l.zones = newLane(o.zoneLook(), max(o.DNSInterval, zoneInterval), o.zoneSlots(), hashName)
 	l.probes = newLane(o.probeLook(func(k probeKey) step { return l.steps[k] }), o.Interval, o.Workers, hashProbe)
-	l.clouds = newLane(o.cloudLook(l.accounts), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
+	l.hosted = newLane(o.hostedLook(), hostedInterval, maxHosted, hashName)
+	l.clouds = newLane(o.cloudLook(l.accounts, l.inTheNews), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
 	l.seed(o.Previous.Observations)
 	l.clouds.sync(numbers(o.Clouds), l.began)
 	if o.Cluster != nil {
@@ -123,7 +127,7 @@ func (l *loop) seed(before snapshot.Observations) {
 
 // numbers are the keys of cloud accounts: they have no better name before they
 // answer.
-func numbers(clouds []func(context.Context) lbcheck.Observation) []int {
+func numbers(clouds []func(context.Context, []string) lbcheck.Observation) []int {
 	keys := make([]int, len(clouds))
 	for i := range keys {
 		keys[i] = i
@@ -148,7 +152,9 @@ func (l *loop) run(ctx context.Context) {
 		case r := <-l.probes.results:
 			l.dirty = ctx.Err() == nil && l.probes.take(r, time.Now()) || l.dirty
 		case r := <-l.clouds.results:
-			l.dirty = ctx.Err() == nil && l.clouds.take(r, time.Now()) || l.dirty
+			l.takeCloud(ctx, r)
+		case r := <-l.hosted.results:
+			l.dirty = ctx.Err() == nil && l.hosted.take(r, time.Now()) || l.dirty
 		case _, open := <-l.changed:
 			if l.stale = true; !open {
 				l.changed = nil
@@ -167,6 +173,16 @@ func (l *loop) take(ctx context.Context, r result[string, dnscheck.Observation])
 	}
 }
 
+// takeCloud keeps what an account said. If that is news, it is judged at once.
+func (l *loop) takeCloud(ctx context.Context, r result[int, lbcheck.Observation]) {
+	before := l.clouds.newest[r.entry.key]
+	if ctx.Err() == nil && l.clouds.take(r, time.Now()) {
+		l.dirty = true
+		now := l.clouds.newest[r.entry.key]
+		l.urgent = l.urgent || !before.At.IsZero() && !reflect.DeepEqual(before.Balancers, now.Balancers)
+	}
+}
+
 // turn does what is due.
 func (l *loop) turn(ctx context.Context, now time.Time) {
 	if l.stale && now.Sub(l.read) >= gap {
@@ -174,7 +190,7 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	}
 	if now.Sub(l.swept) >= gap {
 		l.swept = now
-		if n := l.dns.expire(now) + l.zones.expire(now) + l.probes.expire(now) + l.clouds.expire(now); n > 0 {
+		if n := l.dns.expire(now) + l.zones.expire(now) + l.probes.expire(now) + l.clouds.expire(now) + l.hosted.expire(now); n > 0 {
 			l.dirty = true
 			l.o.Stats.Overdue.Add(uint64(n))
 			l.o.Log.Error("looks did not come back in twice their time", "looks", n)
@@ -184,9 +200,10 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	l.zones.dispatch(ctx, now)
 	l.probes.dispatch(ctx, now)
 	l.clouds.dispatch(ctx, now)
+	l.hosted.dispatch(ctx, now)
 	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.zones.lag(now), l.probes.lag(now), l.clouds.lag(now))))
-	if l.dirty && !l.judging && now.Sub(l.judged) >= l.pause {
-		l.judged, l.judging, l.dirty = now, true, false
+	if l.dirty && !l.judging && (l.urgent || now.Sub(l.judged) >= l.pause) {
+		l.judged, l.judging, l.dirty, l.urgent = now, true, false, false
 		r := l.round()
 		l.fresh = nil
 		l.rounds <- r
@@ -205,21 +222,27 @@ func (l *loop) wake(now time.Time) time.Time {
 	sooner(l.zones.next())
 	sooner(l.probes.next())
 	sooner(l.clouds.next())
+	sooner(l.hosted.next())
 	sooner(l.read.Add(gap), l.stale)
 	sooner(l.judged.Add(l.pause), l.dirty && !l.judging)
+	sooner(now, l.dirty && !l.judging && l.urgent)
 	sooner(l.swept.Add(gap), l.running() > 0)
 	return at
 }
 
 // running counts the looks that are under way.
 func (l *loop) running() int {
-	return len(l.dns.running) + len(l.zones.running) + len(l.probes.running) + len(l.clouds.running)
+	return len(l.dns.running) + len(l.zones.running) + len(l.probes.running) + len(l.clouds.running) + len(l.hosted.running)
 }
 
 func (l *loop) round() round {
+	var hosted []lbcheck.HostedZone // none is none, over a restart too
+	if len(l.hosted.newest) > 0 {
+		hosted = l.hosted.seen()
+	}
 	return round{
 		inventory: l.inventory,
-		seen:      snapshot.Observations{DNS: l.dns.seen(), Zones: l.zones.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list()},
+		seen:      snapshot.Observations{DNS: l.dns.seen(), Zones: l.zones.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list(), Hosted: hosted},
 		fresh:     l.fresh,
 		answered:  l.accounts.answered(),
 		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
@@ -229,9 +252,14 @@ func (l *loop) round() round {
 // reread takes over what should be. Vanished targets lose their probes at once;
 // new ones get theirs when the next plan is made.
 func (l *loop) reread(now time.Time) {
-	before := l.inventory.Services
+	first, before := l.read.IsZero(), l.inventory.Services
 	l.stale, l.dirty, l.read = false, true, now
 	l.inventory = l.o.current()
+	var ids []string
+	changed := false
+	if !first {
+		l.inventory.Services, ids, changed = compared(before, l.inventory.Services, now)
+	}
 	l.targets = make(map[string]bool, len(l.inventory.Targets))
 	for _, t := range l.inventory.Targets {
 		l.targets[t.Key] = true
@@ -240,8 +268,11 @@ func (l *loop) reread(now time.Time) {
 	if len(l.steps) > 0 {
 		l.adopt(l.steps, now)
 	}
-	if !reflect.DeepEqual(balancers(before), balancers(l.inventory.Services)) {
-		// Until the cloud confirms it, a new address is only half a truth.
+	if changed {
+		// Whoever stands behind it is told now, not when the pause is over. Until the cloud
+		// confirms it, a new address is only half a truth.
+		l.urgent = true
+		l.report(ids, now)
 		l.clouds.hurry(numbers(l.o.Clouds), now)
 		for _, s := range l.inventory.Services {
 			l.dns.hurry(s.Hostnames, now)
@@ -268,6 +299,9 @@ func (l *loop) adopt(steps map[probeKey]step, now time.Time) {
 func (l *loop) follow(o outcome, now time.Time) {
 	if o.over {
 		l.judging = false
+		if o.reported {
+			l.hosted.sync(o.wrong, now)
+		}
 		l.pause = min(max(gap, judgeShare*o.took), maxPause)
 		return
 	}
@@ -283,7 +317,7 @@ func (l *loop) follow(o outcome, now time.Time) {
 		if moved && (len(names) == 0 || names[len(names)-1] != s.request.Target.Host) {
 			names = append(names, s.request.Target.Host)
 		}
-		if moved || known && (was.trusted != s.trusted || was.request.Stranger != s.request.Stranger) {
+		if moved || known && !sameWay(was, s) {
 			again = append(again, k)
 		}
 	}
@@ -308,6 +342,8 @@ func (l *loop) drain() {
 			delete(l.probes.running, r.entry)
 		case r := <-l.clouds.results:
 			delete(l.clouds.running, r.entry)
+		case r := <-l.hosted.results:
+			delete(l.hosted.running, r.entry)
 		case <-limit.C:
 			l.o.Log.Error("looks were left behind at the end", "looks", l.running())
 			return

@@ -185,7 +185,7 @@ func TestAChangeInTheClusterIsActedOnAtOnce(t *testing.T) {
 		o := w.options()
 		o.Cluster, o.Publish = c, p.publish
 		o.Interval, o.DNSInterval, o.CloudInterval = 24*time.Hour, 24*time.Hour, 24*time.Hour
-		o.Clouds = []func(context.Context) lbcheck.Observation{func(context.Context) lbcheck.Observation {
+		o.Clouds = []func(context.Context, []string) lbcheck.Observation{func(context.Context, []string) lbcheck.Observation {
 			lists.Add(1)
 			return lbcheck.Observation{Provider: "testcloud", Failure: "no token"}
 		}}

@@ -2,12 +2,14 @@
 // the records of zones hosted there, through its public API.
 //
 // It reads only, judges nothing, and never retries by itself: the next Observe
-// is the retry. The token appears in no error and no Observation.
+// is the retry, if the API does not want to be left alone by then. The token appears
+// in no error and no Observation.
 package digitalocean
 
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +27,15 @@ const DefaultURL = "https://api.digitalocean.com"
 
 // DefaultTimeout bounds one whole Observe.
 const DefaultTimeout = 15 * time.Second
+
+const (
+	// listEvery is the least time from one list to the next, whoever asks. It is a
+	// little less than the minute in which the account is looked at, so that a look
+	// that comes early by its own clock is none too few.
+	listEvery = 55 * time.Second
+	// maxSingle bounds the balancers that are asked for one by one in one Observe.
+	maxSingle = 10
+)
 
 // Settings say which account to read.
 type Settings struct {
@@ -47,13 +58,23 @@ type Account struct {
 	base    string
 	timeout time.Duration
 	next    http.RoundTripper
+	now     func() time.Time
 
 	mu sync.Mutex
 	// complete is the last complete list, its Failure empty.
 	complete lbcheck.Observation
-	// wait is the failure by which the API said when to be asked again; nil if it
-	// did not.
-	wait *Error
+	// listed is when the last list was asked for, by which token, and outcome what came
+	// of it.
+	listed  time.Time
+	by      string
+	outcome *Error
+	// wait is the failure after which the API is to be left alone for a while, and
+	// refused the token that met it: another token has limits of its own. nil: it may
+	// be asked.
+	wait    *Error
+	refused string
+	// failures counts those in a row that were the API's own.
+	failures int
 }
 
 // New prepares an account and asks nobody. Its errors say what is wrong with the
@@ -77,7 +98,7 @@ func New(s Settings) (*Account, error) {
 		return nil, errors.New("digitalocean: the API's URL must end after the host: the version (/v2) is added to it")
 	}
 	a := &Account{
-		token: s.Token, base: u.Scheme + "://" + u.Host + "/", timeout: s.Timeout, next: http.DefaultTransport,
+		token: s.Token, base: u.Scheme + "://" + u.Host + "/", timeout: s.Timeout, next: http.DefaultTransport, now: time.Now,
 		complete: lbcheck.Observation{Provider: "DigitalOcean"},
 	}
 	if a.timeout <= 0 {
@@ -90,25 +111,76 @@ func New(s Settings) (*Account, error) {
 }
 
 // Observe returns the account's load balancers, sorted by id: a complete list, or
-// the last complete one with the Failure of this attempt. Where the API said when to
-// be asked again (429, 503), it asks nothing before that time and repeats the
-// Failure.
-func (a *Account) Observe(ctx context.Context) lbcheck.Observation {
+// the last complete one with the Failure of this attempt. There is one list a minute
+// at most, unless the token is another: in between only the balancers in news, by their
+// ids, are asked for, and take their place in the last list. After a failure of the API it asks nothing before the
+// time that the API named (429, 503), or else for a while that grows with each failure,
+// and repeats the Failure.
+func (a *Account) Observe(ctx context.Context, news []string) lbcheck.Observation {
+	token, failure := a.readToken()
+	a.mu.Lock()
+	due, failed := a.now().Sub(a.listed) >= listEvery || a.by != token, a.outcome != nil
+	a.mu.Unlock()
+	switch {
+	case failure != nil:
+	case due:
+		a.list(ctx, token)
+	case !failed:
+		a.refresh(ctx, token, news[:min(len(news), maxSingle)])
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if failure == nil {
+		failure = a.outcome
+	}
+	o := copied(a.complete)
+	if failure != nil {
+		o.Failure, o.FailureHint = failure.what, failure.hint
+	}
+	return o
+}
+
+// list asks for all.
+func (a *Account) list(ctx context.Context, token string) {
 	var balancers []lbcheck.Balancer
-	failure := a.ask(ctx, func(ctx context.Context, client *godo.Client) error {
+	began := a.now()
+	failure := a.ask(ctx, token, func(ctx context.Context, client *godo.Client) error {
 		var err error
 		balancers, err = listBalancers(ctx, client)
 		return err
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.listed, a.by, a.outcome = began, token, failure
 	if failure == nil {
-		a.complete.Balancers, a.complete.At = balancers, time.Now().UTC()
-		return copied(a.complete)
+		a.complete.Balancers, a.complete.At = balancers, a.now().UTC()
 	}
-	o := copied(a.complete)
-	o.Failure, o.FailureHint = failure.what, failure.hint
-	return o
+}
+
+// refresh asks for single balancers, and puts them into the last list, or takes out
+// those that are gone. That one could not be asked for is not told: the list still
+// stands, and its age shows.
+func (a *Account) refresh(ctx context.Context, token string, ids []string) {
+	for _, id := range ids {
+		var b lbcheck.Balancer
+		failure := a.ask(ctx, token, func(ctx context.Context, client *godo.Client) error {
+			var err error
+			b, err = oneBalancer(ctx, client, id)
+			return err
+		})
+		if failure != nil && !failure.absent {
+			continue
+		}
+		b.At = a.now().UTC()
+		a.mu.Lock()
+		list := slices.DeleteFunc(slices.Clone(a.complete.Balancers), func(o lbcheck.Balancer) bool { return o.ID == id })
+		if failure == nil {
+			at, _ := slices.BinarySearchFunc(list, b, byID)
+			list = slices.Insert(list, at, b)
+		}
+		a.complete.Balancers = list
+		a.mu.Unlock()
+	}
 }
 
 // copied lets nobody change what is kept.
@@ -122,21 +194,29 @@ func copied(o lbcheck.Observation) lbcheck.Observation {
 	return o
 }
 
-// ask runs one question of some requests, with a fresh token and within the
-// timeout, and keeps to the API's wish to be left alone.
-func (a *Account) ask(ctx context.Context, question func(context.Context, *godo.Client) error) *Error {
-	a.mu.Lock()
-	wait := a.wait
-	a.mu.Unlock()
-	if wait != nil && time.Now().Before(wait.until) {
-		return wait
-	}
+// readToken returns the token of this moment.
+func (a *Account) readToken() (string, *Error) {
 	token, err := a.token()
 	if err != nil {
-		return &Error{what: "the DigitalOcean token could not be read: " + line(err.Error()), hint: "check the token file"}
+		return "", &Error{what: "the DigitalOcean token could not be read: " + line(err.Error()), hint: "check the token file"}
 	}
 	if token = strings.TrimSpace(token); !plausible(token) {
-		return &Error{what: "the DigitalOcean token is empty, or holds characters that no token has", hint: "check the token file: it must hold the token and nothing else"}
+		return "", &Error{what: "the DigitalOcean token is empty, or holds characters that no token has", hint: "check the token file: it must hold the token and nothing else"}
+	}
+	return token, nil
+}
+
+// ask runs one question of some requests within the timeout, and keeps to the API's
+// wish to be left alone.
+func (a *Account) ask(ctx context.Context, token string, question func(context.Context, *godo.Client) error) *Error {
+	a.mu.Lock()
+	wait := a.wait
+	if a.refused != token {
+		wait = nil
+	}
+	a.mu.Unlock()
+	if wait != nil && a.now().Before(wait.until) {
+		return wait
 	}
 	client, err := godo.New(&http.Client{
 		Transport:     &transport{next: a.next, token: token},
@@ -147,17 +227,34 @@ func (a *Account) ask(ctx context.Context, question func(context.Context, *godo.
 	}
 	limitedCtx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	failure := a.explain(question(limitedCtx, client), time.Now())
-	if failure == nil {
-		return nil
+	failure := a.explain(question(limitedCtx, client), a.now())
+	if failure != nil {
+		failure.what = strings.ReplaceAll(failure.what, token, "[token]")
 	}
-	failure.what = strings.ReplaceAll(failure.what, token, "[token]")
-	if !failure.until.IsZero() {
-		a.mu.Lock()
-		a.wait = failure
-		a.mu.Unlock()
-	}
+	a.rest(failure, token)
 	return failure
+}
+
+const (
+	firstRest = 30 * time.Second
+	maxRest   = 5 * time.Minute
+)
+
+// rest notes for how long the API is to be left alone after an answer.
+func (a *Account) rest(failure *Error, token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if failure == nil || !failure.theirs && failure.until.IsZero() {
+		a.failures = 0
+		return
+	}
+	if failure.until.IsZero() {
+		// Many probes must not all come back at the same moment: half of it is chance.
+		most := min(firstRest<<min(a.failures, 5), maxRest)
+		failure.until = a.now().Add(most/2 + rand.N(most/2))
+		a.failures++
+	}
+	a.wait, a.refused = failure, token
 }
 
 // plausible tells whether a token can stand in a header (RFC 6750 §2.1, wider).

@@ -46,6 +46,12 @@ func newAccount(t *testing.T, s Settings) *Account {
 	return a
 }
 
+// pass lets time pass for the account.
+func (a *Account) pass(d time.Duration) {
+	before := a.now
+	a.now = func() time.Time { return before().Add(d) }
+}
+
 // fill puts n balancers into the account, the last first.
 func fill(d *lab.DigitalOcean, n int) {
 	for i := n - 1; i >= 0; i-- {
@@ -82,7 +88,7 @@ func TestBalancersAreReadAsTheyAre(t *testing.T) {
 			test.lb.ID, test.lb.Created = "lb-1", created
 			d.PutLoadBalancer(test.lb)
 			before := time.Now()
-			got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context())
+			got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context(), nil)
 			if got.At.Before(before) || got.Provider != "DigitalOcean" || got.Failure != "" {
 				t.Errorf("observation: %+v", got)
 			}
@@ -97,7 +103,7 @@ func TestBalancersAreReadAsTheyAre(t *testing.T) {
 func TestAllPagesAreRead(t *testing.T) {
 	d := newAPI(t)
 	fill(d, 450)
-	got := newAccount(t, Settings{APIURL: d.URL() + "/"}).Observe(t.Context())
+	got := newAccount(t, Settings{APIURL: d.URL() + "/"}).Observe(t.Context(), nil)
 	if len(got.Balancers) != 450 || got.Balancers[0].ID != "lb-0000" || got.Balancers[449].ID != "lb-0449" {
 		t.Errorf("%d balancers; failure %q", len(got.Balancers), got.Failure)
 	}
@@ -110,7 +116,7 @@ func TestAllPagesAreRead(t *testing.T) {
 
 func TestEmptyAccountIsACompleteList(t *testing.T) {
 	d := newAPI(t)
-	if got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context()); got.Failure != "" || got.At.IsZero() || len(got.Balancers) != 0 {
+	if got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context(), nil); got.Failure != "" || got.At.IsZero() || len(got.Balancers) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -143,7 +149,7 @@ func failures() []failing {
 		{"the scope is missing", all(lab.DOError(403, "forbidden", "no")), "does not allow this with the token (403)", "scope load_balancer:read"},
 		{"nothing is there", all(lab.DOError(404, "not_found", "no")), "nothing at that place (404)", "API's URL"},
 		{"the API fails", all(lab.DOError(503, "service_unavailable", secret)), "API failed (503)", "status.digitalocean.com"},
-		{"the second page fails", page2(lab.DOError(500, "server_error", "no")), "API failed (500)", "next round"},
+		{"the second page fails", page2(lab.DOError(500, "server_error", "no")), "API failed (500)", "after a while"},
 		{"the second page breaks off", func(d *lab.DigitalOcean) lab.HTTPFault { return page2(d.Half)(d) }, "broke off", "network"},
 		{"the connection is reset", all(lab.HTTPReset), "can't be reached", "network"},
 		{"the API is silent", all(lab.HTTPHang), "no complete answer in time", "timeout"},
@@ -169,15 +175,16 @@ func TestFailureHoldsTheLastCompleteList(t *testing.T) {
 			d := newAPI(t)
 			fill(d, 201)
 			a := newAccount(t, Settings{APIURL: d.URL()})
-			good := a.Observe(t.Context())
+			good := a.Observe(t.Context(), nil)
 			if len(good.Balancers) != 201 {
 				t.Fatalf("first look: %d balancers, %s", len(good.Balancers), good.Failure)
 			}
 			if strings.Contains(test.what, "in time") {
 				a.timeout = 50 * time.Millisecond
 			}
+			a.pass(time.Minute)
 			d.SetFault(test.fault(d))
-			got := a.Observe(t.Context())
+			got := a.Observe(t.Context(), nil)
 			if !strings.Contains(got.Failure, test.what) || !strings.Contains(got.FailureHint, test.hint) {
 				t.Errorf("failure: %s\nhint: %s", got.Failure, got.FailureHint)
 			}
@@ -188,8 +195,9 @@ func TestFailureHoldsTheLastCompleteList(t *testing.T) {
 				t.Errorf("the last complete list is not held: %d balancers at %s", len(got.Balancers), got.At)
 			}
 			a.timeout = DefaultTimeout
+			a.pass(time.Minute)
 			d.SetFault(nil)
-			if again := a.Observe(t.Context()); again.Failure != "" || again.At.Equal(good.At) {
+			if again := a.Observe(t.Context(), nil); again.Failure != "" || again.At.Equal(good.At) {
 				t.Errorf("no recovery: %q", again.Failure)
 			}
 		})
@@ -202,7 +210,7 @@ func TestFirstFailureHasNoList(t *testing.T) {
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	got := newAccount(t, Settings{APIURL: url}).Observe(t.Context())
+	got := newAccount(t, Settings{APIURL: url}).Observe(t.Context(), nil)
 	if !got.At.IsZero() || len(got.Balancers) != 0 || !strings.Contains(got.Failure, "refused") {
 		t.Errorf("%+v", got)
 	}
@@ -214,7 +222,7 @@ func TestListThatMovesOnceIsReadAgain(t *testing.T) {
 	d.SetFault(lab.HTTPTimes(1, func(w http.ResponseWriter, r *http.Request) bool {
 		return answer(`{"load_balancers":[{"id":"x"}],"meta":{"total":2}}`)(w, r)
 	}))
-	if got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context()); len(got.Balancers) != 201 {
+	if got := newAccount(t, Settings{APIURL: d.URL()}).Observe(t.Context(), nil); len(got.Balancers) != 201 {
 		t.Errorf("%d balancers, %s", len(got.Balancers), got.Failure)
 	}
 }
@@ -224,16 +232,20 @@ func TestRateLimitIsHonoured(t *testing.T) {
 	fill(d, 1)
 	a := newAccount(t, Settings{APIURL: d.URL()})
 	d.SetFault(lab.HTTPTooMany(30*time.Minute, "{}"))
-	first := a.Observe(t.Context())
+	first := a.Observe(t.Context(), nil)
 	if !strings.Contains(first.Failure, "(429): not asked again before ") {
 		t.Fatalf("failure: %q", first.Failure)
 	}
 	d.SetFault(nil)
-	if again := a.Observe(t.Context()); again.Failure != first.Failure || d.Requests.Len() != 1 {
+	if again := a.Observe(t.Context(), nil); again.Failure != first.Failure || d.Requests.Len() != 1 {
 		t.Errorf("asked %d times; failure %q", d.Requests.Len(), again.Failure)
 	}
-	a.wait.until = time.Now().Add(-time.Second)
-	if later := a.Observe(t.Context()); later.Failure != "" || len(later.Balancers) != 1 {
+	a.pass(29 * time.Minute)
+	if a.Observe(t.Context(), nil); d.Requests.Len() != 1 {
+		t.Error("asked before the time that it named")
+	}
+	a.pass(time.Minute)
+	if later := a.Observe(t.Context(), nil); later.Failure != "" || len(later.Balancers) != 1 {
 		t.Errorf("after the wait: %+v", later)
 	}
 }
@@ -245,7 +257,9 @@ func TestRetryAfterOfAFailureIsHonoured(t *testing.T) {
 		w.Header().Set("Retry-After", "600")
 		return lab.DOError(503, "", "")(w, r)
 	})
-	first, second := a.Observe(t.Context()), a.Observe(t.Context())
+	first := a.Observe(t.Context(), nil)
+	a.pass(9 * time.Minute)
+	second := a.Observe(t.Context(), nil)
 	if !strings.Contains(first.Failure, "(503)") || second.Failure != first.Failure || d.Requests.Len() != 1 {
 		t.Errorf("asked %d times: %q, %q", d.Requests.Len(), first.Failure, second.Failure)
 	}
@@ -260,6 +274,8 @@ func TestWaitUntil(t *testing.T) {
 		{"retry-after in seconds", "7", "", 7 * time.Second},
 		{"retry-after as a date", now.Add(90 * time.Second).UTC().Format(http.TimeFormat), "", 90 * time.Second},
 		{"retry-after goes before the reset", "7", "1800000600", 7 * time.Second},
+		{"the reset counts if the hour is used up", "7", "1800000600", 10 * time.Minute},
+		{"a reset that is over does not, though the hour is used up", "7", "1799999000", 7 * time.Second},
 		{"the reset alone", "", "1800000600", 10 * time.Minute},
 		{"neither: a minute", "", "", time.Minute},
 		{"nonsense: a minute", "soon", "later", time.Minute},
@@ -271,6 +287,9 @@ func TestWaitUntil(t *testing.T) {
 			h := http.Header{}
 			h.Set("retry-after", test.retryAfter)
 			h.Set("ratelimit-reset", test.reset)
+			if strings.Contains(test.rule, "the hour is used up") {
+				h.Set("ratelimit-remaining", "0")
+			}
 			if got := waitUntil(h, now).Sub(now); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
@@ -297,7 +316,7 @@ func TestTokenIsReadEachTime(t *testing.T) {
 	}
 	for _, s := range steps {
 		token, failure = s.token, s.err
-		if got := a.Observe(t.Context()); !strings.Contains(got.Failure, s.want) || (s.want == "") != (got.Failure == "") {
+		if got := a.Observe(t.Context(), nil); !strings.Contains(got.Failure, s.want) || (s.want == "") != (got.Failure == "") {
 			t.Errorf("%s: %q", s.rule, got.Failure)
 		}
 	}
@@ -319,10 +338,11 @@ func TestObservationIsTheCallersOwn(t *testing.T) {
 	d := newAPI(t)
 	d.PutLoadBalancer(lab.LoadBalancer{ID: "1", IP: "203.0.113.10", Tags: []string{"a"}})
 	a := newAccount(t, Settings{APIURL: d.URL()})
-	spoiled := a.Observe(t.Context())
+	spoiled := a.Observe(t.Context(), nil)
 	spoiled.Balancers[0].Addresses[0], spoiled.Balancers[0].Tags[0] = netip.IPv6Loopback(), "b"
+	a.pass(time.Minute)
 	d.SetFault(lab.DOError(500, "", ""))
-	if held := a.Observe(t.Context()).Balancers[0]; held.Addresses[0] != addrs("203.0.113.10")[0] || held.Tags[0] != "a" {
+	if held := a.Observe(t.Context(), nil).Balancers[0]; held.Addresses[0] != addrs("203.0.113.10")[0] || held.Tags[0] != "a" {
 		t.Errorf("changed from outside: %+v", held)
 	}
 }

@@ -45,8 +45,36 @@ func listBalancers(ctx context.Context, client *godo.Client) ([]lbcheck.Balancer
 	for _, b := range all {
 		list = append(list, balancer(b))
 	}
-	slices.SortFunc(list, func(a, b lbcheck.Balancer) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(list, byID)
 	return list, nil
+}
+
+func byID(a, b lbcheck.Balancer) int { return cmp.Compare(a.ID, b.ID) }
+
+// oneBalancer asks for a balancer by its id, which comes from an annotation: it must
+// not lead to another place of the API.
+func oneBalancer(ctx context.Context, client *godo.Client, id string) (lbcheck.Balancer, error) {
+	if !plainID(id) {
+		return lbcheck.Balancer{}, errNoList
+	}
+	b, _, err := client.LoadBalancers.Get(ctx, id)
+	if err != nil {
+		return lbcheck.Balancer{}, err
+	}
+	if b == nil || b.ID != id {
+		return lbcheck.Balancer{}, errNoList
+	}
+	return balancer(*b), nil
+}
+
+// plainID takes letters, digits and dashes: a UUID has no others.
+func plainID(id string) bool {
+	for _, b := range []byte(id) {
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') && b != '-' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
 }
 
 // pages reads a list to its end, or fails: half a list is of no use.

@@ -25,7 +25,11 @@ type Error struct {
 	what  string
 	hint  string
 	until time.Time // ask not before; zero: at any time
-	err   error
+	// theirs: the API or the way to it failed, and not what we asked for.
+	theirs bool
+	// absent: what was asked for is not there (404).
+	absent bool
+	err    error
 }
 
 // Error is one sentence, without the token and without the request's URL.
@@ -50,7 +54,7 @@ func (a *Account) explain(err error, now time.Time) *Error {
 	case errors.Is(err, context.Canceled):
 		return &Error{what: "the question to DigitalOcean was given up", hint: "ask again", err: context.Canceled}
 	case timedOut(err):
-		return &Error{what: fmt.Sprintf("DigitalOcean gave no complete answer in time (at most %s)", a.timeout), hint: "check the network to the API, or raise the timeout", err: context.DeadlineExceeded}
+		return &Error{what: fmt.Sprintf("DigitalOcean gave no complete answer in time (at most %s)", a.timeout), hint: "check the network to the API, or raise the timeout", err: context.DeadlineExceeded, theirs: true}
 	case errors.Is(err, errMoved):
 		return &Error{what: "DigitalOcean's list changed twice while it was read", hint: "nothing to do: it is read again in the next round"}
 	case errors.Is(err, errTooLong):
@@ -58,7 +62,7 @@ func (a *Account) explain(err error, now time.Time) *Error {
 	case unreadable(err):
 		return &Error{what: "DigitalOcean's answer could not be understood", hint: "check that the API's URL is that of DigitalOcean, and that no proxy answers instead"}
 	}
-	return &Error{what: "DigitalOcean can't be reached: " + cause(err), hint: "check the network and DNS from here to the API"}
+	return &Error{what: "DigitalOcean can't be reached: " + cause(err), hint: "check the network and DNS from here to the API", theirs: true}
 }
 
 func timedOut(err error) bool {
@@ -101,9 +105,9 @@ func fromStatus(r *http.Response, now time.Time) *Error {
 	case code == http.StatusTooManyRequests:
 		return limited(waitUntil(r.Header, now))
 	case code == http.StatusNotFound:
-		return &Error{what: "DigitalOcean has nothing at that place (404)", hint: "check the API's URL, and that the zone is in this account"}
+		return &Error{what: "DigitalOcean has nothing at that place (404)", hint: "check the API's URL, and that the zone is in this account", absent: true}
 	case code >= 500:
-		e := &Error{what: fmt.Sprintf("DigitalOcean's API failed (%d)", code), hint: "see https://status.digitalocean.com; it is asked again in the next round"}
+		e := &Error{what: fmt.Sprintf("DigitalOcean's API failed (%d)", code), hint: "see https://status.digitalocean.com; it is asked again after a while", theirs: true}
 		if r.Header.Get("Retry-After") != "" {
 			e.until = waitUntil(r.Header, now)
 		}
@@ -121,16 +125,22 @@ func limited(until time.Time) *Error {
 }
 
 // waitUntil reads when to ask again: Retry-After (RFC 9110 §10.2.3) on a burst,
-// else ratelimit-reset, which is a Unix time; a minute if neither is given.
+// else ratelimit-reset, which is a Unix time and counts too if nothing is left of the
+// hour's limit; a minute if neither is given.
 // https://docs.digitalocean.com/reference/api/reference/ (rate limit)
 func waitUntil(h http.Header, now time.Time) time.Time {
 	until := now.Add(time.Minute)
+	reset, err := strconv.ParseInt(h.Get("Ratelimit-Reset"), 10, 64)
+	known := err == nil
 	if seconds, err := strconv.ParseInt(h.Get("Retry-After"), 10, 32); err == nil {
 		until = now.Add(time.Duration(seconds) * time.Second)
 	} else if at, err := http.ParseTime(h.Get("Retry-After")); err == nil {
 		until = at
-	} else if unix, err := strconv.ParseInt(h.Get("Ratelimit-Reset"), 10, 64); err == nil {
-		until = time.Unix(unix, 0)
+	} else if known {
+		until = time.Unix(reset, 0)
+	}
+	if known && h.Get("Ratelimit-Remaining") == "0" && time.Unix(reset, 0).After(until) {
+		until = time.Unix(reset, 0) // the hour is used up, not only the burst
 	}
 	if until.After(now.Add(maxWait)) {
 		return now.Add(maxWait)

@@ -1,0 +1,49 @@
+package lab
+
+import (
+	"io"
+	"net"
+	"strings"
+)
+
+// maxPROXY is the longest header of version 1, with its line end.
+// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt section 2.1
+const maxPROXY = 107
+
+// introduced is a connection that begins with a PROXY protocol header, or is none.
+type introduced struct {
+	net.Conn
+	known bool
+}
+
+// Read takes the header off first. A server has one reader of a connection.
+func (c *introduced) Read(p []byte) (int, error) {
+	if !c.known {
+		if err := c.header(); err != nil {
+			return 0, err
+		}
+		c.known = true
+	}
+	return c.Conn.Read(p)
+}
+
+// header reads byte by byte: what follows belongs to TLS.
+func (c *introduced) header() error {
+	var line []byte
+	for one := make([]byte, 1); len(line) < maxPROXY; line = append(line, one[0]) {
+		if strings.HasSuffix(string(line), "\r\n") {
+			if fields := strings.Fields(string(line)); len(fields) == 6 && fields[0] == "PROXY" && (fields[1] == "TCP4" || fields[1] == "TCP6") {
+				return nil
+			}
+			break
+		}
+		if len(line) == 6 && string(line) != "PROXY " {
+			break
+		}
+		if _, err := io.ReadFull(c.Conn, one); err != nil {
+			return err
+		}
+	}
+	_ = c.Close() // as nginx and Traefik do, without a word
+	return io.EOF
+}
