@@ -44,7 +44,7 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 	case set.fault != "":
 		return a.misbehaved(Malformed, "sent "+set.fault)
 	case !m.Authoritative:
-		return a.misbehaved(Lame, lameText(m))
+		return a.misbehaved(Lame, lameText(m)+set.believed())
 	case empty && set.others:
 		return a.misbehaved(Malformed, "sent records of other names than the one asked for")
 	case empty && strange(zone, q.name, m) != "":
@@ -129,6 +129,19 @@ func lameText(m *dns.Msg) string {
 		}
 	}
 	return "not authoritative: answers without AA"
+}
+
+// believed says what an answer without authority gives: resolvers that do not insist
+// on AA take it.
+func (set rrset) believed() string {
+	what := bare(set.target)
+	if len(set.addrs) > 0 {
+		what = addrList(set.addrs)
+	}
+	if what == "" {
+		return ""
+	}
+	return "; gives " + what + " all the same, and many resolvers believe it"
 }
 
 // gather picks the records of the owner asked: the type asked, or a CNAME.

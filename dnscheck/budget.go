@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -14,8 +15,11 @@ import (
 // questions to find them and 4·32 to judge.
 //
 // All together: 100 + 2·26 + 2·(64 + 11·2) + 24 + 40 = 388, or questionLimit where the
-// servers of a name refer further down and it begins once more. One is a packet or two, as silence is asked twice; a server that is silent all the time is asked once
-// from the fourth question on (deadAfter).
+// servers of a name refer further down and it begins once more. Servers beside those of
+// the delegation (beside.go) are looked for at most once a minute, mostly once in 10 min,
+// for all names of a zone: 20 to find them, and 5 to those who could name them. One is a
+// packet or two, as silence is asked twice; a server that is silent all the time is asked
+// once from the fourth question on (deadAfter).
 const (
 	// walkBudget bounds the questions that find the servers of the first name, as
 	// resolvers do. Each alias that is followed adds aliasBudget, up to walkMost.
@@ -37,7 +41,7 @@ const (
 	vainLimit = 8
 	// wildcardBudget bounds the questions about wildcards.
 	wildcardBudget = 24
-	// againBudget bounds the questions to servers that disagree (again.go). Without one
+	// againBudget bounds the questions to servers that disagree (observe_again.go). Without one
 	// of them less is said of why, so its end is no limit to tell of.
 	againBudget = 40
 	// questionLimit bounds all of them, whatever they are for.
@@ -52,8 +56,10 @@ type budget struct {
 	aliases   int    // names followed, beside the first
 	later     int    // addresses judged for them
 	strays    map[string]bool
+	strayMost int // of them, strayLimit if it is 0
 	wildcards int
 	again     int
+	besides   int
 	questions int
 	vain      map[netip.AddrPort]vain
 }
@@ -145,6 +151,23 @@ func (b *budget) share(servers []Server) []Server {
 	return fewer
 }
 
+// spare gives those of a name's further servers that laterServers leaves room for.
+func (b *budget) spare(servers []Server) []Server {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(servers), max(0, laterServers-b.later))
+	b.later += n
+	return servers[:n]
+}
+
+// mayFindBeside takes one zone for which servers beside its delegation are looked for.
+func (b *budget) mayFindBeside() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.besides++
+	return b.besides <= besideZones
+}
+
 // stray notes that a server's name has no address.
 func (b *budget) stray(host string) {
 	b.mu.Lock()
@@ -159,14 +182,14 @@ func (b *budget) stray(host string) {
 func (b *budget) mayLookUp(host string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.strays) < strayLimit || b.strays[host]
+	return len(b.strays) < cmp.Or(b.strayMost, strayLimit) || b.strays[host]
 }
 
 // straysLeft is how many more names of servers may be without an address.
 func (b *budget) straysLeft() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(0, strayLimit-len(b.strays))
+	return max(0, cmp.Or(b.strayMost, strayLimit)-len(b.strays))
 }
 
 // mayAsk takes one question to an address. If it is not to be put, why says what to

@@ -21,8 +21,8 @@ const (
 //
 // A name has 255 bytes, and 1,000 in its text when each is escaped. A delegation of
 // 26 such servers with 8 addresses each has 36 KB, which would be 1.8 GB for 50,000
-// of them; so the bytes count, and the four caches (zones, places, hosts, wildcards)
-// have 48 MiB together.
+// of them; so the bytes count, and the five caches (zones, places, hosts, besides,
+// wildcards) have 60 MiB together.
 const (
 	keptLimit = 50_000
 	keptLeast = 1_000
@@ -67,7 +67,7 @@ func bytesOf(key string, value any) int {
 			n += server + len(s.host) + address*cap(s.at)
 		}
 	case hostAddrs:
-		n += address*cap(v.addrs) + len(v.why.Detail)
+		n += address*cap(v.addrs) + len(v.why.Detail) + len(v.alias)
 	case Answer:
 		n += address*cap(v.Addresses) + len(v.Server.Name) + len(v.Target) + len(v.DNAME) + len(v.Detail)
 	}

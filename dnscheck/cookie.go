@@ -54,9 +54,10 @@ func (c cookies) remembered(old cookies, now time.Time) cookies {
 func (c *cookies) ours() string { return c.text[:hex.EncodedLen(clientCookie)] }
 
 // appendTo adds the cookie to a question that ends with an OPT record without
-// options. It tells whether there is one of the server, which then comes back.
-func (c *cookies) appendTo(packet []byte) (longer []byte, expects bool) {
-	if c.text == "" || c.shy {
+// options; one for which the server is shy only if the question insists. It tells
+// whether there is one of the server, which then comes back.
+func (c *cookies) appendTo(packet []byte, insists bool) (longer []byte, expects bool) {
+	if c.text == "" || c.shy && !insists {
 		return packet, false
 	}
 	size := hex.DecodedLen(len(c.text))
@@ -68,14 +69,14 @@ func (c *cookies) appendTo(packet []byte) (longer []byte, expects bool) {
 }
 
 // dropCookie takes away what appendTo added, if that was our part alone.
-func dropCookie(packet []byte) []byte {
+func dropCookie(packet []byte) (shorter []byte, dropped bool) {
 	const option = 4 + clientCookie
 	end := len(packet) - option
 	if end < headerSize || binary.BigEndian.Uint32(packet[end:]) != dns.EDNS0COOKIE<<16|clientCookie {
-		return packet
+		return packet, false
 	}
 	clear(packet[end-2 : end])
-	return packet[:end]
+	return packet[:end], true
 }
 
 // check looks for a cookie in an answer and learns the server's part, also from an

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,21 +312,29 @@ func TestAnAnswerWithoutTheCookieThatIsExpectedIsAskedForOverTCP(t *testing.T) {
 
 func TestWhoDropsCookiesIsAskedWithout(t *testing.T) {
 	t.Parallel()
-	at, asked := newFaultyServer(t, func(q lab.Query, truth *dns.Msg) lab.Reply {
-		if cookieIn(q.Msg) != "" {
-			return lab.Reply{}
-		}
-		return lab.Send(truth)
-	})
+	var drops atomic.Bool
+	drops.Store(true)
+	at, asked := newFaultyServer(t, lab.When(func(q lab.Query) bool { return drops.Load() && cookieIn(q.Msg) != "" }, lab.Silent))
 	x := newTestExchanger(t)
 	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // of which the first try has a third
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second) // of which the first try has a third
 		defer cancel()
-		if r := x.ask(ctx, at, numbered(1)); r.msg == nil {
+		if r := x.ask(ctx, at, numbered(1)); r.msg == nil || !r.shy {
 			t.Errorf("got %+v", r)
 		}
 	}
-	if _, texts := ours(asked.texts()); !slices.Equal(texts, []string{"udp ours", "udp", "udp"}) {
+	insisting := numbered(1)
+	insisting.insists = true
+	if r := x.ask(shortly(t), at, insisting); r.outcome != Silent {
+		t.Errorf("who insists got %+v", r)
+	}
+	drops.Store(false)
+	for _, q := range []question{insisting, numbered(1)} {
+		if r := x.ask(patiently(t), at, q); r.msg == nil || r.shy {
+			t.Errorf("when cookies are welcome again: %+v", r)
+		}
+	}
+	if _, texts := ours(asked.texts()); !slices.Equal(texts, []string{"udp ours", "udp", "udp", "udp ours", "udp ours", "udp ours", "udp ours"}) {
 		t.Errorf("asked %q", texts)
 	}
 }

@@ -97,7 +97,7 @@ func TestHeardTellsThatThereIsANetwork(t *testing.T) {
 					}
 				}
 			}
-			if o := r.dns.Observe(t.Context(), "www.shop.example"); o.Heard != c.want {
+			if o := r.fresh(t, inSilence).Observe(t.Context(), "www.shop.example"); o.Heard != c.want {
 				t.Errorf("heard %t, want %t:\n%s", o.Heard, c.want, told(o))
 			}
 		})

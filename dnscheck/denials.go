@@ -31,6 +31,9 @@ type Denial struct {
 	// Until is how long caches may keep what was denied before, with a longer TTL or
 	// elsewhere; zero if that is no longer than by the present one.
 	Until time.Time `json:"until,omitzero"`
+	// Turns are the last times, at most two and within an hour, that it was back: an
+	// alias leads there by turns.
+	Turns []Turn `json:"turns,omitempty"`
 }
 
 // DeniedOf returns the denials of one host. The result shares memory with h.
@@ -63,16 +66,36 @@ func (d Denial) lasts(still func(Link) bool) time.Duration {
 			ttl = max(ttl, l.TTL)
 		}
 	}
-	return seconds(ttl)
+	return Cached(ttl)
 }
 
 // matters tells whether a denial need be remembered at a moment.
 func (d Denial) matters(at time.Time) bool {
 	if d.Gone.IsZero() {
-		return at.Sub(d.LastSeen) < max(keep, seconds(d.TTL))
+		return at.Sub(d.LastSeen) < max(keep, Cached(d.TTL))
 	}
 	end, _ := d.ClearBy(Observation{})
-	return end.After(at)
+	return end.After(at) || len(d.Aliases) > 0 && at.Sub(d.LastSeen) <= mostWindow
+}
+
+// byTurns tells whether a look that does not show the denial shows only the other of
+// the ways that the servers give by turns, as rotation does for addresses.
+func (d Denial) byTurns(at time.Time) bool {
+	if len(d.Turns) < maxTurns || d.Gone.IsZero() {
+		return false
+	}
+	first, last := d.Turns[0], d.Turns[len(d.Turns)-1]
+	window := max(leastWindow, min(absences*max(first.Absent, last.Absent), mostWindow))
+	return last.At.Sub(first.At) <= window && at.Sub(d.LastSeen) <= window
+}
+
+// turned returns the turns of a denial that is seen at another look.
+func (d Denial) turned(at time.Time) []Turn {
+	absent := at.Sub(d.LastSeen)
+	if d.Gone.IsZero() || !at.After(d.Gone) || absent > mostWindow || len(d.Aliases) == 0 {
+		return d.Turns
+	}
+	return append(slices.Clip(d.Turns[max(0, len(d.Turns)+1-maxTurns):]), Turn{At: at, Absent: absent})
 }
 
 // remember returns the denials after looks, which are in the order of their time.
@@ -146,6 +169,9 @@ func (d Denial) again(seen Denial) Denial {
 	case apart > 0, apart == 0 && d.compare(seen) > 0:
 		d, seen = seen, d
 	}
+	if seen.Turns == nil {
+		seen.Turns = d.turned(seen.LastSeen)
+	}
 	seen.Until = later(seen.Until, d.Until)
 	read := seen.LastSeen // until then caches could read the other one
 	if d.Gone.IsZero() || !d.Gone.Before(read) {
@@ -154,7 +180,7 @@ func (d Denial) again(seen Denial) Denial {
 		read = d.Gone
 	}
 	seen.Until = later(seen.Until, read.Add(d.lasts(seen.follows)))
-	if !seen.Until.After(seen.LastSeen.Add(seconds(seen.TTL))) {
+	if !seen.Until.After(seen.LastSeen.Add(Cached(seen.TTL))) {
 		seen.Until = time.Time{} // the present one lasts as long
 	}
 	return seen
@@ -211,7 +237,7 @@ func (o Observation) way(to string) []Link {
 // deniedNow is until when caches may deny the name if it is mended now: longer than
 // by what is denied now, if it was denied with a longer TTL before.
 func (c Case) deniedNow(now time.Time, ttl uint32) time.Time {
-	end := now.Add(seconds(ttl))
+	end := now.Add(Cached(ttl))
 	for _, d := range c.Denied {
 		if d.Until.After(end) {
 			end = d.Until
@@ -227,7 +253,7 @@ func judgeMended(now time.Time, c Case) *finding.Finding {
 	var types []string
 	for _, d := range c.Denied {
 		clear, gone := d.ClearBy(c.Observed)
-		if !gone || !clear.After(now) || !c.Observed.givenByAll(d.Type) {
+		if !gone || !clear.After(now) || !c.Observed.givenByAll(d.Type) || c.leadsAstray() {
 			continue
 		}
 		types = append(types, string(d.Type))

@@ -51,3 +51,50 @@ func escapedWithin(text string, size int) string {
 	}
 	return out
 }
+
+// extendedCode is the extended error of a message: the first that speaks of
+// validation, else the first.
+func extendedCode(m *dns.Msg) uint16 {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return 0
+	}
+	var first uint16
+	for _, o := range opt.Option {
+		switch e, ok := o.(*dns.EDNS0_EDE); {
+		case !ok:
+		case saysBogus(e.InfoCode):
+			return e.InfoCode
+		case first == 0:
+			first = e.InfoCode
+		}
+	}
+	return first
+}
+
+// saysBogus tells whether an extended error says that validation failed.
+func saysBogus(code uint16) bool {
+	switch code {
+	case dns.ExtendedErrorCodeDNSBogus, dns.ExtendedErrorCodeSignatureExpired, dns.ExtendedErrorCodeSignatureNotYetValid,
+		dns.ExtendedErrorCodeDNSKEYMissing, dns.ExtendedErrorCodeRRSIGsMissing, dns.ExtendedErrorCodeNoZoneKeyBitSet,
+		dns.ExtendedErrorCodeNSECMissing, dns.ExtendedErrorCodeSignatureExpiredBeforeValid:
+		return true
+	}
+	return false
+}
+
+// saysUnreached tells whether an extended error says that the zone's servers could
+// not be reached.
+func saysUnreached(code uint16) bool {
+	return code == dns.ExtendedErrorCodeNoReachableAuthority || code == dns.ExtendedErrorCodeNetworkError
+}
+
+// saysFiltered tells whether an extended error says that the answer is not the zone's
+// but one that the resolver was told to give.
+func saysFiltered(code uint16) bool {
+	switch code {
+	case dns.ExtendedErrorCodeForgedAnswer, dns.ExtendedErrorCodeBlocked, dns.ExtendedErrorCodeCensored, dns.ExtendedErrorCodeFiltered:
+		return true
+	}
+	return false
+}

@@ -32,8 +32,11 @@ type reply struct {
 	flooded bool
 	// cookieless is set if an answer over UDP lacks the cookie that this server sends.
 	cookieless bool
-	tcp        bool
-	rtt        time.Duration
+	// shy is set if the server seems to answer only questions without a cookie: the
+	// first packets, with one, may as well have got lost.
+	shy bool
+	tcp bool
+	rtt time.Duration
 }
 
 // exchanger puts questions to servers.
@@ -62,21 +65,12 @@ func (x *exchanger) close() { x.servers.close() }
 // it, TCP if the answer is truncated or somebody forges. ctx has a deadline.
 func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) reply {
 	server = netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
-	// A slow server's questions wait for their turn before they take a slot, which
-	// those to other servers need.
-	if err := x.servers.turn(ctx, server, x.least); err != nil && ctx.Err() == nil {
-		return reply{outcome: unasked, detail: err.Error()}
+	if why := x.admit(ctx, server); why != "" {
+		return reply{outcome: unasked, detail: why}
 	}
-	select {
-	case x.slots <- struct{}{}:
-		defer func() { <-x.slots }()
-	case <-ctx.Done():
-	}
-	if deadline, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(deadline) < x.least {
-		return reply{outcome: unasked, detail: outOfTime(ctx)}
-	}
+	defer x.dismiss()
 	r, edns := x.understood(ctx, server, q)
-	heard := r.msg != nil
+	heard, shy := r.msg != nil, r.shy
 	switch {
 	case heard && r.msg.Truncated:
 		r = x.overTCP(ctx, server, q, edns, "a truncated answer over UDP")
@@ -94,7 +88,58 @@ func (x *exchanger) ask(ctx context.Context, server netip.AddrPort, q question) 
 			r.outcome = Malformed // what came, came over UDP
 		}
 	}
-	r.heard = heard
+	r.heard, r.shy = heard, shy
+	return r.unlessEnded(ctx)
+}
+
+// way is how a question is put, where the way itself is what is looked at.
+type way int
+
+const (
+	withEDNS way = iota // over UDP, and nothing else
+	withoutEDNS
+	byTCP // without EDNS, so that it shows TCP alone
+)
+
+// askBy is ask without its other ways. A third of the time that is left goes into
+// UDP, so that there is some for another way.
+func (x *exchanger) askBy(ctx context.Context, server netip.AddrPort, q question, how way) reply {
+	server = netip.AddrPortFrom(server.Addr().Unmap(), server.Port())
+	if why := x.admit(ctx, server); why != "" {
+		return reply{outcome: unasked, detail: why}
+	}
+	defer x.dismiss()
+	if how == byTCP {
+		return x.askTCP(ctx, server, q, false).unlessEnded(ctx)
+	}
+	soon, cancel := third(ctx)
+	defer cancel()
+	return x.overUDP(soon, server, q, how == withEDNS).unlessEnded(ctx)
+}
+
+// admit waits for the turn and the slot of a question, or says why it is not to be
+// put; dismiss gives the slot back. A slow server's questions wait for their turn
+// first, as those to other servers need the slots.
+func (x *exchanger) admit(ctx context.Context, server netip.AddrPort) (why string) {
+	if err := x.servers.turn(ctx, server, x.least); err != nil && ctx.Err() == nil {
+		return err.Error()
+	}
+	select {
+	case x.slots <- struct{}{}:
+	case <-ctx.Done():
+		return outOfTime(ctx)
+	}
+	if deadline, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(deadline) < x.least {
+		x.dismiss()
+		return outOfTime(ctx)
+	}
+	return ""
+}
+
+func (x *exchanger) dismiss() { <-x.slots }
+
+// unlessEnded takes back what is said of a server that we did not wait for.
+func (r reply) unlessEnded(ctx context.Context) reply {
 	if r.msg == nil && errors.Is(ctx.Err(), context.Canceled) {
 		r.outcome, r.detail = unasked, outOfTime(ctx)
 	}
@@ -148,13 +193,14 @@ func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q questi
 	if err := s.enter(w, q, edns); err != nil {
 		return reply{outcome: unasked, detail: err.Error()}
 	}
+	x.servers.drain(s, w)
 	begin := time.Now()
 	end := x.converse(ctx, s, w, begin, patience)
 	wrongs, wrong := s.leave(w)
 	switch {
 	case end.msg != nil:
 		how = speaks
-		return reply{msg: end.msg, rtt: end.after, cookieless: end.cookieless}
+		return reply{msg: end.msg, rtt: end.after, cookieless: end.cookieless, shy: end.shy}
 	case errors.Is(end.err, errFlood):
 		how = isForged
 		return reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
@@ -163,19 +209,24 @@ func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q questi
 	case end.err != nil:
 		how = speaks
 		return networkReply(end.err, "UDP")
-	case wrongs > 0:
-		return reply{outcome: Malformed, detail: "sent " + wrong}
 	case !w.sent.Load():
 		return reply{outcome: unasked, detail: outOfTime(ctx)}
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) {
+	// What repeats no question may be anybody's.
+	if wrongs == 0 && !errors.Is(ctx.Err(), context.Canceled) {
 		how = isSilent
+	}
+	if wrong != "" {
+		return reply{outcome: Malformed, detail: "sent " + wrong}
 	}
 	return reply{outcome: Silent, detail: silence(time.Since(begin))}
 }
 
+// silentFor is what the Detail of silence begins with, before the time.
+const silentFor = "no answer in "
+
 func silence(waited time.Duration) string {
-	return fmt.Sprintf("no answer in %s", waited.Round(100*time.Millisecond))
+	return silentFor + waited.Round(100*time.Millisecond).String()
 }
 
 // converse sends, waits, and sends again; without a message or an error nothing
@@ -188,10 +239,13 @@ func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time
 	if p == twice {
 		tries = 2
 	}
+	dropped := false
 	for try := range tries {
 		if try > 0 {
 			x.servers.charge(s.at)
-			w.packet = dropCookie(w.packet)
+			if !w.q.insists {
+				w.packet, dropped = dropCookie(w.packet)
+			}
 			now = time.Now()
 		}
 		left := deadline.Sub(now)
@@ -208,8 +262,8 @@ func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time
 		if !x.servers.await(ctx, s, w, now.Add(wait)) {
 			continue
 		}
-		if w.end.msg != nil && try > 0 {
-			s.shyAfter(w)
+		if w.end.msg != nil {
+			s.learn(w, dropped)
 		}
 		w.end.after = time.Since(now)
 		return w.end

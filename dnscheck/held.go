@@ -21,6 +21,9 @@ type Hold struct {
 	// and nobody knows for how long.
 	At, Until time.Time
 	Expired   bool
+	// Filtered is set when the resolver says itself that the answer is not the zone's
+	// (RFC 8914 §4.5, §4.16-4.18), or when the address is unspecified (0.0.0.0).
+	Filtered bool
 }
 
 // Held returns every address that the configured resolvers gave, once a resolver,
@@ -32,7 +35,8 @@ func Held(o Observation, seen []Sighting) []Hold {
 			continue
 		}
 		for _, a := range r.Addresses {
-			h := Hold{Resolver: resolverName(r.Resolver), Address: a, At: r.At, Expired: r.EDE == dns.ExtendedErrorCodeStaleAnswer}
+			h := Hold{Resolver: resolverName(r.Resolver), Address: a, At: r.At, Expired: r.EDE == dns.ExtendedErrorCodeStaleAnswer,
+				Filtered: saysFiltered(r.EDE) || a.IsUnspecified()}
 			if four, made := synthesised(o, seen, a); made {
 				if !four.IsValid() {
 					continue

@@ -37,8 +37,9 @@ type Sighting struct {
 	// changed later on its way nobody can say since when caches have known.
 	End time.Time `json:"end,omitzero"`
 	// Turns are the last signs, at most two and of the last hour, that the host's
-	// addresses take turns; see Published. For an hour after the addresses of this family
-	// changed, Zone and Servers say who gave this one when it was last seen.
+	// addresses take turns; see Published. Zone and Servers say who gave this one when it
+	// was last seen, and has not spoken without it since. They are empty if all servers
+	// did that were asked, unless the addresses of this family changed within an hour.
 	Turns   []Turn   `json:"turns,omitempty"`
 	Zone    string   `json:"zone,omitempty"`
 	Servers []string `json:"servers,omitempty"`
@@ -66,8 +67,11 @@ const (
 	// have been wrong.
 	skew = time.Hour
 	// maxPerHost bounds the addresses remembered of one host: a hostile zone can
-	// publish new ones at every look. The oldest go first.
+	// publish new ones at every look. The oldest go first of those that no cache holds
+	// any more.
 	maxPerHost = 32
+	// maxGivers bounds the servers that are remembered of one address.
+	maxGivers = 16
 )
 
 // LastChange is when something was first seen, or first seen to be gone: what must
@@ -94,7 +98,7 @@ func (h History) Of(host string) []Sighting {
 }
 
 // Remember adds observations to the history and forgets what is too old to
-// matter, also of hosts that are observed no more. The receiver is not changed. If
+// matter, also of hosts that are observed no more, and what is too much (maxHistory). The receiver is not changed. If
 // one host is observed several times, all count, in whatever order they come.
 func (h History) Remember(os []Observation) History {
 	if len(os) == 0 {
@@ -124,10 +128,10 @@ func (h History) Remember(os []Observation) History {
 		from, _ := slices.BinarySearchFunc(rest, host, compareHost)
 		add(rest[:from])
 		rest = rest[from+len(History{Sightings: rest[from:]}.Of(host)):]
-		add(slices.SortedFunc(slices.Values(fresh[host]), compareSightings))
+		add(boundHost(fresh[host], newest))
 	}
 	add(rest)
-	return History{Sightings: next, Denials: h.remember(inTime)}
+	return History{Sightings: next, Denials: h.remember(inTime)}.bounded(newest)
 }
 
 func compareHost(s Sighting, host string) int { return cmp.Compare(s.Host, host) }
@@ -176,7 +180,9 @@ func merge(old []Sighting, o Observation) []Sighting {
 				s.End, _ = s.ClearBy(o)
 			}
 			away := o.At.After(s.LastSeen) && o.answered(typeFor(s.Address))
-			if away && (s.Gone.IsZero() || o.At.After(s.Gone) && s.isRecent(o.At, rotation(old, typeFor(s.Address), o.At))) {
+			if silent := o.withheld(s); away && len(silent) > 0 {
+				s.Zone, s.Servers = o.zoneOf(s), silent[:min(len(silent), maxGivers)]
+			} else if away && (s.Gone.IsZero() || o.At.After(s.Gone) && s.isRecent(o.At, rotation(old, typeFor(s.Address), o.At))) {
 				s.Gone, s.End = o.At, time.Time{}
 				s.End, _ = s.ClearBy(o)
 			}
@@ -184,13 +190,25 @@ func merge(old []Sighting, o Observation) []Sighting {
 		}
 	}
 	placed(next, o, paths)
-	if len(next) > maxPerHost {
-		slices.SortFunc(next, func(a, b Sighting) int {
-			return cmp.Or(b.LastSeen.Compare(a.LastSeen), compareSightings(a, b))
-		})
-		next = next[:maxPerHost]
+	return mostNeeded(next, o.At)
+}
+
+// mostNeeded keeps as many sightings of a host as are remembered: those that are given
+// or that caches hold, and of these and the others the newest.
+func mostNeeded(all []Sighting, at time.Time) []Sighting {
+	if len(all) <= maxPerHost {
+		return all
 	}
-	return next
+	drained := func(s Sighting) int {
+		if s.LastSeen.Before(at) && !s.Gone.IsZero() && !s.End.After(at) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(all, func(a, b Sighting) int {
+		return cmp.Or(cmp.Compare(drained(a), drained(b)), b.LastSeen.Compare(a.LastSeen), compareSightings(a, b))
+	})
+	return all[:maxPerHost]
 }
 
 // beside returns the path with the end of what other servers gave instead of its
@@ -201,7 +219,7 @@ func (o Observation) beside(path []Link) []Link {
 		step, _ := o.step(l.Owner)
 		for _, p := range step.links() {
 			if p.Type == "CNAME" && p.TTL > l.TTL {
-				path[i].Until = later(path[i].Until, o.At.Add(seconds(p.TTL)))
+				path[i].Until = later(path[i].Until, o.At.Add(Cached(p.TTL)))
 			}
 		}
 	}
@@ -220,10 +238,10 @@ func (s Sighting) outlived(path []Link, o Observation) ([]Link, time.Time) {
 		}
 		old := s.Path[at]
 		until := old.Until
-		if end := o.At.Add(seconds(old.TTL)); old.TTL > l.TTL && end.After(until) {
+		if end := o.At.Add(Cached(old.TTL)); old.TTL > l.TTL && end.After(until) {
 			until = end
 		}
-		if until.After(o.At.Add(seconds(l.TTL))) {
+		if until.After(o.At.Add(Cached(l.TTL))) {
 			path[i].Until = until
 		}
 	}
@@ -243,7 +261,7 @@ func (s Sighting) outlived(path []Link, o Observation) ([]Link, time.Time) {
 func (s Sighting) longest() time.Duration {
 	var sum time.Duration
 	for _, l := range s.Path {
-		sum += max(seconds(l.TTL), l.Until.Sub(s.LastSeen))
+		sum += max(Cached(l.TTL), l.Until.Sub(s.LastSeen))
 	}
 	return max(sum, s.Until.Sub(s.LastSeen))
 }
@@ -258,8 +276,13 @@ func (s Sighting) longest() time.Duration {
 // comes there no more without the alias. If everything behind it is still published,
 // a cache that still follows it can read that anew, so the TTLs of what is behind are
 // added.
+//
+// While a server is silent that gave the address last, nobody knows whether it is gone.
 func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 	var clear time.Time
+	if len(now.withheld(s)) > 0 {
+		return clear, false
+	}
 	gone := false
 	var tail time.Duration
 	corrected := later(s.LastSeen, s.Gone)
@@ -268,10 +291,10 @@ func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 		switch _, looked := now.step(l.Owner); {
 		case !looked && i > 0: // the first step is the host's
 		case !now.publishes(l):
-			clear = later(clear, later(corrected.Add(seconds(l.TTL)), l.Until).Add(tail))
+			clear = later(clear, later(corrected.Add(Cached(l.TTL)), l.Until).Add(tail))
 			gone, tail = true, 0
 		case !gone:
-			tail += seconds(l.TTL)
+			tail += Cached(l.TTL)
 		}
 	}
 	if !gone {
@@ -285,3 +308,45 @@ func (s Sighting) ClearBy(now Observation) (time.Time, bool) {
 
 // seconds converts a TTL; 2^31-1 s fits a Duration with room to spare.
 func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second }
+
+// Cached is for how long caches keep what has that TTL.
+func Cached(ttl uint32) time.Duration { return min(seconds(ttl), maxCached) }
+
+// withheld are the servers, sorted, that gave an address when it was last seen, and
+// still serve its name, but do not speak in this look. None if it was seen to be gone.
+// A server that is taken out of the delegation withholds nothing any more, and after a
+// week of silence (keep) the sighting is forgotten.
+func (o Observation) withheld(s Sighting) []string {
+	if !s.Gone.IsZero() || len(s.Path) == 0 {
+		return nil
+	}
+	step, _ := o.step(s.Path[len(s.Path)-1].Owner)
+	silent := step.silent(typeFor(s.Address))
+	return slices.DeleteFunc(silent, func(server string) bool {
+		return len(s.Servers) > 0 && !slices.Contains(s.Servers, server)
+	})
+}
+
+// silent are the servers of a step that say nothing of a type, sorted.
+func (s Step) silent(t Type) []string {
+	spoke := map[Server]bool{}
+	for _, a := range s.Answers {
+		if a.Outcome == Alias || a.Outcome == NoName || a.Outcome.Speaks() && a.Type == t {
+			spoke[a.Server] = true
+		}
+	}
+	var names []string
+	for _, a := range s.Answers {
+		if !spoke[a.Server] {
+			names = append(names, a.Server.String())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// zoneOf is the zone in which the address of a sighting was.
+func (o Observation) zoneOf(s Sighting) string {
+	step, _ := o.step(s.Path[len(s.Path)-1].Owner)
+	return step.Zone
+}

@@ -23,12 +23,13 @@ import (
 	"driftprobe/internal/lab"
 )
 
-// What a hostile name may cost: in requests that arrive at all servers together; in
+// What a hostile name may cost: in questions that arrive at all servers together; in
 // questions to one that has nothing to say of it; and to one in whose zone its
-// aliases end.
+// aliases end. Those to a victim can be vainLimit, and two for each of the twelve names
+// of a chain that were asked before any came back.
 const (
 	mostRequests  = 350
-	mostAtAVictim = 16
+	mostAtAVictim = 32
 	mostAtATarget = 48
 )
 
@@ -76,7 +77,7 @@ func newBadlands(tb testing.TB, kinds []string) badlands {
 			}
 		}
 		return specs
-	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = 3 * time.Second })
+	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = 6 * time.Second })
 	b.targets = []byte{11, 12}
 	for i := range byte(80) {
 		b.victims = append(b.victims, 20+i)
@@ -126,30 +127,30 @@ func mirrored(zone, other string) string {
 	return text.String()
 }
 
-// requests counts what came to the servers, and the questions to the busiest of the
-// victims and targets; a second try is no second question.
+// requests counts the questions that came to the servers, and those to the busiest of
+// the victims and targets; a second try is no second question.
 func (b badlands) requests() (all, victim, target int) {
 	for last := range 255 {
 		s := b.server(byte(last))
 		if s == nil {
 			continue
 		}
-		questions := map[string]bool{}
-		for _, q := range s.Queries.All() {
+		different := map[string]bool{}
+		for _, q := range questions(&s.Queries) {
 			all++
-			questions[q.String()] = true
+			different[q.String()] = true
 		}
 		switch {
 		case slices.Contains(b.victims, byte(last)):
-			victim = max(victim, len(questions))
+			victim = max(victim, len(different))
 		case slices.Contains(b.targets, byte(last)):
-			target = max(target, len(questions))
+			target = max(target, len(different))
 		}
 	}
 	return all, victim, target
 }
 
-func TestAHostileNameCostsABoundedNumberOfPackets(t *testing.T) {
+func TestAHostileNameCostsABoundedNumberOfQuestions(t *testing.T) {
 	t.Parallel()
 	for kind := range hostileKinds() {
 		t.Run(kind, func(t *testing.T) {
@@ -157,12 +158,12 @@ func TestAHostileNameCostsABoundedNumberOfPackets(t *testing.T) {
 			b := newBadlands(t, []string{kind})
 			o := b.dns.Observe(t.Context(), "h0."+b.hosts[0])
 			all, victim, target := b.requests()
-			t.Logf("%s: %d requests, %d at one victim, %d at one target, %d steps; cut: %s", kind, all, victim, target, len(o.Steps), o.Cut)
+			t.Logf("%s: %d questions, %d at one victim, %d at one target, %d steps; cut: %s", kind, all, victim, target, len(o.Steps), o.Cut)
 			if strings.HasSuffix(kind, "from 40 servers") {
 				victim = 0 // they are none
 			}
 			if all > mostRequests || victim > mostAtAVictim || target > mostAtATarget {
-				t.Errorf("%d requests, %d at one victim, %d at one target", all, victim, target)
+				t.Errorf("%d questions, %d at one victim, %d at one target", all, victim, target)
 			}
 		})
 	}
@@ -173,7 +174,7 @@ func TestHostileNames(t *testing.T) {
 	kinds := slices.Sorted(maps.Keys(hostileKinds()))
 	b := newBadlands(t, kinds)
 	b.drips(t, 19)
-	job := dnscheck.ProberJob{Port: b.tree.Port(), Timeout: 3 * time.Second}
+	job := dnscheck.ProberJob{Port: b.tree.Port(), Timeout: 5 * time.Second}
 	for _, root := range b.tree.Roots() {
 		job.Roots = append(job.Roots, netip.AddrPortFrom(root, b.tree.Port()))
 	}
@@ -202,7 +203,7 @@ func TestHostileNames(t *testing.T) {
 	if report.Peak > most {
 		t.Errorf("%d MiB of memory", report.Peak>>20)
 	}
-	if all > mostRequests*len(job.Hosts) || all < 4*len(job.Hosts) {
+	if all > mostRequests*len(job.Hosts) || all < len(job.Hosts) {
 		t.Errorf("%d requests", all)
 	}
 }

@@ -66,7 +66,7 @@ func Judge(p Policy, now time.Time, c Case) []finding.Finding {
 		c.Lossy = Lossy(c.Observed)
 	}
 	published := c.published
-	fs := slices.Concat(judgeServers(c), judgeConsistency(c), judgeTTLs(p, c))
+	fs := slices.Concat(judgeServers(c), judgeConsistency(c), judgeTTLs(p, c), judgeSizes(c))
 	none := judgeAbsence(now, c)
 	switch {
 	case none != nil:
@@ -74,7 +74,7 @@ func Judge(p Policy, now time.Time, c Case) []finding.Finding {
 	case len(published) == 0:
 		fs = append(append(fs, unresolvable(c)), judgeMissing(c, published)...)
 	default:
-		fs = append(fs, judgeAddresses(p, now, c, published)...)
+		fs = append(append(fs, judgeAddresses(p, now, c, published)...), judgeWays(now, c)...)
 	}
 	if none != nil || len(published) > 0 {
 		fs = append(fs, judgeCaches(now, c)...)
@@ -185,13 +185,16 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		}
 	}
 	f.Hint = staleHint(c.Expected, rec, addr)
+	if behind := c.Observed.Lagging(addr); len(behind) > 0 {
+		_, f.Hint = at.step.lag().laggards(at.step.Zone)
+	}
 	return f
 }
 
 // clearBy is when the last cache has dropped a stale record that is corrected now:
 // its TTL, or an earlier one that was longer.
 func (c Case) clearBy(now time.Time, addr netip.Addr, rec finding.Record) time.Time {
-	end := now.Add(seconds(rec.TTL))
+	end := now.Add(Cached(rec.TTL))
 	for _, s := range c.Seen {
 		if s.Address != addr {
 			continue

@@ -15,6 +15,11 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 	if !ok {
 		return nil
 	}
+	return absence(now, c, step, d)
+}
+
+// absence words a denial.
+func absence(now time.Time, c Case, step Step, d denial) *finding.Finding {
 	end := c.deniedNow(now, d.ttl)
 	keeps := "; caches keep the denial for up to " + finding.Span(end.Sub(now))
 	rec := finding.Record{Zone: d.zone, Owner: step.Name, Type: string(A), TTL: d.ttl}
@@ -40,6 +45,10 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 		f.Expected = rec.Type + " " + expectedText(c.Expected, first[0])
 		f.Hint = "set " + recordText(rec) + keeps
 	}
+	if had := c.hadIt(now); had != "" {
+		// It may be there, on servers that can not be asked: nothing is to be created.
+		f.Hint, rec.Values = had+keeps, nil
+	}
 	if ways := c.Observed.leading(step.Name); len(ways) > 0 {
 		f.Hint = "if this is the wrong name, correct the alias that leads to it: " + recordText(ways[0]) + "; otherwise " + f.Hint
 	}
@@ -47,6 +56,18 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 		f.Hint = fmt.Sprintf("find out why %s does not delegate it any more (expired, or removed at the registrar)%s", d.zone, keeps)
 	}
 	return f
+}
+
+// hadIt says which servers gave an address when they last spoke and are silent now,
+// while others deny the name; "" if there are none.
+func (c Case) hadIt(now time.Time) string {
+	for _, s := range c.Seen {
+		if silent := c.Observed.withheld(s); len(silent) > 0 {
+			return fmt.Sprintf("mend %s first: no usable answer comes from there, and %s was published at %s; then see why the others lack it",
+				finding.List(silent, maxServers), s.Address, finding.Clock(s.LastSeen, now))
+		}
+	}
+	return ""
 }
 
 type denial struct {

@@ -32,6 +32,10 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 		if !c.dropped(s.Address, published) {
 			continue
 		}
+		if silent := c.Observed.withheld(s); len(silent) > 0 {
+			fs = append(fs, withheld(now, c, s, silent))
+			continue
+		}
 		end, gone := s.ClearBy(c.Observed)
 		clear[s.Address] = end
 		if gone && end.After(now) {
@@ -40,10 +44,14 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 	}
 	told := 0
 	for _, h := range Held(c.Observed, c.Seen) {
-		if told == maxUnexpected || !c.dropped(h.Address, published) || !h.Until.After(now) && !h.overdue(clear[h.Address]) {
+		if told == maxUnexpected || !c.dropped(h.Address, published) || !h.Until.After(now) && !h.Filtered && !h.overdue(clear[h.Address]) {
 			continue
 		}
-		fs = append(fs, cachedStale(now, c, h, clear[h.Address]))
+		f, differs := c.differs(now, h, clear[h.Address])
+		if !differs {
+			f = cachedStale(now, c, h, clear[h.Address])
+		}
+		fs = append(fs, f)
 		told++
 	}
 	return fs
@@ -73,6 +81,21 @@ func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding 
 	return f
 }
 
+// withheld is an address that a server gave when it last spoke, while the others give
+// it no more. Clients of that server may still get it, and it has no end.
+func withheld(now time.Time, c Case, s Sighting, silent []string) finding.Finding {
+	who := finding.List(silent, maxServers)
+	return finding.Finding{
+		Code: finding.DNSDraining, Severity: finding.Unknown,
+		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
+		Summary:  fmt.Sprintf("%s may still publish %s: no usable answer now from %s", c.Observed.Host, s.Address, who),
+		Expected: expectedText(c.Expected, s.Address),
+		Observed: fmt.Sprintf("%s was last seen at %s; the servers that answer give it no more, and no usable answer came since from %s", s.Address, finding.Clock(s.LastSeen, now), who),
+		Hint:     fmt.Sprintf("see what %s has, and mend it; if it is down for good, take it out of the delegation of %s", who, c.Observed.zoneOf(s)),
+		SeenAt:   silent,
+	}
+}
+
 func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Finding {
 	f := finding.Finding{
 		Code: finding.DNSCachedStale, Severity: finding.Info,
@@ -91,7 +114,7 @@ func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Find
 		f.Severity = finding.Warning
 		f.Summary = fmt.Sprintf("the resolver %s answers %s for %s beyond the record's TTL", h.Resolver, h.Address, c.Observed.Host)
 		f.Observed = fmt.Sprintf("%s at %s", h.Address, finding.Clock(h.At, now))
-		f.Hint = "flush the name there, and see whether that resolver reaches the zone's servers: it may serve stale data until it does"
+		f.Hint = "flush the name there, and see whether that resolver reaches the zone's servers: it may serve stale data until it does, or they may give it another view"
 		f.ClearBy = time.Time{}
 	case late:
 		f.Severity = finding.Warning
@@ -126,7 +149,15 @@ func judgeDenials(now time.Time, c Case) []finding.Finding {
 	for _, r := range c.Observed.Resolvers {
 		name, until := resolverName(r.Resolver), c.Observed.untilReadAnew(r, Link{Type: string(r.Type)})
 		denies := r.Outcome == NoName || r.Outcome == NoData
-		if !denies || told[name] || !until.After(now) || !c.Observed.givenByAll(r.Type) {
+		if !denies || told[name] || !c.Observed.givenByAll(r.Type) || c.leadsAstray() {
+			continue
+		}
+		if f, differs := c.differsInDenial(now, r, until); differs {
+			told[name] = true
+			fs = append(fs, f)
+			continue
+		}
+		if !until.After(now) {
 			continue
 		}
 		told[name] = true
@@ -195,6 +226,9 @@ func judgeResolvers(c Case) []finding.Finding {
 			f.Subject.Host = c.Observed.Host
 			f.Summary = fmt.Sprintf("the resolver %s fails for %s, although the zone's own servers answer", name, c.Observed.Host)
 			f.Hint = "ask it with dig +cd: if that works, DNSSEC validation fails"
+			if saysUnreached(r.EDE) {
+				f.Hint = "see why it does not reach the zone's servers: it says so itself, and other resolvers may have the same trouble"
+			}
 		}
 		fs = append(fs, f)
 	}

@@ -8,6 +8,7 @@ func heldCases() []judged {
 	const right = "ns1: www.shop.example. 60 CNAME lb.edge.example.\n ns4: lb.edge.example. 60 A 203.0.113.77\n"
 	const direct = "ns1: api.shop.example. 60 A 203.0.113.77\n"
 	const wrong = "ns1: api.shop.example. 300 A 203.0.113.10"
+	const differs = "warning dns/resolver-differs api.shop.example "
 	was := map[time.Duration]string{20 * time.Minute: wrong, 19 * time.Minute: direct}
 	return []judged{
 		{
@@ -54,9 +55,41 @@ func heldCases() []judged {
 		},
 		{
 			rule: "a resolver that raises TTLs is believed about its own", expected: has("203.0.113.77"),
+			before: was, seen: direct + "resolver: 8.8.8.8 2400 A 203.0.113.10",
+			want: []string{"warning dns/cached-stale api.shop.example 203.0.113.10 8.8.8.8 | at 8.8.8.8 | clear +40m0s"},
+			says: []string{"until 12:40:00 UTC, beyond the record's TTL, which ended at 11:46:00 UTC"},
+		},
+		{
+			rule: "what authority has not given for longer than its TTL and an hour is no old record", expected: has("203.0.113.77"),
 			before: was, seen: direct + "resolver: 8.8.8.8 3000 A 203.0.113.10",
-			want: []string{"warning dns/cached-stale api.shop.example 203.0.113.10 8.8.8.8 | at 8.8.8.8 | clear +50m0s"},
-			says: []string{"until 12:50:00 UTC, beyond the record's TTL, which ended at 11:46:00 UTC"},
+			want: []string{differs + "203.0.113.10 8.8.8.8 | at 8.8.8.8"},
+			says: []string{"which the zone's servers have not given since 11:41:00 UTC", "a TTL of 69 min or more", "another view there (GeoDNS)"},
+		},
+		{
+			rule: "nor is what authority never gave, however fresh the TTL", expected: has("203.0.113.77"),
+			before: map[time.Duration]string{time.Hour: direct}, seen: direct + "resolver: 8.8.8.8 60 A 203.0.113.10",
+			want: []string{differs + "203.0.113.10 8.8.8.8 | at 8.8.8.8"},
+			says: []string{"never gave here, since 11:00:00 UTC"},
+		},
+		{
+			rule: "within the hour it may be an old record from before our time", expected: has("203.0.113.77"),
+			before: map[time.Duration]string{58 * time.Minute: direct}, seen: direct + "resolver: 8.8.8.8 60 A 203.0.113.10",
+			want: []string{"info dns/cached-stale api.shop.example 203.0.113.10 8.8.8.8 | at 8.8.8.8 | clear +1m0s"},
+		},
+		{
+			rule: "an address that leads nowhere is a filter's", expected: has("203.0.113.77"),
+			seen: direct + "resolver: 8.8.8.8 0 A 0.0.0.0",
+			want: []string{differs + "0.0.0.0 8.8.8.8 | at 8.8.8.8"}, says: []string{"it filters", "block list"},
+		},
+		{
+			rule: "and so is what the resolver says it blocks", expected: has("203.0.113.77"),
+			seen: direct + "resolver: 8.8.8.8 blocked 3000 NXDOMAIN\n resolver: 1.1.1.1 blocked 3000 A 203.0.113.10",
+			want: []string{differs + "8.8.8.8 | at 8.8.8.8", differs + "203.0.113.10 1.1.1.1 | at 1.1.1.1"},
+		},
+		{
+			rule: "a denial for ever is no old denial", expected: has("203.0.113.77"),
+			before: map[time.Duration]string{3 * time.Hour: direct}, seen: direct + "resolver: 8.8.8.8 0 NXDOMAIN",
+			want: []string{differs + "8.8.8.8 | at 8.8.8.8"}, says: []string{"give since 09:00:00 UTC or before", "another view"},
 		},
 		{
 			rule: "an AAAA that a resolver made of the right A is nothing to tell", expected: has("203.0.113.77"),

@@ -50,9 +50,9 @@ func absenceCases() []judged {
 			says: []string{"answers only some questions about the zone shop.example: no answer for AAAA"},
 		},
 		{
-			rule: "a family about which no server spoke is not missing", expected: has("203.0.113.77", "2001:db8::77"),
+			rule: "a family about which no server spoke is neither missing nor the fault of each server", expected: has("203.0.113.77", "2001:db8::77"),
 			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. AAAA silent",
-			want: []string{"warning dns/nameserver-degraded shop.example ns1 (192.0.2.1) | at ns1"},
+			want: []string{"unknown dns/unresolvable api.shop.example api.shop.example | at ns1"},
 		},
 		{
 			rule: "a delegation that the parent denies is no record", expected: has("203.0.113.77"),
@@ -336,6 +336,31 @@ func oneFamily(words ...string) inventory.Expected {
 	return e
 }
 
+func TestASetLargerThanBINDTakesIsTold(t *testing.T) {
+	for _, c := range []struct {
+		n       int
+		rotates bool
+		want    string
+	}{
+		{100, false, ""},
+		{101, false, "101 A records of api.shop.example in the zone shop.example"},
+		{101, true, ""}, // no single answer had as many
+		{addressLimit, false, "at least 256 A records"},
+	} {
+		o := look(t, "ns1: api.shop.example. 60 A 203.0.113.77\n ns2: api.shop.example. 60 A 203.0.113.77")
+		s := &o.Steps[0]
+		s.Rotates = c.rotates
+		for i := range c.n {
+			s.Answers[1].Addresses = append(s.Answers[1].Addresses[:i:i], netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))
+		}
+		fs := judgeSizes(Case{Observed: o})
+		sound(t, fs)
+		if told := texts(fs); len(fs) > 1 || (told == "") != (c.want == "") || !strings.Contains(told, c.want) {
+			t.Errorf("%d addresses, rotates %t: %s", c.n, c.rotates, told)
+		}
+	}
+}
+
 func TestBigSetsAreCut(t *testing.T) {
 	o := Observation{Host: "api.shop.example", At: noon, Steps: []Step{{Name: "api.shop.example", Zone: "shop.example"}}}
 	ns := look(t, "ns1: x.shop.example. silent").Steps[0].Answers[0].Server
@@ -348,7 +373,8 @@ func TestBigSetsAreCut(t *testing.T) {
 	o.Steps[0].Answers = []Answer{a}
 	fs := Judge(Policy{}, noon, Case{Expected: has("203.0.113.77"), Observed: o})
 	sound(t, fs)
-	if len(fs) != maxUnexpected+1 || !strings.Contains(texts(fs), "beside 3999 other addresses") {
+	if len(fs) != maxUnexpected+2 || // with the missing one, and the size of the set
+		!strings.Contains(texts(fs), "beside 3999 other addresses") {
 		t.Errorf("%d findings:\n%.500s", len(fs), texts(fs))
 	}
 }

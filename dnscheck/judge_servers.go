@@ -24,7 +24,8 @@ type hosting struct {
 }
 
 // judgeServers reports each server that does not serve its zone while another
-// one does, once, however many questions it failed.
+// one does, once, however many questions it failed. What no server answers is told of
+// the name: see unresolvable and judgeWays.
 func judgeServers(c Case) []finding.Finding {
 	speaking := func(a Answer) bool { return a.Outcome.Speaks() }
 	odd := func(a Answer) bool { return !a.Outcome.Speaks() || a.Outcome == NoName }
@@ -42,7 +43,7 @@ func judgeServers(c Case) []finding.Finding {
 			if a.Outcome.Speaks() {
 				speaks[at] = true
 			}
-			if !a.Outcome.Speaks() || s.contradicts(a) {
+			if !a.Outcome.Speaks() && a.Type != s.ignores() || s.contradicts(a) {
 				failed[at] = append(failed[at], a)
 			}
 		}
@@ -206,6 +207,9 @@ func (s Step) silence() string {
 	for _, a := range sortedAnswers(s.Answers) {
 		if !a.Outcome.Speaks() && !servers[a.Server] {
 			servers[a.Server] = true
+			if strings.HasPrefix(a.Detail, silentFor) {
+				a.Detail = "" // for how long makes no other kind
+			}
 			kinds[a.misbehaviour()]++
 		}
 	}

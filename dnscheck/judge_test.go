@@ -47,7 +47,7 @@ func (j judged) given(tb testing.TB) Case {
 }
 
 func allCases() []judged {
-	return slices.Concat(oddCases(), lagCases(), turnCases(), addressCases(), absenceCases(), serverCases(), cacheCases(), heldCases(), deniedCases(), bogusCases(), recordCases())
+	return slices.Concat(oddCases(), lagCases(), turnCases(), addressCases(), absenceCases(), serverCases(), cacheCases(), heldCases(), deniedCases(), bogusCases(), recordCases(), wayCases(), silentCases())
 }
 
 func TestJudge(t *testing.T) {

@@ -25,14 +25,22 @@ func (w *walk) locate(ctx context.Context, name string, depth int) (delegation, 
 	}
 	if h.soa != nil && strictlyBelow(d.zone, canonical(h.soa.Hdr.Name)) {
 		d = w.hiddenCut(ctx, d, h, canonical(h.soa.Hdr.Name))
-	} else if parent := parentOf(name); h.answer.Outcome == Alias && strictlyBelow(d.zone, parent) {
-		// An alias is no apex, so it lies in the zone of its parent.
-		if above, failed := w.locate(ctx, parent, depth); above.zone != "" && failed.Outcome == "" && within(d.zone, above.zone) {
+	} else if nearest := aliasLiesWith(name, h.answer); h.answer.Outcome == Alias && strictlyBelow(d.zone, nearest) {
+		if above, failed := w.locate(ctx, nearest, depth); above.zone != "" && failed.Outcome == "" && within(d.zone, above.zone) {
 			d = above
 		}
 	}
 	w.r.places.put(name, d.zone, keepFor(d.ttl))
 	return d, Failure{}
+}
+
+// aliasLiesWith is a name in the same zone as an alias: its parent, as an alias is no
+// apex, or the owner of its DNAME, as nothing below that exists.
+func aliasLiesWith(name string, a Answer) string {
+	if a.DNAME != "" {
+		return canonical(a.DNAME)
+	}
+	return parentOf(name)
 }
 
 // descend follows referrals from the closest known zone. It returns the last zone

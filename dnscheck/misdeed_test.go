@@ -174,6 +174,8 @@ func misled(t *testing.T, dice *rand.Rand, n int) Observation {
 func before() History {
 	o := Observation{Host: "api.shop.example", At: noon.Add(-time.Hour), Steps: []Step{{Name: "api.shop.example", Zone: "shop.example", Answers: []Answer{
 		{Server: Server{Name: "ns1.shop.example"}, Type: A, Outcome: OK, Addresses: addrs("203.0.113.10", "203.0.113.66"), TTL: 86400},
+		// So it is known who gave them, and that none of those who misbehave later did.
+		{Server: Server{Name: "ns2.shop.example"}, Type: A, Outcome: Silent},
 	}}}}
 	return History{}.Remember([]Observation{o})
 }

@@ -23,6 +23,7 @@ const (
 type hostAddrs struct {
 	addrs []netip.Addr
 	why   Answer // Outcome and Detail, if addrs is empty
+	alias string // the target if the name is one, no final dot
 }
 
 // serversToWalk gives servers that can lead on: those with glue, or else the
@@ -167,7 +168,22 @@ func (w *walk) lookup(ctx context.Context, host string, depth int) hostAddrs {
 	return found
 }
 
+// resolve follows one alias: no server should be named by one (RFC 2181 section 10.3),
+// and BIND does not use such a server, but Unbound does.
 func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostAddrs, ttl uint32) {
+	if found, ttl = w.addresses(ctx, host, depth); found.alias == "" || found.alias == bare(host) {
+		return found, ttl
+	}
+	end, endTTL := w.addresses(ctx, canonical(found.alias), depth)
+	if len(end.addrs) == 0 && end.why.Outcome != unasked {
+		end = noAddress(host, "it is an alias, and "+end.why.Detail)
+	}
+	end.alias = found.alias
+	return end, min(ttl, endTTL)
+}
+
+// addresses are those of one name; of an alias it has none.
+func (w *walk) addresses(ctx context.Context, host string, depth int) (found hostAddrs, ttl uint32) {
 	q := question{name: host, qtype: dns.TypeA}
 	d, h, failure := w.descend(ctx, q, depth)
 	switch {
@@ -179,6 +195,11 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 		return noAddress(host, "no usable answer from the servers of "+bare(d.zone)), 0
 	}
 	found.addrs, ttl = h.answer.Addresses, h.answer.TTL
+	if h.answer.Outcome == Alias {
+		found = noAddress(host, "it is an alias")
+		found.alias = h.answer.Target
+		return found, ttl
+	}
 	// A server with IPv6 alone has an address, also where IPv6 cannot be used.
 	wanted := w.wantsIPv6() || h.answer.Outcome == NoData
 	if wanted && h.answer.Outcome != NoName && w.spend() {
@@ -190,8 +211,11 @@ func (w *walk) resolve(ctx context.Context, host string, depth int) (found hostA
 	}
 	found.addrs = found.addrs[:min(len(found.addrs), glueLimit)]
 	if len(found.addrs) == 0 {
-		why := map[Outcome]string{NoName: "NXDOMAIN", Alias: "it is an alias"}[h.answer.Outcome]
-		return noAddress(host, orElse(why, "no address records")), 0 // asked for again soon: it may be repaired
+		why := "no address records"
+		if h.answer.Outcome == NoName {
+			why = "NXDOMAIN"
+		}
+		return noAddress(host, why), 0 // asked for again soon: it may be repaired
 	}
 	return found, ttl
 }

@@ -21,20 +21,19 @@ func (r *Resolver) Observe(ctx context.Context, host string) Observation {
 		o.Steps = []Step{{Name: o.Host, Failure: Failure{Outcome: Malformed, Text: "this is not a domain name"}}}
 		return o
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	w := &walk{r: r}
-	if !r.begin(w, cancel) {
-		o.Cut = "the resolver is closed"
+	w, ctx, end := r.begin(ctx)
+	defer end()
+	if w == nil {
+		o.Cut = closedText
 		return o
 	}
-	defer r.end(w)
 	var resolvers sync.WaitGroup
 	w.do(&resolvers, func() { o.Resolvers = w.askResolvers(ctx, name) })
 	w.follow(ctx, name)
 	w.chain.running.Wait()
 	resolvers.Wait()
 	o.Steps = w.chain.inOrder(bare(name))
+	w.confirmBogus(ctx, o.Resolvers, o.Steps)
 	o.Cut, o.Heard = w.cut, w.heard.Load()
 	return o
 }
@@ -115,7 +114,12 @@ func (w *walk) fill(ctx context.Context, s *Step, name string, first bool) {
 		if !first || again > 0 {
 			servers = w.share(servers)
 		}
+		var more []Answer
+		var beside sync.WaitGroup
+		w.do(&beside, func() { more = w.askBeside(ctx, d, servers, name, first && again == 0) })
 		answers, below := w.askAll(ctx, d, servers, name)
+		beside.Wait()
+		answers = append(answers, more...)
 		heard := len(answers)
 		answers = w.withoutBrokenIPv6(ctx, answers)
 		if heard > 0 && len(answers)+len(dead) == 0 {

@@ -2,6 +2,7 @@ package dnscheck_test
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -30,9 +31,12 @@ func TestBogusIsWhatAValidatingResolverRefuses(t *testing.T) {
 		asked int // questions to the resolver
 	}{
 		{"the resolver says why", lab.Bogus("shop.example.", dns.ExtendedErrorCodeNoReachableAuthority, dns.ExtendedErrorCodeDNSKEYMissing), true, 9, 3},
-		{"it says nothing, and fails at a fresh question too", lab.Bogus("shop.example."), true, 0, 4},
-		{"what the end of the alias says is refused", lab.Bogus("lb.test."), true, 0, 4},
-		{"it says something else, and fails at a fresh question too", lab.Bogus("shop.example.", dns.ExtendedErrorCodeNoReachableAuthority), true, 22, 4},
+		{"it says nothing, fails at a fresh question too, and the zone is signed", signed("shop.example.", lab.Bogus("shop.example.")), true, 0, 6},
+		{"what the end of the alias says is refused", signed("lb.test.", lab.Bogus("lb.test.")), true, 0, 7},
+		{"no zone on the way is signed", lab.Bogus("shop.example."), false, 0, 7},
+		{"it says that it did not reach the servers", signed("shop.example.", lab.Bogus("shop.example.", dns.ExtendedErrorCodeNoReachableAuthority)), false, 22, 2},
+		{"it says that the network failed", signed("shop.example.", lab.Bogus("shop.example.", dns.ExtendedErrorCodeNetworkError)), false, 23, 2},
+		{"it fails, and answers once when it need not validate", signed("shop.example.", answersOnce()), false, 0, 5},
 		{"it fails also if it need not validate", lab.ServFail, false, 0, 3},
 		{"it refuses not to validate, and fails", refusesCD, false, 0, 3},
 		{"its trouble is over by now", lab.Times(2, lab.ServFail), false, 0, 4},
@@ -48,7 +52,7 @@ func TestBogusIsWhatAValidatingResolverRefuses(t *testing.T) {
 			if bogus != c.bogus || o.Resolvers[0].EDE != c.ede {
 				t.Errorf("bogus %t with EDE %d, want %t with %d: %+v", bogus, o.Resolvers[0].EDE, c.bogus, c.ede, o.Resolvers)
 			}
-			if n := len(resolver.Queries.All()); n != c.asked {
+			if n := len(questions(&resolver.Queries)); n != c.asked {
 				t.Errorf("the resolver was asked %d times, want %d", n, c.asked)
 			}
 			if p := o.Published(); len(p) != 1 || o.Cut != "" {
@@ -56,6 +60,24 @@ func TestBogusIsWhatAValidatingResolverRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signed lets a zone have a DS record at its parent.
+func signed(zone string, fault lab.Fault) lab.Fault {
+	return func(q lab.Query, truth *dns.Msg) lab.Reply {
+		if q.Type != dns.TypeDS || q.Name != zone {
+			return fault(q, truth)
+		}
+		truth.Rcode = dns.RcodeSuccess
+		truth.Answer = []dns.RR{&dns.DS{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeDS, Class: dns.ClassINET, Ttl: 60}, KeyTag: 1, Algorithm: dns.ED25519, DigestType: dns.SHA256, Digest: "00"}}
+		return lab.Send(truth)
+	}
+}
+
+// answersOnce fails, but for the first question with CD=1.
+func answersOnce() lab.Fault {
+	var seen atomic.Int64
+	return lab.When(func(q lab.Query) bool { return !q.Msg.CheckingDisabled || seen.Add(1) > 1 }, lab.ServFail)
 }
 
 func refusesCD(q lab.Query, truth *dns.Msg) lab.Reply {

@@ -2,7 +2,6 @@ package dnscheck_test
 
 import (
 	"testing"
-	"time"
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/lab"
@@ -64,7 +63,7 @@ func TestWhenNobodyOfAZoneAnswersTheZoneIsNamed(t *testing.T) {
 			for _, last := range c.at {
 				r.server(last).SetFault(c.fault)
 			}
-			expect(t, r.dns.Observe(t.Context(), "www.shop.example"), c.want)
+			expect(t, r.fresh(t, inSilence).Observe(t.Context(), "www.shop.example"), c.want)
 		})
 	}
 }
@@ -84,7 +83,7 @@ func TestASilentServerDoesNotDelayTheAlias(t *testing.T) {
 	t.Parallel()
 	r := newRealm(t, func(r realm) []lab.ZoneSpec {
 		return []lab.ZoneSpec{r.shop("www 60 CNAME pool.lb.test."), r.oneServer("lb.test.", 21, "pool 30 A 192.0.2.1")}
-	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = 2 * time.Second })
+	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = silentTime })
 	r.server(13).SetFault(lab.Silent)
 	o := r.dns.Observe(t.Context(), "www.shop.example")
 	if len(o.Steps) != 2 || len(o.Published()) != 1 || o.Cut != "" {

@@ -33,6 +33,7 @@ func withResolver(t *testing.T, shop, lb string) (realm, *lab.Resolver) {
 				t.Error(err)
 			}
 		})
+		s.Timeout = silentTime // it may be silent
 		s.Resolvers = []netip.AddrPort{resolver.Addr()}
 	})
 	return r, resolver

@@ -60,10 +60,19 @@ func newRealm(tb testing.TB, zones func(realm) []lab.ZoneSpec, change func(*dnsc
 	return r
 }
 
+// silentTime is for looks that go on until it is over, as whoever is asked is silent;
+// realmTime for all others, where it is never over.
+const (
+	silentTime = 10 * time.Second
+	realmTime  = time.Minute
+)
+
+func inSilence(s *dnscheck.Settings) { s.Timeout = silentTime }
+
 // fresh is a Resolver that remembers nothing yet.
 func (r realm) fresh(tb testing.TB, change func(*dnscheck.Settings)) *dnscheck.Resolver {
 	tb.Helper()
-	settings := dnscheck.Settings{Port: r.tree.Port(), Timeout: 2 * time.Second}
+	settings := dnscheck.Settings{Port: r.tree.Port(), Timeout: realmTime}
 	for _, root := range r.tree.Roots() {
 		settings.Roots = append(settings.Roots, netip.AddrPortFrom(root, r.tree.Port()))
 	}
@@ -83,12 +92,34 @@ func newShop(tb testing.TB, text string) realm {
 
 func (r realm) server(last byte) *lab.DNSServer { return r.tree.Server(r.net.Addr(last)) }
 
+// questions are those that came to a server. One that is sent again, as it is when
+// a machine is busy, has the same port and ID, and counts once.
+func questions(log *lab.Log[lab.Query]) []lab.Query {
+	type sent struct {
+		from netip.AddrPort
+		id   uint16
+		what string
+	}
+	seen := map[sent]bool{}
+	return slices.DeleteFunc(log.All(), func(q lab.Query) bool {
+		s := sent{q.From, q.Msg.Id, q.String()}
+		again := seen[s]
+		seen[s] = true
+		return again
+	})
+}
+
 // asked counts the questions for a name at all servers of the last bytes given.
 func (r realm) asked(name string, last ...byte) int {
+	return r.count(func(q lab.Query) bool { return q.Name == name }, last...)
+}
+
+// count counts questions of a kind at all servers of the last bytes given.
+func (r realm) count(kind func(lab.Query) bool, last ...byte) int {
 	n := 0
 	for _, l := range last {
-		for _, q := range r.server(l).Queries.All() {
-			if q.Name == name {
+		for _, q := range questions(&r.server(l).Queries) {
+			if kind(q) {
 				n++
 			}
 		}

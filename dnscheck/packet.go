@@ -22,6 +22,8 @@ type question struct {
 	recurse bool
 	// unchecked asks a resolver not to validate (CD=1).
 	unchecked bool
+	// insists sends a cookie each time, though the server seems to drop such questions.
+	insists bool
 }
 
 func (q question) String() string { return bare(q.name) + " " + dns.TypeToString[q.qtype] }

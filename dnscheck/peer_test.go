@@ -108,10 +108,10 @@ func newTestExchanger(tb testing.TB) *exchanger {
 }
 
 // shortly is a context whose time is short enough to wait for silence: the tries
-// have about 300 ms each, and what is left over is for a busy machine.
+// have 1 s and 700 ms, and what is left over is for a busy machine.
 func shortly(tb testing.TB) context.Context {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 3*time.Second)
 	tb.Cleanup(cancel)
 	return ctx
 }

@@ -65,12 +65,7 @@ func prober() {
 	}
 	all.Wait()
 	r.Close()
-	for range 1000 { // one that is about to return is not left
-		if report.Left = ourGoroutines(); report.Left == "" {
-			break
-		}
-		runtime.Gosched()
-	}
+	report.Left = ourGoroutines()
 	report.Peak = peakMemory()
 	if err := json.NewEncoder(os.Stdout).Encode(report); err != nil {
 		panic(err)
@@ -78,17 +73,27 @@ func prober() {
 }
 
 // ourGoroutines are the stacks of goroutines in this package, beside the one that
-// asks.
+// asks, that wait for something. One that runs has told whoever waited for it that it
+// is done, and is about to return: that is seen to the end.
 func ourGoroutines() string {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	var left []string
-	for i, stack := range strings.Split(string(stacks), "\n\n") {
-		if i > 0 && strings.Contains(stack, "driftprobe/dnscheck") {
-			left = append(left, stack)
+	for {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		var ours, wait []string
+		for i, stack := range strings.Split(string(stacks), "\n\n") {
+			if i == 0 || !strings.Contains(stack, "driftprobe/dnscheck") {
+				continue
+			}
+			ours = append(ours, stack)
+			if head, _, _ := strings.Cut(stack, "\n"); !strings.Contains(head, "[runn") {
+				wait = append(wait, stack)
+			}
 		}
+		if len(ours) == 0 || len(wait) > 0 {
+			return strings.Join(wait, "\n\n")
+		}
+		runtime.Gosched()
 	}
-	return strings.Join(left, "\n\n")
 }
 
 // peakMemory is the most that this process had in memory. Where the system does

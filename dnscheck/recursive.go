@@ -21,8 +21,8 @@ func (w *walk) askResolvers(ctx context.Context, name string) []ResolverAnswer {
 	return slices.DeleteFunc(slices.Concat(out...), func(a ResolverAnswer) bool { return a.Outcome == unasked || a.Outcome == "" })
 }
 
-// askResolver puts both questions to one resolver. If it fails it is asked, once for
-// both, whether that is because it validates.
+// askResolver puts both questions to one resolver. If it fails, one of the failures is
+// noted as perhaps bogus; see confirmBogus.
 func (w *walk) askResolver(ctx context.Context, resolver netip.AddrPort, name string) []ResolverAnswer {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
 	out, servfail := make([]ResolverAnswer, len(types)), make([]bool, len(types))
@@ -38,30 +38,73 @@ func (w *walk) askResolver(ctx context.Context, resolver netip.AddrPort, name st
 		})
 	}
 	asked.Wait()
-	if i := slices.Index(servfail, true); i >= 0 {
-		out[i].Bogus = w.holdsBogus(ctx, resolver, question{name: name, qtype: types[i], recurse: true}, out[i].EDE)
+	if i := slices.Index(servfail, true); i >= 0 && !blind(out) {
+		out[i].Bogus = w.answersUnchecked(ctx, resolver, question{name: name, qtype: types[i], recurse: true})
 	}
 	return out
 }
 
 func isServFail(r reply) bool { return r.msg != nil && r.msg.Rcode == dns.RcodeServerFailure }
 
-// holdsBogus tells whether a resolver that failed at q (SERVFAIL, with that
-// extended error) holds what is published for bogus: told not to validate, it
-// answers.
-//
-// That alone can also be trouble on its way to the zone's servers that is over by
-// now. So unless it has said that validation failed, it is asked once more; not q
-// again, as the failure may come from its cache (RFC 9520), but something of the
-// same name that nobody has asked it for. An answer out of a cache that has expired
-// proves nothing either (RFC 8767).
-func (w *walk) holdsBogus(ctx context.Context, resolver netip.AddrPort, q question, why uint16) bool {
+// blind tells whether a resolver says of one of its failures that it could not reach
+// the zone's servers: then nothing is known of signatures.
+func blind(all []ResolverAnswer) bool {
+	return slices.ContainsFunc(all, func(a ResolverAnswer) bool { return saysUnreached(a.EDE) })
+}
+
+// answersUnchecked tells whether a resolver answers q when it is told not to validate.
+// An answer out of a cache that has expired proves nothing (RFC 8767).
+func (w *walk) answersUnchecked(ctx context.Context, resolver netip.AddrPort, q question) bool {
 	q.unchecked = true
 	a := readResolver(resolver, q, w.r.wire.ask(ctx, resolver, q))
-	if !a.Outcome.Speaks() || a.EDE == dns.ExtendedErrorCodeStaleAnswer || a.EDE == dns.ExtendedErrorCodeStaleNXDOMAINAnswer {
-		return false
+	return a.Outcome.Speaks() && a.EDE != dns.ExtendedErrorCodeStaleAnswer && a.EDE != dns.ExtendedErrorCodeStaleNXDOMAINAnswer
+}
+
+// maxSigned bounds the zones whose DS records a resolver that fails is asked for.
+const maxSigned = 4
+
+// confirmBogus keeps of the failures that are perhaps bogus those that are. A resolver
+// that has trouble on its way to the zone's servers fails and answers by turns too. So
+// unless it has said that validation failed, it must fail once more when it checks,
+// answer once more when it does not, and know a DS record of a zone on the way: without
+// one there is nothing to validate (RFC 4035 §5.2).
+func (w *walk) confirmBogus(ctx context.Context, all []ResolverAnswer, steps []Step) {
+	var zones []string
+	for _, s := range steps {
+		if s.Zone != "" && s.Zone != "." && !slices.Contains(zones, s.Zone) && len(zones) < maxSigned {
+			zones = append(zones, s.Zone)
+		}
 	}
-	return saysBogus(why) || isServFail(w.r.wire.ask(ctx, resolver, question{name: q.name, qtype: dns.TypeSOA, recurse: true}))
+	var asked sync.WaitGroup
+	for i := range all {
+		if a := &all[i]; a.Bogus && !saysBogus(a.EDE) {
+			w.do(&asked, func() { a.Bogus = w.failsAgain(ctx, *a, steps[0].Name) && w.isSigned(ctx, a.Resolver, zones) })
+		}
+	}
+	asked.Wait()
+}
+
+// failsAgain asks twice more: not what was asked before, as the failure may come from
+// the resolver's cache (RFC 9520), but something of the same name that nobody has
+// asked it for.
+func (w *walk) failsAgain(ctx context.Context, first ResolverAnswer, name string) bool {
+	soa := question{name: canonical(name), qtype: dns.TypeSOA, recurse: true}
+	r := w.r.wire.ask(ctx, first.Resolver, soa)
+	return isServFail(r) && !saysUnreached(extendedCode(r.msg)) &&
+		w.answersUnchecked(ctx, first.Resolver, question{name: soa.name, qtype: qtypeOf(first.Type), recurse: true})
+}
+
+// isSigned tells whether a resolver knows a DS record of one of the zones.
+func (w *walk) isSigned(ctx context.Context, resolver netip.AddrPort, zones []string) bool {
+	for _, zone := range zones {
+		q := question{name: canonical(zone), qtype: dns.TypeDS, recurse: true, unchecked: true}
+		if r := w.r.wire.ask(ctx, resolver, q); r.msg != nil && slices.ContainsFunc(r.msg.Answer, func(rr dns.RR) bool {
+			return rr.Header().Rrtype == dns.TypeDS && dns.CanonicalName(rr.Header().Name) == q.name
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func readResolver(resolver netip.AddrPort, q question, r reply) ResolverAnswer {
@@ -124,35 +167,4 @@ func (a ResolverAnswer) at(end question, aliases []Link, ttl uint32) ResolverAns
 		a.Chain = append(aliases, Link{Owner: bare(end.name), Type: string(askedType(end.qtype)), TTL: ttl})
 	}
 	return a
-}
-
-// extendedCode is the extended error of a message: the first that speaks of
-// validation, else the first.
-func extendedCode(m *dns.Msg) uint16 {
-	opt := m.IsEdns0()
-	if opt == nil {
-		return 0
-	}
-	var first uint16
-	for _, o := range opt.Option {
-		switch e, ok := o.(*dns.EDNS0_EDE); {
-		case !ok:
-		case saysBogus(e.InfoCode):
-			return e.InfoCode
-		case first == 0:
-			first = e.InfoCode
-		}
-	}
-	return first
-}
-
-// saysBogus tells whether an extended error says that validation failed.
-func saysBogus(code uint16) bool {
-	switch code {
-	case dns.ExtendedErrorCodeDNSBogus, dns.ExtendedErrorCodeSignatureExpired, dns.ExtendedErrorCodeSignatureNotYetValid,
-		dns.ExtendedErrorCodeDNSKEYMissing, dns.ExtendedErrorCodeRRSIGsMissing, dns.ExtendedErrorCodeNoZoneKeyBitSet,
-		dns.ExtendedErrorCodeNSECMissing, dns.ExtendedErrorCodeSignatureExpiredBeforeValid:
-		return true
-	}
-	return false
 }

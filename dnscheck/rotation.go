@@ -153,8 +153,9 @@ func (s *Sighting) turned(o Observation, before, gone time.Time) {
 	s.Turns = append(slices.Clip(s.Turns[max(0, n+1-maxTurns):]), Turn{At: o.At, Absent: absent})
 }
 
-// placed notes who gave each address of this look, as long as the addresses of its
-// family change: a host whose addresses stay has no use for it. Old turns are dropped.
+// placed notes who gave each address of this look, and who gave it before and is silent
+// now, as long as the addresses of its family change or not all servers give it: other
+// hosts have no use for it. Old turns are dropped.
 func placed(all []Sighting, o Observation, paths map[netip.Addr][]Link) {
 	change := map[Type]bool{}
 	for i := range all {
@@ -172,12 +173,32 @@ func placed(all []Sighting, o Observation, paths map[netip.Addr][]Link) {
 	for i := range all {
 		s := &all[i]
 		_, given := paths[s.Address]
+		change := change[typeFor(s.Address)]
 		switch {
-		case !change[typeFor(s.Address)]:
-			s.Zone, s.Servers = "", nil
 		case given && !s.LastSeen.After(o.At):
-			p := o.where(s.Address)
-			s.Zone, s.Servers = p.step.Zone, p.servers[:min(len(p.servers), maxServers)]
+			s.giveAt(o, change)
+		case !given && !s.Gone.IsZero() && !change:
+			s.Zone, s.Servers = "", nil
 		}
 	}
+}
+
+// giveAt notes who gave an address of this look.
+func (s *Sighting) giveAt(o Observation, change bool) {
+	p := o.where(s.Address)
+	gave := slices.Clone(p.servers)
+	if s.FirstSeen.Before(o.At) {
+		for _, server := range p.step.silent(typeFor(s.Address)) {
+			if len(s.Servers) == 0 || slices.Contains(s.Servers, server) {
+				gave = append(gave, server)
+			}
+		}
+	}
+	slices.Sort(gave)
+	gave = slices.Compact(gave)
+	if len(gave) == p.asked && !change {
+		s.Zone, s.Servers = "", nil
+		return
+	}
+	s.Zone, s.Servers = p.step.Zone, gave[:min(len(gave), maxGivers)]
 }

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -36,7 +38,7 @@ const (
 	briefly                 // sent once, and given up soon
 )
 
-var errClosed = errors.New("the resolver is closed")
+var errClosed = errors.New(closedText)
 
 // servers keeps what is known of each server that is asked, and the sockets to
 // them. It is safe for concurrent use.
@@ -89,15 +91,39 @@ func (v *servers) entry(at netip.AddrPort) *server {
 		return known
 	}
 	if len(v.known) >= knownLimit {
-		for old, s := range v.known {
-			if s.sock == nil {
-				delete(v.known, old)
-			}
-		}
+		v.forget(time.Now())
 	}
 	fresh := &server{pace: paceOf(v.rate(at.Addr()))}
 	v.known[at] = fresh
 	return fresh
+}
+
+// forget makes room for a quarter of knownLimit; the lock is held. First go those of
+// which nothing is lost: else whoever names servers without end could have us forget
+// how fast one may be asked.
+func (v *servers) forget(now time.Time) {
+	need := func(s *server) int {
+		switch {
+		case s.pace.next.After(now):
+			return 2
+		case s.silences > 0 || now.Sub(s.cookies.heard) < cookieLife:
+			return 1
+		}
+		return 0
+	}
+	closed := make([]netip.AddrPort, 0, len(v.known))
+	for at, s := range v.known {
+		if s.sock == nil {
+			closed = append(closed, at)
+		}
+	}
+	slices.SortFunc(closed, func(a, b netip.AddrPort) int {
+		s, t := v.known[a], v.known[b]
+		return cmp.Or(cmp.Compare(need(s), need(t)), s.pace.next.Compare(t.pace.next), a.Compare(b))
+	})
+	for _, at := range closed[:min(len(closed), knownLimit/4)] {
+		delete(v.known, at)
+	}
 }
 
 // turn waits until the pace of a server allows one more question, if that leaves
@@ -269,7 +295,7 @@ func (v *servers) await(ctx context.Context, s *socket, w *waiter, until time.Ti
 func (v *servers) read(ctx context.Context, s *socket, w *waiter, until time.Time) (over bool) {
 	buf := v.buffers.Get().(*[readSize]byte)
 	defer v.buffers.Put(buf)
-	defer context.AfterFunc(ctx, s.interrupt)()
+	defer afterEnd(ctx, s.interrupt)()
 	for {
 		err := s.conn.SetReadDeadline(until)
 		// Whoever interrupts does so after this is to be seen.

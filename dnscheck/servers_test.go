@@ -1,9 +1,11 @@
 package dnscheck
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -172,22 +174,9 @@ func TestAFloodOfWrongPacketsIsAnsweredByAskingOverTCP(t *testing.T) {
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()
-			zone, err := lab.NewZone("shop.example. 60 SOA ns. m. 1 2 3 4 5\nn1.shop.example. 60 A 192.0.2.1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			server, err := lab.NewDNSServer(netip.MustParseAddrPort("127.0.0.1:0"), zone)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := server.Stop(); err != nil {
-					t.Error(err)
-				}
-			}()
-			server.SetFault(c.fault)
+			at, _ := newFaultyServer(t, c.fault)
 			x := newTestExchanger(t)
-			r := x.ask(patiently(t), server.Addr(), numbered(1))
+			r := x.ask(patiently(t), at, numbered(1))
 			if !r.tcp || r.outcome != c.outcome || (r.msg != nil) != (c.outcome == "") || !strings.HasSuffix(r.detail, c.detail) || r.heard != (r.msg != nil) {
 				t.Errorf("got %+v", r)
 			}
@@ -196,4 +185,24 @@ func TestAFloodOfWrongPacketsIsAnsweredByAskingOverTCP(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatRunsAfterTheEndIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		under, may, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		stop := afterEnd(ctx, func() { close(under); <-may })
+		end()
+		<-under
+		go func() { stop(); close(stopped) }()
+		synctest.Wait()
+		select {
+		case <-stopped:
+			t.Error("it was not waited for")
+		default:
+		}
+		close(may)
+		<-stopped
+		afterEnd(t.Context(), func() { t.Error("it was stopped before") })()
+	})
 }

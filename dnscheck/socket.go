@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// wrongLimit bounds the wrong packets that one question listens to. Only one who
-	// forges sends more, and with time would guess right.
+	// wrongLimit bounds the wrong packets that repeat one question and are listened to.
+	// Only one who forges sends more, and with time would guess right.
 	wrongLimit = 64
 	// socketQuestions and socketAge bound the life of a socket, and so of its port,
 	// which is one of the secrets of its questions.
@@ -36,10 +36,12 @@ var errFlood = errors.New("too many wrong packets")
 
 // socket is a connected UDP socket to one server, for many questions at once. One
 // of those that wait reads it for all (servers.await); while nobody waits, nobody
-// reads, and what is late stays in the system's queue until the next question.
+// reads, and what is late stays in the system's queue until the next question
+// (servers.drain).
 type socket struct {
 	at   netip.AddrPort
 	conn *net.UDPConn
+	raw  syscall.RawConn // of conn
 	born time.Time
 
 	// Of servers, under its lock.
@@ -55,6 +57,7 @@ type socket struct {
 	gone     [1 << 16 / 64]uint64 // a bit for each ID given out, which is never given out again
 	waiting  map[uint16]*waiter
 	reader   *waiter // of those that wait
+	rubbish  rubbish
 	cookies  cookies
 }
 
@@ -84,6 +87,8 @@ type ending struct {
 	after time.Duration // since the packet was sent last
 	// cookieless: the server has sent cookies, and here is none.
 	cookieless bool
+	// shy: the server answers only questions without a cookie.
+	shy bool
 }
 
 func newWaiter() *waiter {
@@ -104,9 +109,13 @@ func dial(at netip.AddrPort) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	var seed [32]byte
 	_, _ = crand.Read(seed[:]) // never fails, by its documentation
-	return &socket{at: at, conn: conn, born: time.Now(), ids: rand.NewChaCha8(seed), waiting: map[uint16]*waiter{}}, nil
+	return &socket{at: at, conn: conn, raw: raw, born: time.Now(), ids: rand.NewChaCha8(seed), waiting: map[uint16]*waiter{}}, nil
 }
 
 // enter puts a question into the table, under an ID that was never used on this
@@ -121,7 +130,7 @@ func (s *socket) enter(w *waiter, q question, edns bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if edns {
-		packet, w.expects = s.cookies.appendTo(packet)
+		packet, w.expects = s.cookies.appendTo(packet, q.insists)
 	}
 	for {
 		w.id = uint16(s.ids.Uint64())
@@ -145,17 +154,7 @@ func (s *socket) leave(w *waiter) (wrongs int, wrong string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.waiting, w.id)
-	if s.reader == w {
-		s.reader = nil
-		for _, next := range s.waiting {
-			// Who has not sent yet would keep the others waiting.
-			if next.sent.Load() {
-				s.reader = next
-				next.rouse()
-				break
-			}
-		}
-	}
+	s.handOnLocked(w)
 	return w.wrongs, w.wrong
 }
 
@@ -176,11 +175,18 @@ func (s *socket) baked() cookies {
 	return s.cookies
 }
 
-// shyAfter notes that w was answered when it was sent again without a cookie.
-func (s *socket) shyAfter(w *waiter) {
+// learn notes what the answer to w, which is of its owner alone by now, tells of the
+// server's way with cookies; dropped is set if w was sent without its cookie in the end.
+func (s *socket) learn(w *waiter, dropped bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cookies.shy = s.cookies.heard.IsZero()
+	switch {
+	case w.q.insists:
+		s.cookies.shy = false
+	case dropped:
+		s.cookies.shy = s.cookies.heard.IsZero()
+	}
+	w.end.shy = s.cookies.shy
 }
 
 // interrupt ends the reading that is going on, which then looks around.
@@ -245,7 +251,7 @@ func (s *socket) finish(w *waiter, e ending) {
 // tells that it answers a question that nobody waits for any more.
 func (s *socket) take(packet []byte) (late bool) {
 	if len(packet) < headerSize {
-		s.blame(func(question) bool { return true }, tooShort)
+		s.blame(packet, tooShort)
 		return false
 	}
 	id := binary.BigEndian.Uint16(packet)
@@ -261,7 +267,7 @@ func (s *socket) take(packet []byte) (late bool) {
 	case !waited && used:
 		return true
 	case !waited:
-		s.blame(func(q question) bool { return asks(packet, q) }, wrongID)
+		s.blame(packet, wrongID)
 		return false
 	}
 	m, wrong := (*dns.Msg)(nil), "a packet of more than 4095 bytes"
@@ -278,37 +284,9 @@ func (s *socket) take(packet []byte) (late bool) {
 		cookie, wrong = s.cookies.check(m)
 	}
 	if wrong != "" {
-		s.count(w, wrong)
+		s.blameLocked(packet, wrong)
 		return false
 	}
 	s.finish(w, ending{msg: m, cookieless: w.expects && !cookie})
 	return false
-}
-
-// blame counts a packet without a known ID as wrong for the questions that it is
-// meant for, or for all if that cannot be told.
-func (s *socket) blame(meant func(question) bool, wrong string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var those, all []*waiter
-	for _, w := range s.waiting {
-		all = append(all, w)
-		if meant(w.q) {
-			those = append(those, w)
-		}
-	}
-	if len(those) == 0 {
-		those = all
-	}
-	for _, w := range those {
-		s.count(w, wrong)
-	}
-}
-
-// count counts a wrong packet for w, which is in the table; the lock is held.
-func (s *socket) count(w *waiter, wrong string) {
-	w.wrong = wrong
-	if w.wrongs++; w.wrongs > wrongLimit {
-		s.finish(w, ending{err: errFlood})
-	}
 }

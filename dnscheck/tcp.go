@@ -92,18 +92,28 @@ func (x *exchanger) readTCP(conn net.Conn, l *listener) (*dns.Msg, error) {
 }
 
 // interruptible ends all waiting on conn when ctx ends; the function it returns
-// closes conn and leaves no goroutine behind.
+// closes conn.
 func interruptible(ctx context.Context, conn net.Conn) (done func()) {
+	// It fails only on a closed connection, which waits no more.
+	stop := afterEnd(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		stop()
+		_ = conn.Close() // nothing is unsent
+	}
+}
+
+// afterEnd runs f when ctx ends. Unlike that of context.AfterFunc the function it
+// returns waits for f if it is under way, so that no goroutine is left behind.
+func afterEnd(ctx context.Context, f func()) (stop func()) {
 	ran := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
+	cancel := context.AfterFunc(ctx, func() {
 		defer close(ran)
-		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed connection, which waits no more
+		f()
 	})
 	return func() {
-		if !stop() {
+		if !cancel() {
 			<-ran
 		}
-		_ = conn.Close() // nothing is unsent
 	}
 }
 

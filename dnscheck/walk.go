@@ -37,6 +37,15 @@ func (w *walk) ask(ctx context.Context, server Server, q question) reply {
 	return r
 }
 
+// askBy puts a question to an authoritative server in one way alone. The answer may
+// be truncated.
+func (w *walk) askBy(ctx context.Context, server Server, q question, how way) reply {
+	if why, ok := w.mayAsk(server.Address); !ok {
+		return why
+	}
+	return w.r.wire.askBy(ctx, server.Address, q, how)
+}
+
 // do runs f in a goroutine of wg; a panic in it ends the observation early
 // instead of the program.
 func (w *walk) do(wg *sync.WaitGroup, f func()) {

@@ -79,6 +79,8 @@ type ZoneServer struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	Detail  string  `json:"detail,omitempty"`
 	Serial  uint32  `json:"serial,omitempty"`
+	// Primary is the primary server that the SOA names (MNAME), no final dot.
+	Primary string `json:"primary,omitempty"`
 	// NSOutcome is what came of the question for NS records; OK if it has any, and NS
 	// are then their names.
 	NSOutcome Outcome  `json:"ns_outcome,omitempty"`
@@ -88,6 +90,9 @@ type ZoneServer struct {
 	// RCODE.
 	EDNS       EDNS   `json:"edns,omitempty"`
 	EDNSDetail string `json:"edns_detail,omitempty"`
+	// DropsCookies is set when it is silent to questions with a DNS cookie (RFC 7873), and
+	// answers the same ones without.
+	DropsCookies bool `json:"drops_cookies,omitempty"`
 	// TCP is what came of the question for the SOA record over TCP; empty if it was
 	// not put.
 	TCP       Outcome `json:"tcp,omitempty"`

@@ -61,16 +61,8 @@ func (v zoneView) clipped() bool {
 
 // hintsAbove say what to do with names that only the parent has: who serves the zone
 // belongs into it, who does not, out of the delegation.
-func (v zoneView) hintsAbove(names []string) []string {
-	var serving, failing []string
-	for _, name := range names {
-		if v.serving(name) {
-			serving = append(serving, name)
-		} else {
-			failing = append(failing, name)
-		}
-	}
-	var hints []string
+func (v zoneView) hintsAbove(names []string) (hints []string) {
+	serving, failing := v.parted(names)
 	if len(failing) > 0 {
 		hints = append(hints, fmt.Sprintf("take %s out of the delegation of %s (at the registrar, or in the zone %s)", finding.List(failing, maxListed), v.Zone, v.Parent))
 	}
@@ -80,8 +72,45 @@ func (v zoneView) hintsAbove(names []string) []string {
 	return hints
 }
 
-func (v zoneView) hintsBelow(names []string) []string {
-	var serving, failing []string
+// hintsBelow say what to do with names that only the zone has. More of them in the
+// delegation would send more clients to a copy of the zone that is not kept up.
+func (v zoneView) hintsBelow(names []string) (hints []string) {
+	serving, failing := v.parted(names)
+	var others []string
+	serving = slices.DeleteFunc(serving, func(name string) bool {
+		if v.otherCopy(name) {
+			others = append(others, name)
+			return true
+		}
+		return false
+	})
+	if len(serving) > 0 {
+		hints = append(hints, fmt.Sprintf("add %s to the delegation of %s (at the registrar, or in the zone %s), or take it out of the NS records of the zone", finding.List(serving, maxListed), v.Zone, v.Parent))
+	}
+	if len(others) > 0 {
+		hints = append(hints, fmt.Sprintf("take %s out of the NS records of the zone %s: it has other data, as its SOA record tells", finding.List(others, maxListed), v.Zone))
+	}
+	if len(failing) > 0 {
+		hints = append(hints, fmt.Sprintf("take %s out of the NS records of the zone %s", finding.List(failing, maxListed), v.Zone))
+	}
+	return hints
+}
+
+// otherCopy tells whether servers of a name have another copy of the zone than those
+// that the parent names: made by another primary, or older.
+func (v zoneView) otherCopy(name string) bool {
+	for _, s := range v.addressesOf(name) {
+		for _, t := range v.Servers {
+			if s.Outcome == OK && t.Outcome == OK && slices.Contains(v.above, t.Server.Name) && (s.Primary != t.Primary || newer(t.Serial, s.Serial)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parted are the names that lead to a server that has the zone, and the others.
+func (v zoneView) parted(names []string) (serving, failing []string) {
 	for _, name := range names {
 		if v.serving(name) {
 			serving = append(serving, name)
@@ -89,14 +118,7 @@ func (v zoneView) hintsBelow(names []string) []string {
 			failing = append(failing, name)
 		}
 	}
-	var hints []string
-	if len(serving) > 0 {
-		hints = append(hints, fmt.Sprintf("add %s to the delegation of %s (at the registrar, or in the zone %s)", finding.List(serving, maxListed), v.Zone, v.Parent))
-	}
-	if len(failing) > 0 {
-		hints = append(hints, fmt.Sprintf("take %s out of the NS records of the zone %s", finding.List(failing, maxListed), v.Zone))
-	}
-	return hints
+	return serving, failing
 }
 
 // serving tells whether a name leads to a server that has the zone, or whether

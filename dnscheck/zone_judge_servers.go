@@ -39,8 +39,8 @@ func (v zoneView) judgeEachServer() []finding.Finding {
 			fs = append(fs, v.noAddress(n))
 		case n.Missing == "" && n.Alias != "":
 			f, _ := v.nonconformant(n.Name, []remark{{
-				finding.Warning, "is an alias of " + n.Alias + " in the zone itself",
-				"BIND does not use a server whose name is an alias", "give the server's name address records of its own",
+				finding.Warning, "is an alias of " + n.Alias,
+				"Unbound follows the alias, BIND does not use such a server", fmt.Sprintf("name %s itself as the server, or give %s address records of its own", n.Alias, n.Name),
 			}})
 			fs = append(fs, f)
 		}
@@ -72,24 +72,19 @@ func (v zoneView) dropsEDNS(s ZoneServer) finding.Finding {
 	f.Expected = "an answer to a question with EDNS, be it FORMERR"
 	f.Observed = "silence to questions with EDNS, an answer to one without"
 	f.Hint = "look for a firewall that drops DNS packets with an OPT record or over 512 bytes; if there is none, the server needs a newer software"
-	if !slices.ContainsFunc(v.Servers, func(s ZoneServer) bool { return s.Outcome == OK && s.EDNS != EDNSDropped }) {
+	if !slices.ContainsFunc(v.Servers, func(s ZoneServer) bool { return s.EDNS == EDNSOK || s.Outcome == OK && s.EDNS != EDNSDropped }) {
 		f.Severity = finding.Critical
 	}
 	return f
 }
 
 // noAddress is a name that leads to no server (RFC 1912 §2.8, Zonemaster
-// NAMESERVER06; for aliases RFC 2181 §10.3, Zonemaster DELEGATION05).
+// NAMESERVER06).
 func (v zoneView) noAddress(n ServerName) finding.Finding {
 	f := degradedServer(hosting{v.Zone, Server{Name: n.Name}}, nil, false)
 	f.Summary = fmt.Sprintf("%s is named as a server of the zone %s, and %s", n.Name, v.Zone, n.Missing)
 	f.Expected, f.Observed = "a name with an address", n.Missing
 	f.Hint = v.hintFor(n.Name)
-	if n.Alias != "" {
-		f.Summary = fmt.Sprintf("%s is named as a server of the zone %s, and is an alias", n.Name, v.Zone)
-		f.Observed = "an alias of " + n.Alias + ": Unbound follows it, BIND does not"
-		f.Hint = fmt.Sprintf("name %s itself as the server, or give %s address records", n.Alias, n.Name)
-	}
 	return f
 }
 
@@ -126,13 +121,20 @@ func (v zoneView) remarksOn(s ZoneServer) []remark {
 		}
 		all = append(all, r)
 	}
+	if s.DropsCookies {
+		all = append(all, remark{
+			finding.Warning, "is silent to questions with a DNS cookie, and answers those without",
+			"BIND sends a cookie each time and has no answer; Unbound sends none unless it is told to",
+			"let every firewall before this server pass questions with EDNS options that it does not know (RFC 7873: COOKIE, option 10)",
+		})
+	}
 	switch {
 	case s.NSOutcome == NoData:
 		all = append(all, remark{
 			finding.Info, "has no NS records for the zone itself",
 			"a zone without them is not whole (RFC 1034 section 4.2.1)", "add the zone's NS records on this server",
 		})
-	case s.NSOutcome != "" && s.NSOutcome != OK && s.EDNS != EDNSDropped:
+	case s.NSOutcome != "" && s.NSOutcome != OK && s.NSOutcome != Silent: // a packet can get lost
 		all = append(all, remark{
 			finding.Info, "answers for the zone, but not for its NS records: " + Answer{Outcome: s.NSOutcome, Detail: s.NSDetail}.misbehaviour(),
 			"resolvers that ask for them fail", "let the server answer for every type",
@@ -178,7 +180,10 @@ func (v zoneView) judgeTogether() []finding.Finding {
 			finding.Warning, "has different NS records on its servers: " + onServers(v.nsSets()),
 			"which ones a resolver learns is chance", "make the NS records of the zone the same on every server",
 		}
-		if behind {
+		switch {
+		case v.primaries() > 1:
+			r.hint = "these are copies of the zone that are kept apart, as their SOA records name different primary servers: give each of them the NS records of all"
+		case behind:
 			r.severity, r.hint = finding.Info, "wait until the zone has reached all its servers; if it does not, mend the transfer to those with the older serial"
 		}
 		all = append(all, r)
@@ -204,16 +209,32 @@ func (v zoneView) judgeTogether() []finding.Finding {
 	return []finding.Finding{f}
 }
 
-// serials says which server has which serial, if they differ.
+// serials says which server has which serial, if servers of one primary differ: the
+// serials of copies that are kept apart do not compare.
 func (v zoneView) serials() (text string, differ bool) {
-	said := map[string][]string{}
+	said, of := map[string][]string{}, map[string]uint32{}
+	for _, s := range v.Servers {
+		if s.Outcome != OK {
+			continue
+		}
+		first, known := of[s.Primary]
+		differ = differ || known && first != s.Serial
+		of[s.Primary] = s.Serial
+		what := fmt.Sprint(s.Serial)
+		said[what] = append(said[what], s.Server.String())
+	}
+	return onServers(said), differ
+}
+
+// primaries counts the primary servers that the SOA records name.
+func (v zoneView) primaries() int {
+	of := map[string]bool{}
 	for _, s := range v.Servers {
 		if s.Outcome == OK {
-			what := fmt.Sprint(s.Serial)
-			said[what] = append(said[what], s.Server.String())
+			of[s.Primary] = true
 		}
 	}
-	return onServers(said), len(said) > 1
+	return len(of)
 }
 
 // single is the only IPv4 address of all the servers. Of IPv6 addresses it can't be

@@ -107,6 +107,33 @@ func delegationCases() []zoneCase {
 			[]string{"only the zone itself names ns3.shop.example", "add ns3.shop.example to the delegation"},
 		},
 		{
+			"a server that only the zone names and that has an older copy is to leave the zone",
+			func(o *ZoneObservation) {
+				for i := range o.Servers {
+					o.Servers[i].NS = append(slices.Clone(o.Servers[i].NS), "ns3.shop.example")
+				}
+				o.add("ns3.shop.example", 3, o.Servers[0].NS...)
+				o.Servers[2].Serial = 6
+			},
+			[]string{
+				"warning dns/delegation-mismatch shop.example | at a.nic.example b.nic.example ns1.shop.example ns2.shop.example ns3.shop.example",
+				"info dns/nonconformant shop.example | at ns1.shop.example ns2.shop.example ns3.shop.example",
+			},
+			[]string{"take ns3.shop.example out of the NS records of the zone shop.example: it has other data"},
+		},
+		{
+			"a server that only the zone names and that has the copy of another primary is to leave the zone",
+			func(o *ZoneObservation) {
+				for i := range o.Servers {
+					o.Servers[i].NS = append(slices.Clone(o.Servers[i].NS), "ns3.shop.example")
+				}
+				o.add("ns3.shop.example", 3, o.Servers[0].NS...)
+				o.Servers[2].Primary = "ns.other.example"
+			},
+			[]string{"warning dns/delegation-mismatch shop.example | at a.nic.example b.nic.example ns1.shop.example ns2.shop.example ns3.shop.example"},
+			[]string{"take ns3.shop.example out of the NS records of the zone shop.example: it has other data"},
+		},
+		{
 			"a server that only the zone names and that fails is to leave the zone",
 			func(o *ZoneObservation) {
 				for i := range o.Servers {
@@ -323,16 +350,16 @@ func conformanceCases() []zoneCase {
 			[]string{"info dns/nonconformant shop.example ns2.shop.example (192.0.2.2) | at ns2.shop.example"}, nil,
 		},
 		{
-			"a server's name that is an alias leads BIND nowhere",
+			"a server's name that is an alias of a name without an address",
 			func(o *ZoneObservation) {
-				o.Names[1] = ServerName{Name: "ns2.shop.example", Missing: "no address was found for ns2.shop.example: it is an alias", Alias: "web.shop.example"}
+				o.Names[1] = ServerName{Name: "ns2.shop.example", Missing: "no address was found for ns2.shop.example: it is an alias, and no address was found for web.shop.example: NXDOMAIN", Alias: "web.shop.example"}
 				o.Servers = o.Servers[:1]
 			},
 			[]string{
 				"warning dns/nameserver-degraded shop.example ns2.shop.example | at ns2.shop.example",
 				"info dns/nonconformant shop.example | at ns1.shop.example",
 			},
-			[]string{"ns2.shop.example is named as a server of the zone shop.example, and is an alias", "an alias of web.shop.example: Unbound follows it, BIND does not", "one IPv4 address, 192.0.2.1"},
+			[]string{"it is an alias, and no address was found for web.shop.example: NXDOMAIN", "one IPv4 address, 192.0.2.1"},
 		},
 		{
 			"a server's name that is an alias in the zone, behind glue",
@@ -342,7 +369,14 @@ func conformanceCases() []zoneCase {
 					o.Names[1].Own[i].Outcome, o.Names[1].Own[i].Target = Alias, "web.shop.example"
 				}
 			},
-			[]string{"warning dns/nonconformant shop.example ns2.shop.example | at ns2.shop.example"}, nil,
+			[]string{"warning dns/nonconformant shop.example ns2.shop.example | at ns2.shop.example"},
+			[]string{"is an alias of web.shop.example", "Unbound follows the alias, BIND does not use such a server"},
+		},
+		{
+			"a server that drops cookies",
+			func(o *ZoneObservation) { o.Servers[1].DropsCookies = true },
+			[]string{"warning dns/nonconformant shop.example ns2.shop.example (192.0.2.2) | at ns2.shop.example"},
+			[]string{"silent to questions with a DNS cookie", "BIND sends a cookie each time"},
 		},
 		{
 			"a server's name that does not exist",
@@ -372,6 +406,33 @@ func conformanceCases() []zoneCase {
 			},
 			[]string{"info dns/nonconformant shop.example | at ns1.shop.example ns2.shop.example"},
 			[]string{"7 on ns1.shop.example (192.0.2.1); 8 on ns2.shop.example"},
+		},
+		{
+			"serials of different primaries do not compare, and explain no NS records that differ",
+			func(o *ZoneObservation) {
+				o.Servers[1].NS = []string{"ns1.shop.example", "ns2.shop.example", "ns3.shop.example"}
+				o.Servers[0].Primary, o.Servers[1].Primary, o.Servers[1].Serial = "ns1.a.test", "ns1.b.test", 8
+			},
+			[]string{"warning dns/nonconformant shop.example | at ns1.shop.example ns2.shop.example"},
+			[]string{"copies of the zone that are kept apart", "give each of them the NS records of all"},
+		},
+		{
+			"two providers with serials of their own are well",
+			func(o *ZoneObservation) {
+				o.Servers[0].Primary, o.Servers[1].Primary, o.Servers[1].Serial = "ns1.a.test", "ns1.b.test", 8
+			}, nil, nil,
+		},
+		{
+			"silence to the question for NS records proves nothing",
+			func(o *ZoneObservation) { o.Servers[1].NSOutcome, o.Servers[1].NS = Silent, nil }, nil, nil,
+		},
+		{
+			"a server that was seen to take EDNS keeps the zone",
+			func(o *ZoneObservation) {
+				o.Servers[0].EDNS = EDNSDropped
+				o.Servers[1] = ZoneServer{Server: o.Servers[1].Server, EDNS: EDNSOK}
+			},
+			[]string{"warning dns/nameserver-degraded shop.example ns1.shop.example (192.0.2.1) | at ns1.shop.example"}, nil,
 		},
 		{
 			"serials that differ are only worth knowing",

@@ -22,29 +22,28 @@ import (
 // names, A and AAAA from two of the zone's servers. A zone on three servers named
 // inside it, under a parent with two, costs 2 + 3·3 + 3·2·2 = 23 questions, three of
 // them over TCP. A server without the OPT record in its answers costs one more, one
-// that rejects EDNS two more, a silent one six packets in place of its two questions
-// over UDP. The most is 3 + 26·8 + 13·2·2 + 1 beside the walk.
+// that rejects EDNS two more, one that may drop cookies too, a silent one six packets in
+// place of its two questions over UDP. The most is 3 + 26·10 + 13·2·2 + 1 beside the walk.
 func (r *Resolver) ObserveZone(ctx context.Context, zone string) ZoneObservation {
 	name := canonical(zone)
 	o := ZoneObservation{Zone: bare(name), At: time.Now()}
 	_, configured := r.fixed[name]
-	if _, ok := dns.IsDomainName(name); !ok || zone == "" || name == "." || configured {
+	if !isName(name) || zone == "" || name == "." || configured {
 		o.Cut = "this zone has no delegation to look at"
 		return o
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	w := &walk{r: r}
-	if !r.begin(w, cancel) {
-		o.Cut = "the resolver is closed"
+	w, ctx, end := r.begin(ctx)
+	defer end()
+	if w == nil {
+		o.Cut = closedText
 		return o
 	}
-	defer r.end(w)
 	l := &zoneLook{walk: w, zone: name, asked: map[netip.AddrPort]*zoneServer{}, names: map[string]*ServerName{}}
 	var whole sync.WaitGroup
 	w.do(&whole, func() { l.look(ctx, &o) })
 	whole.Wait()
 	l.tell(&o)
+	o.bound()
 	return o
 }
 
@@ -84,6 +83,7 @@ func (l *zoneLook) look(ctx context.Context, o *ZoneObservation) {
 	rest.Wait()
 	l.witnessTCP(ctx, o)
 	l.dropBrokenIPv6(ctx)
+	l.keepMet()
 }
 
 // third is a part of the time that is left.
@@ -112,12 +112,18 @@ func (l *zoneLook) meet(ctx context.Context, d delegation) []*zoneServer {
 	soon, cancel := third(ctx)
 	defer cancel()
 	servers, dead := l.serversToJudge(soon, d)
+	missing := map[string]string{}
 	for _, h := range dead {
 		switch {
 		case h.answer.Outcome == unasked:
 			l.limit(h.answer.Detail)
 		case !h.server.Address.IsValid():
-			l.missing(soon, h)
+			missing[h.server.Name] = h.answer.Detail
+		}
+	}
+	for _, n := range d.names {
+		if len(n.at) == 0 {
+			l.note(n.host, missing[bare(n.host)])
 		}
 	}
 	l.mu.Lock()
@@ -142,16 +148,17 @@ func (l *zoneLook) meet(ctx context.Context, d delegation) []*zoneServer {
 	return fresh
 }
 
-// missing notes a name without an address. Whether it is an alias is asked, as it
-// decides who can use the server.
-func (l *zoneLook) missing(ctx context.Context, h heard) {
-	n := &ServerName{Name: h.server.Name, Missing: h.answer.Detail}
-	if _, found, failure := l.descend(ctx, question{name: canonical(n.Name), qtype: dns.TypeA}, 1); failure.Outcome == "" {
-		n.Alias = found.answer.Target
+// note keeps what there is to tell of a name whose addresses were looked for: why there
+// are none, and whether it is an alias, which decides who can use the server.
+func (l *zoneLook) note(host, missing string) {
+	known, _ := l.r.hosts.get(canonical(host))
+	n := ServerName{Name: bare(host), Missing: missing, Alias: known.alias}
+	if n.Missing == "" && n.Alias == "" {
+		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.names[n.Name] = n
+	l.names[n.Name] = &n
 }
 
 // namedBelow are the servers that only the zone itself names.
@@ -188,12 +195,7 @@ func (l *zoneLook) ownAddresses(ctx context.Context, handed []Handed, servers []
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
 	hosts = hosts[:min(len(hosts), ownNames)]
-	var witnesses []Server
-	for _, s := range servers {
-		if s.NSOutcome.Speaks() && len(witnesses) < ownWitnesses && (len(witnesses) == 0 || witnesses[0].Name != s.Server.Name) {
-			witnesses = append(witnesses, s.Server)
-		}
-	}
+	witnesses := l.witnesses(servers)
 	found := make([][]Answer, len(hosts))
 	var asked sync.WaitGroup
 	for i, host := range hosts {
@@ -219,6 +221,19 @@ func (l *zoneLook) ownAddresses(ctx context.Context, handed []Handed, servers []
 		l.own(host, own)
 	}
 	return more
+}
+
+// witnesses are the servers that are asked for the addresses of others.
+func (l *zoneLook) witnesses(servers []*zoneServer) []Server {
+	l.mu.Lock() // askEDNS may hear of NS meanwhile
+	defer l.mu.Unlock()
+	var some []Server
+	for _, s := range servers {
+		if s.NSOutcome.Speaks() && len(some) < ownWitnesses && (len(some) == 0 || some[0].Name != s.Server.Name) {
+			some = append(some, s.Server)
+		}
+	}
+	return some
 }
 
 func (l *zoneLook) own(host string, answers []Answer) {

@@ -110,12 +110,12 @@ func (l *zoneLook) askParent(ctx context.Context, parent string, s Server) (Hand
 		h.Outcome, h.Detail = Lame, "refers to the servers of "+bare(d.zone)
 	}
 	soa := denialOf(l.zone, r.msg)
-	_, held := l.apexNS(r.msg)
+	_, held := apexNS(l.zone, r.msg, l.r.port)
 	h.Both = h.Outcome.Speaks() && (held || soa != nil && canonical(soa.Hdr.Name) == l.zone)
 	return h, delegation{}
 }
 
-// apexNS reads the zone's own NS records out of an answer.
-func (l *zoneLook) apexNS(m *dns.Msg) (delegation, bool) {
-	return delegationIn(m.Answer, nil, l.zone, l.r.port, func(owner string) bool { return owner == l.zone })
+// apexNS reads a zone's own NS records out of an answer.
+func apexNS(zone string, m *dns.Msg, port uint16) (delegation, bool) {
+	return delegationIn(m.Answer, nil, zone, port, func(owner string) bool { return owner == zone })
 }

@@ -14,8 +14,9 @@ import (
 type zoneServer struct {
 	ZoneServer
 	named []nameServer
-	// opt is set when its answer for NS had an OPT record, so that it knows EDNS.
-	opt bool
+	// opt is set when its answer for NS had an OPT record, so that it knows EDNS; shy
+	// when it came only after the question had no cookie any more.
+	opt, shy bool
 }
 
 func addrOrder(a, b netip.Addr) int { return a.Compare(b) }
@@ -41,10 +42,10 @@ func (l *zoneLook) hearNS(s *zoneServer, r reply) {
 	if r.msg == nil {
 		return
 	}
-	s.opt = r.msg.IsEdns0() != nil && !rejectsEDNS(r)
+	s.opt, s.shy = r.msg.IsEdns0() != nil && !rejectsEDNS(r), r.shy
 	a := readAnswer(l.zone, l.nsQuestion(), r.msg)
 	s.NSOutcome, s.NSDetail = a.Outcome, a.Detail
-	if d, ok := l.apexNS(r.msg); ok && a.Outcome == NoData {
+	if d, ok := apexNS(l.zone, r.msg, l.r.port); ok && a.Outcome == NoData {
 		s.NSOutcome, s.named = OK, d.names
 		for _, n := range d.names {
 			s.NS = append(s.NS, bare(n.host))
@@ -52,12 +53,30 @@ func (l *zoneLook) hearNS(s *zoneServer, r reply) {
 	}
 }
 
-// askOthers asks what is left to be known of a server: SOA, EDNS and TCP.
+// askOthers asks what is left to be known of a server: SOA, EDNS, TCP and cookies.
 func (l *zoneLook) askOthers(ctx context.Context, s *zoneServer) {
 	var asked sync.WaitGroup
 	l.do(&asked, func() { l.askTCP(ctx, s) })
 	l.do(&asked, func() { l.askSOA(ctx, s) })
 	asked.Wait()
+	if s.shy {
+		l.askCookie(ctx, s)
+	}
+}
+
+// askCookie finds out whether a server drops questions with a cookie, as firewalls do
+// that know no such option, or whether the one for NS got lost. As with EDNS it is
+// accused only if it is silent once more, between two answers without.
+func (l *zoneLook) askCookie(ctx context.Context, s *zoneServer) {
+	with := l.soaQuestion()
+	with.insists = true
+	if l.askBy(ctx, s.Server, with, withEDNS).outcome != Silent {
+		return
+	}
+	without := l.askBy(ctx, s.Server, l.soaQuestion(), withEDNS)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.DropsCookies = without.msg != nil && without.shy
 }
 
 // askSOA asks for the SOA record, and finds out how the server takes EDNS.
@@ -70,7 +89,7 @@ func (l *zoneLook) askSOA(ctx context.Context, s *zoneServer) {
 		l.limit(a.Detail)
 		return
 	}
-	s.Outcome, s.Detail, s.Serial = a.Outcome, a.Detail, a.Serial
+	s.Outcome, s.Detail, s.Serial, s.Primary = a.Outcome, a.Detail, a.Serial, a.Primary
 	s.EDNS, s.EDNSDetail = edns, detail
 }
 

@@ -124,7 +124,7 @@ func mark(s *Step, server Server, f []string) bool {
 }
 
 // hearResolver reads "8.8.8.8", then what it gave: as a server does; after aliases
-// ("5 CNAME x. 60 A 203.0.113.10"); "validated" or "expired" before that; or "bogus",
+// ("5 CNAME x. 60 A 203.0.113.10"); "validated", "expired" or "blocked" before that; or "bogus",
 // with an extended error or without.
 func (o *Observation) hearResolver(f []string) error {
 	addr, err := netip.ParseAddr(f[0])
@@ -145,6 +145,8 @@ func (o *Observation) hearResolver(f []string) error {
 		like.Validated, f = true, f[1:]
 	case "expired":
 		like.EDE, f = dns.ExtendedErrorCodeStaleAnswer, f[1:]
+	case "blocked":
+		like.EDE, f = dns.ExtendedErrorCodeBlocked, f[1:]
 	}
 	var aliases []Link
 	for at := o.Steps[0].Name; len(f) > 3 && f[1] == "CNAME"; f = f[3:] {

@@ -18,6 +18,7 @@ const (
 	DNSDraining         Code = "dns/draining"
 	DNSSpecialAddress   Code = "dns/special-address"
 	DNSResolverDegraded Code = "dns/resolver-degraded"
+	DNSResolverDiffers  Code = "dns/resolver-differs"
 	DNSBogus            Code = "dns/bogus"
 	DNSOddTTL           Code = "dns/odd-ttl"
 	DNSPacketLoss       Code = "dns/packet-loss"
@@ -30,6 +31,8 @@ const (
 	LBPending         Code = "lb/pending"
 	LBAddressMismatch Code = "lb/address-mismatch"
 	LBUnhealthy       Code = "lb/unhealthy"
+	LBOrphan          Code = "lb/orphan"
+	LBContested       Code = "lb/contested"
 
 	HTTPUnreachable Code = "http/unreachable"
 	HTTPStatus      Code = "http/status"
@@ -49,6 +52,7 @@ const (
 	SelfSourceDegraded Code = "self/source-degraded"
 	SelfTargetUnmapped Code = "self/target-unmapped"
 	SelfNotObserved    Code = "self/not-observed"
+	SelfBypassed       Code = "self/bypassed"
 
 	SelfDeclarationUnused Code = "self/declaration-unused"
 )

@@ -16,7 +16,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSNoRecord, "the name has no address record",
-			"Every authoritative server that answers says that the name does not exist (NXDOMAIN) or has neither A nor AAAA (NODATA). Clients fail at once, and go on failing for the negative TTL after the record is created.",
+			"Every authoritative server that answers says that the name does not exist (NXDOMAIN) or has neither A nor AAAA (NODATA). Clients fail at once, and go on failing for the negative TTL after the record is created. Where aliases take turns, or differ between servers, and only one of them leads to such a name, its part of the clients fails: a warning, or critical if a resolver came there too.",
 			"Create the record. If it was deleted by automation, find out by what before you do.",
 			"RFC 2308 sections 2 and 5",
 		},
@@ -34,7 +34,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSUnresolvable, "no authority gave a usable answer",
-			"None of the zone's servers said anything usable about the name, or about the one that it is an alias of, so nothing is known about what it publishes. If configured resolvers fail for the name too, or its aliases lead in a circle, clients fail and this is critical; otherwise it is unknown, because the fault may lie between us and the servers.",
+			"None of the zone's servers said anything usable about the name, or about the one that it is an alias of, so nothing is known about what it publishes. If configured resolvers fail for the name too, or its aliases lead in a circle, clients fail and this is critical; otherwise it is unknown, because the fault may lie between us and the servers. The same holds for one of several names that aliases lead to, and for one type, A or AAAA, that no server answers although it gives the other.",
 			"Look at the zone's servers from another network. If the registrar's delegation names servers that no longer host the zone, correct it there.",
 			"RFC 8499 section 7 (lame delegation)",
 		},
@@ -52,7 +52,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSDraining, "the records are right; caches still expire",
-			"A wrong address was published until a moment ago, or the name was denied. Every cache that read it may keep it for the TTL that it had then, and a denial for the smaller of the TTL and the minimum of the zone's SOA record; that end is computed from the looks at the authoritative servers, of before and after.",
+			"A wrong address was published until a moment ago, or the name was denied. Every cache that read it may keep it for the TTL that it had then, and a denial for the smaller of the TTL and the minimum of the zone's SOA record; that end is computed from the looks at the authoritative servers, of before and after. While a server that gave the address last gives no usable answer, nobody knows whether it is gone: then this is unknown and has no end, for a week at most or until the server is out of the delegation.",
 			"Nothing: wait for the all-clear time. Restarting clients that hold their own cache helps them sooner.",
 			"RFC 1034 section 5.3.3; RFC 2308 section 5",
 		},
@@ -69,8 +69,14 @@ func dnsEntries() []Entry {
 			"RFC 1035 section 7",
 		},
 		{
+			DNSResolverDiffers, "a resolver gives what the zone's servers do not",
+			"A resolver in dns.resolvers gives an address, or a denial, that no look at the authoritative servers has seen for longer than caches may keep it, or says itself that it filters. So this is no old record that expires: the zone's servers give another view to that resolver (GeoDNS, split horizon), or the resolver blocks or rewrites the name.",
+			"Ask the zone's servers from the resolver's network. If they give the wrong address there, correct that view; if they do not, take the name off the resolver's block list.",
+			"RFC 8914 sections 4.5 and 4.16 to 4.18; RFC 7871 (views by client network)",
+		},
+		{
 			DNSBogus, "resolvers that check signatures refuse the name",
-			"A resolver in dns.resolvers fails for the name (SERVFAIL), and answers the same question when it is told not to check signatures (CD=1). So the zone, or one above it, is broken for DNSSEC: a DS record at the parent that fits no key of the zone, signatures that have expired, a signed zone that moved to a provider which does not sign. Whoever uses a resolver that validates, as the large public ones do, has no address; everybody else notices nothing. If the resolver gives the reason (extended DNS errors), the finding repeats it; if it gives none, it must also fail at a question that nobody has asked it before, so that a failure which it remembers is not taken for a broken zone. It is a warning if one resolver of several refuses: then that one may hold old keys, or have a wrong clock.",
+			"A resolver in dns.resolvers fails for the name (SERVFAIL), and answers the same question when it is told not to check signatures (CD=1). So the zone, or one above it, is broken for DNSSEC: a DS record at the parent that fits no key of the zone, signatures that have expired, a signed zone that moved to a provider which does not sign. Whoever uses a resolver that validates, as the large public ones do, has no address; everybody else notices nothing. If the resolver gives the reason (extended DNS errors), the finding repeats it; if it gives none, it must also fail at a question that nobody has asked it before, answer once more with CD=1, and know a DS record of a zone on the way, so that an outage of the zone's servers is not taken for a broken signature. It is a warning if one resolver of several refuses: then that one may hold old keys, or have a wrong clock.",
 			"Expired or missing signatures: sign the zone again. A DS record that fits no key: replace it at the registrar by that of a present key, or remove it; resolvers keep the old one for its TTL, often a day.",
 			"RFC 4035 sections 3.2.2 and 5.5; RFC 8914 section 4",
 		},
@@ -82,9 +88,9 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSNonconformant, "a zone or its server does less than resolvers rely on",
-			"The zone is served, but not in every way that resolvers may need. A warning: no answer over TCP (large answers, and all from a server that limits its rate, cannot be read), a server's name that is an alias (BIND does not use it), NS records that differ from server to server. Only worth knowing: a server without EDNS that says so properly, no NS records in the zone, servers with different serials (a transfer may be under way), all servers at one address. That a server does not answer over TCP is said only if some other did, so that it is not our own firewall. A server that is silent to questions with EDNS is of no use to resolvers, and so is dns/nameserver-degraded.",
-			"Open TCP port 53, let firewalls pass EDNS, give each server a name with addresses of its own, and mend the transfer between servers that differ for long.",
-			"RFC 7766 section 5; RFC 9210; RFC 6891; RFC 2181 section 10.3; RFC 2182; DNS flag days 2019 and 2020",
+			"The zone is served, but not in every way that resolvers may need. A warning: no answer over TCP (large answers, and all from a server that limits its rate, cannot be read), a server's name that is an alias (Unbound follows it, BIND does not), questions with a DNS cookie that get no answer (BIND sends one each time), more than 100 addresses of one name and family (BIND takes no more), NS records that differ from server to server. Only worth knowing: a server without EDNS that says so properly, no NS records in the zone, servers with different serials (a transfer may be under way), all servers at one address. That a server does not answer over TCP is said only if some other did, so that it is not our own firewall. A server that is silent to questions with EDNS is of no use to resolvers, and so is dns/nameserver-degraded.",
+			"Open TCP port 53, let firewalls pass EDNS with options that they do not know, give each server a name with addresses of its own, publish fewer addresses, and mend the transfer between servers that differ for long.",
+			"RFC 7766 section 5; RFC 9210; RFC 6891; RFC 7873; RFC 2181 section 10.3; RFC 2182; DNS flag days 2019 and 2020; BIND: max-records-per-type",
 		},
 		{
 			DNSOddTTL, "a TTL does not mean what it says",

@@ -27,10 +27,22 @@ func lbEntries() []Entry {
 			"Kubernetes: Service.status.loadBalancer; DigitalOcean API: load_balancers",
 		},
 		{
-			LBUnhealthy, "nothing ready is behind the load balancer",
-			"The Service has an address, and none of its endpoints is ready: the ingress controller does not run, or its pods fail their readiness probes. Every name behind it fails, whatever the DNS says; it is a warning while some still answer.",
-			"See why the pods are not ready: kubectl describe pod. Without any endpoint the Service's selector does not match the pods' labels.",
-			"Kubernetes: EndpointSlice conditions ready and serving",
+			LBUnhealthy, "the load balancer has nothing ready behind it, or has failed",
+			"The Service has an address, and none of its endpoints is ready: the ingress controller does not run, or its pods fail their readiness probes. Every name behind it fails, whatever the DNS says; it is a warning while some still answer. Or the cloud itself says that the load balancer has failed (status errored).",
+			"See why the pods are not ready: kubectl describe pod. Without any endpoint the Service's selector does not match the pods' labels. For a load balancer that has failed: the Service's events, then the cloud's support.",
+			"Kubernetes: EndpointSlice conditions ready and serving; DigitalOcean API: load_balancers, status",
+		},
+		{
+			LBOrphan, "a load balancer of this cluster that no Service owns",
+			"The cloud's load balancer bears the tag of this cluster (k8s:UUID, the one on the load balancers of its Services), and no Service names it by id or by name. It is left over from a Service that was disowned or whose load balancer was renamed by hand: the controller then makes a second one. It is paid for, and whatever DNS points at it works until somebody tidies up. Said only if the cloud's list and the Services of the whole cluster are complete, and not of a load balancer younger than ten minutes.",
+			"Move the names that still point there, then delete it; or give it to a Service: annotation kubernetes.digitalocean.com/load-balancer-id.",
+			"DigitalOcean cloud controller: issue 224",
+		},
+		{
+			LBContested, "more than one claims a load balancer",
+			"The load balancer of the Service bears the tags of two clusters, or two Services claim it by id or name, or the account has several of the name by which the controller would find it. Controllers that share one overwrite each other's backends, or delete it under the other.",
+			"Give each Service a load balancer of its own: remove the annotation that names the shared one (service.beta.kubernetes.io/do-loadbalancer-name, kubernetes.digitalocean.com/load-balancer-id), or disown it on all but one: service.kubernetes.io/do-loadbalancer-disown.",
+			"DigitalOcean cloud controller: Service annotations",
 		},
 	}
 }
@@ -130,6 +142,12 @@ func selfEntries() []Entry {
 			"Kubernetes or the cloud did not give a complete list. What is known from before is held; no record is called stale because of what is missing now.",
 			"Do what the finding says: rights, token, address, or wait for the service to come back.",
 			"",
+		},
+		{
+			SelfBypassed, "this probe did not cross the load balancer",
+			"From inside the cluster, traffic to an address in Service.status goes straight to the ingress controller's pods, unless its ipMode is Proxy (KEP-1860). So the probe says that the ingress controller and the applications work, and nothing of the load balancer. Where the Service's annotation says that the controller expects PROXY protocol, the probe speaks it (version 1) in the load balancer's place. Unknown if a TLS handshake failed there and the load balancer ends TLS or speaks PROXY protocol: then clients may see something else.",
+			"Look from outside too: driftprobe --once from a laptop or CI. For an address that is reached through a hostname (service.beta.kubernetes.io/do-loadbalancer-hostname) nothing is bypassed.",
+			"KEP-1860; Kubernetes: Service.status.loadBalancer.ingress.ipMode",
 		},
 		{
 			SelfTargetUnmapped, "no load balancer is known for this host",

@@ -84,10 +84,10 @@ func TestThePostMortemInACluster(t *testing.T) {
 		return len(r.Incidents) == 1 && r.Incidents[0].State == "draining"
 	})
 	within(t, "the all-clear", r.Incidents[0].ClearBy, r.At, r.At.Add(lifetime*time.Second))
-	r = p.await(t, "the all-clear", func(r report) bool { return len(r.Incidents) == 0 })
-	if r.At.Before(began) {
-		t.Errorf("a report of %v", r.At)
-	}
+	// That the balancer was replaced stays worth telling for an hour, and alerts nobody.
+	p.await(t, "the all-clear", func(r report) bool {
+		return !slices.ContainsFunc(r.Incidents, func(i incident) bool { return i.Severity != "info" || i.Code != "lb/replaced" })
+	})
 }
 
 // atRisk fits a report with a finding of the code, and all hosts in one incident.

@@ -60,8 +60,14 @@ func (s stock) hosts() map[string]string {
 	return all
 }
 
+// clusters bounds how many run at the same time: each is a heavy program to start, and
+// tests beside them measure seconds.
+var clusters = make(chan struct{}, 3)
+
 func startCluster(t *testing.T, n world.Net) *cluster {
 	t.Helper()
+	clusters <- struct{}{}
+	t.Cleanup(func() { <-clusters })
 	c := &cluster{APIServer: world.StartAPIServer(t, n), token: filepath.Join(t.TempDir(), "token")}
 	c.gate = world.NewGate(t, netip.AddrPortFrom(n.Addr(52), 6443), c.At)
 	c.namespaces(t, "driftprobe")

@@ -22,7 +22,10 @@ type manifest struct {
 	Spec struct {
 		Template struct {
 			Spec struct {
-				Containers []struct{ Args []string }
+				Containers []struct {
+					Args []string
+					Env  []struct{ Name, Value string }
+				}
 			}
 		}
 	}

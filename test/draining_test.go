@@ -104,7 +104,7 @@ func awaitRight(t *testing.T, w *world.World, hosts []string) map[string]time.Ti
 
 // watcher is driftprobe as a service, looking every second.
 type watcher struct {
-	args       []string
+	args, env  []string
 	url, state string
 	cmd        *exec.Cmd
 	log        bytes.Buffer
@@ -151,7 +151,7 @@ func serve(t *testing.T, n world.Net, text string) *watcher {
 func (p *watcher) start(t *testing.T) {
 	t.Helper()
 	p.cmd = exec.Command(binary, p.args...)
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

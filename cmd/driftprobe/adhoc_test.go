@@ -50,7 +50,7 @@ func TestNameServerDown(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, ttl)
 	s.must(s.Tree.Server(s.NameAddrs[1]).Stop())
-	s.run(s.adhoc()...).exits(exitFound).says("WARNING", "ns2.shop.example", s.NameAddrs[1].String(), "(1 silent)")
+	s.run(s.adhoc()...).exits(exitFound).says("WARNING", "ns2.shop.example", s.NameAddrs[1].String(), "(1 without a usable answer)")
 	r := s.run(s.adhoc("-o", "json")...).exits(exitFound).report()
 	equalList(t, "codes at or above warning", codesFrom(r, finding.Unknown), finding.DNSServerDegraded)
 	in := onlyIncident(t, r)

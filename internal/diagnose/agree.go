@@ -46,13 +46,16 @@ func (v *view) agree() {
 
 func (v *view) expectedOf(host string) inventory.Expected { return v.byHost[host] }
 
-// wildcard is a wildcard record: its zone and owner.
+// wildcard is a record that can serve several hosts, a wildcard or the target of
+// aliases: its zone and owner.
 type wildcard struct{ zone, owner string }
 
-// shared tells what the hosts that one wildcard serves should publish.
+// shared tells what the hosts that one wildcard serves, or one target of aliases,
+// should publish.
 func (v *view) shared() map[wildcard]map[string]bool {
 	all := map[wildcard]map[string]bool{}
-	served := func(s dnscheck.Step) bool { return strings.HasPrefix(s.Owner(), "*.") }
+	targets := v.aliasTargets()
+	served := func(s dnscheck.Step) bool { return strings.HasPrefix(s.Owner(), "*.") || targets[s.Name] }
 	for _, host := range v.hosts {
 		if !slices.ContainsFunc(v.dns[host].Steps, served) {
 			continue
@@ -79,6 +82,27 @@ func (v *view) shared() map[wildcard]map[string]bool {
 		}
 	}
 	return all
+}
+
+// aliasTargets are the names that some host is an alias of.
+func (v *view) aliasTargets() map[string]bool {
+	var all map[string]bool
+	for _, host := range v.hosts {
+		steps := v.dns[host].Steps
+		for i := 1; i < len(steps); i++ {
+			if all == nil {
+				all = map[string]bool{}
+			}
+			all[steps[i].Name] = true
+		}
+	}
+	return all
+}
+
+// torn tells whether names of other load balancers are aliases of a name too, so that
+// editing it would break those.
+func (v *view) torn(s dnscheck.Step) bool {
+	return s.Owner() == s.Name && len(v.wildcards[wildcard{s.Zone, s.Name}]) > 1
 }
 
 // contested tells whether a name is served by a wildcard that also serves names

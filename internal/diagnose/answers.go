@@ -13,17 +13,21 @@ import (
 // answering says how many of the hosts the expected addresses answer for.
 func (v *view) answering(e inventory.Expected, hosts []string) string {
 	good, looked := v.answers(e, hosts)
+	who := ", "
+	if v.bypassed(e) {
+		who = ", its ingress controller "
+	}
 	switch {
 	case looked == 0:
 		return ""
 	case good == len(hosts) && good > 1:
-		return fmt.Sprintf(", answers correctly for all %d hostnames", good) + v.unseenIPv6(e, hosts)
+		return fmt.Sprintf("%sanswers correctly for all %d hostnames", who, good) + v.unseenIPv6(e, hosts)
 	case good == len(hosts):
-		return ", answers correctly" + v.unseenIPv6(e, hosts)
+		return who + "answers correctly" + v.unseenIPv6(e, hosts)
 	case good == 0:
-		return ", does not answer correctly"
+		return who + "does not answer correctly"
 	}
-	return fmt.Sprintf(", answers correctly for %d of %s", good, finding.Count(len(hosts), "hostname", "hostnames"))
+	return fmt.Sprintf("%sanswers correctly for %d of %s", who, good, finding.Count(len(hosts), "hostname", "hostnames"))
 }
 
 // unseenIPv6 qualifies a praise: a machine without IPv6 has looked at IPv4 alone.

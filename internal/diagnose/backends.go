@@ -20,7 +20,13 @@ func (v *view) backendsGone() []finding.Incident {
 				is(finding.HTTPUnreachable, finding.HTTPStatus, finding.TLSHandshake)(g)
 		})
 		so := "no client has an answer until one is ready, whatever the records say."
-		if len(failing) == 0 {
+		if behind := v.fronts[ref].Service.Endpoints; behind == nil || behind.Ready > 0 {
+			// It is the cloud's word, and what is behind it is ready.
+			so = plural(len(failing), "a name behind it fails.", "names behind it fail.")
+			if len(failing) == 0 {
+				so = "nothing behind it is seen to fail yet."
+			}
+		} else if len(failing) == 0 {
 			so = "nothing behind it is seen to fail yet."
 			if slices.ContainsFunc(hosts, v.answered) {
 				// Whoever answers is not ready for Kubernetes, and is there.

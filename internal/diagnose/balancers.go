@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -66,14 +67,24 @@ func (v *view) atRisk(hosts []string) string {
 	if len(hosts) == 0 {
 		return "no hostname that is watched stands behind it."
 	}
-	var ttl uint32
+	byTTL := map[uint32][]string{}
 	for _, h := range hosts {
-		ttl = max(ttl, longestTTL(v.dns[h]))
+		ttl := longestTTL(v.dns[h])
+		byTTL[ttl] = append(byTTL[ttl], h)
 	}
+	ttls := slices.Sorted(maps.Keys(byTTL))
+	slices.Reverse(ttls)
 	text := fmt.Sprintf("%s behind it %s now or as soon as the address is released",
 		finding.Count(len(hosts), "hostname", "hostnames"), plural(len(hosts), "fails", "fail"))
-	if ttl > 0 {
-		text += fmt.Sprintf("; caches keep the old address for up to %d s after the records are corrected", ttl)
+	if ttls[0] > 0 {
+		text += fmt.Sprintf("; caches keep the old address for up to %d s after the records are corrected", ttls[0])
+	}
+	if len(ttls) > 1 {
+		var parts []string
+		for _, ttl := range ttls {
+			parts = append(parts, fmt.Sprintf("TTL %d: %s", ttl, finding.List(byTTL[ttl], 3)))
+		}
+		text += " (" + finding.List(parts, 4) + ")"
 	}
 	return text + "."
 }
@@ -107,6 +118,9 @@ func (v *view) addressesDead() []finding.Incident {
 		}
 		if name := e.Service.String(); name != "" && has(e, addr) {
 			in.Cause = "the load balancer of " + name + " does not answer at " + addr
+			if slices.ContainsFunc(e.Addresses, func(a netip.Addr) bool { return isOf(addr, a) && v.past[a] != probe.Bypass{} }) {
+				in.Cause = "the ingress controller behind " + name + " does not answer; this probe went to it past the load balancer, at " + addr
+			}
 		}
 		in.Evidence = append(in.Evidence, finding.Note{Label: "so", Text: v.deadElsewhere(hosts, addr)})
 		if !e.Known && len(e.Uncertain) > 0 && !slices.ContainsFunc(e.Uncertain, func(a netip.Addr) bool { return isOf(addr, a) }) {

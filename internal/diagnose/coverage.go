@@ -165,9 +165,6 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 	if noIPv6 > 0 {
 		notes = append(notes, fmt.Sprintf("%s could not be probed: this machine has no IPv6", finding.Count(noIPv6, "IPv6 address", "IPv6 addresses")))
 	}
-	if slices.ContainsFunc(v.hosts, func(h string) bool { return v.bypassed(v.expectedOf(h)) }) {
-		notes = append(notes, "from inside the cluster, a probe of a load balancer's present address tests the ingress controller and not the load balancer")
-	}
 	for _, t := range v.snap.Inventory.Targets {
 		if t.Wildcard() {
 			notes = append(notes, fmt.Sprintf("%s was probed as %s", t.Host, t.ProbeName()))

@@ -164,7 +164,7 @@ func situations() []situation {
 		}, 3},
 		{"from inside the cluster the balancer itself is not seen", func(t testing.TB) *builder {
 			b := shop(hosts(t, 2)...).had(oldAddr, ago(time.Hour))
-			b.InCluster = true
+			b.inside()
 			return b.each(func(h string) { b.publish(h, 300, oldAddr).probe(h, oldAddr, stranger) })
 		}, 1},
 		{"IPv6 only, from a machine without IPv6, is unknown", func(t testing.TB) *builder {
@@ -191,7 +191,7 @@ func situations() []situation {
 }
 
 func TestSituations(t *testing.T) {
-	for _, c := range slices.Concat(situations(), hardSituations(), zoneSituations(), clientSituations(), clusterSituations()) {
+	for _, c := range slices.Concat(situations(), hardSituations(), zoneSituations(), clientSituations(), clusterSituations(), truthSituations()) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := c.make(t).Snapshot
 			r := diagnose.Diagnose(policy(), noon(), snap)

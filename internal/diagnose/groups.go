@@ -42,9 +42,14 @@ func (v *view) groups() []finding.Incident {
 			if fix := v.records(fs); fix != nil {
 				in.Fix = fix
 			}
+		case finding.DNSMissingRecord:
+			in.Fix = append(in.Fix, v.commandsFor(fs)...)
 		case finding.DNSBogus:
 			in.Evidence = append(in.Evidence, v.narrowed(fs[0])...)
 		case finding.DNSUnresolvable:
+			if fs[0].Subject.Name != "" {
+				break // the rest of the name is seen
+			}
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
 			if v.zoneOf(fs[0].Subject.Host) == "." {
 				in.Fix = []finding.Step{{Text: "check dns.root_servers, and that UDP and TCP port 53 leave this machine"}}
@@ -71,7 +76,7 @@ func likenesses() map[finding.Code]likeness {
 	byAnswer := likeness{
 		func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) + " " + f.Observed }, answerCause,
 	}
-	bySilence := likeness{func(v *view, f finding.Finding) string { return v.zoneOf(f.Subject.Host) }, silenceCause}
+	bySilence := likeness{silenceKey, silenceCause}
 	byZone := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{func(_ *view, f finding.Finding) string { return f.Record.Zone }, cause}
 	}
@@ -80,12 +85,14 @@ func likenesses() map[finding.Code]likeness {
 		finding.DNSMissingRecord:    byFront(missingCause),
 		finding.DNSServerDegraded:   byServer,
 		finding.DNSResolverDegraded: byServer,
+		finding.DNSResolverDiffers:  {byServer.key, summary},
 		finding.DNSNonconformant:    {nonconformantKey, nonconformantCause},
 		finding.DNSUnresolvable:     bySilence,
 		finding.DNSInconsistent:     byZone(disagreeCause),
 		finding.DNSOddTTL:           byZone(oddCause),
 		finding.DNSNoRecord:         {denialKey, denialCause},
 		finding.DNSBogus:            {bogusZone, bogusCause},
+		finding.SelfBypassed:        {bypassKey, bypassCause},
 		finding.HTTPStatus:          byAnswer,
 		finding.HTTPBody:            byAnswer,
 		finding.HTTPHeader:          byAnswer,
@@ -147,7 +154,19 @@ func serverCause(_ *view, fs []finding.Finding, _ []string) string {
 	return fs[0].Summary
 }
 
+// silenceKey is the zone at which the way ended, or the one name or type that fails
+// beside what is published.
+func silenceKey(v *view, f finding.Finding) string {
+	if f.Subject.Name != "" {
+		return f.Subject.Name
+	}
+	return v.zoneOf(f.Subject.Host)
+}
+
 func silenceCause(v *view, fs []finding.Finding, _ []string) string {
+	if fs[0].Subject.Name != "" {
+		return fs[0].Summary
+	}
 	zone := v.zoneOf(fs[0].Subject.Host)
 	text := "no authoritative server of " + zone + " gives a usable answer"
 	switch zone {

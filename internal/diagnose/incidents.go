@@ -17,6 +17,7 @@ func (v *view) incidents() []finding.Incident {
 	for _, rule := range []func() []finding.Incident{
 		v.offline,
 		v.balancersGone,
+		v.disputes,
 		v.balancersMoved,
 		v.backendsGone,
 		v.denialsDraining,

@@ -30,6 +30,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(stale)
 	front := v.frontKey(hosts[0])
 	e := v.expectedOf(hosts[0])
+	orphan := v.orphaned(stale)
 	effects := slices.Concat(stale, v.claim(v.unclaimed(func(f finding.Finding) bool {
 		switch f.Code {
 		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure, finding.DNSOddTTL:
@@ -38,7 +39,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 			// Names that were corrected before the others drain beside them.
 			return v.frontKey(f.Subject.Host) == front
 		}
-		return replacementOf(e.Service)(f)
+		return replacementOf(e.Service)(f) || orphan(f)
 	})))
 	finding.Sort(effects)
 	_, since := v.replaced(e)
@@ -53,8 +54,11 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	}
 	in.Evidence = slices.Concat(v.movedFront(e, hosts, stale), v.movedPublished(stale))
 	in.Evidence = append(in.Evidence, v.movedConclusion(e, hosts))
-	in.Fix = slices.Concat(v.lagging(stale), v.records(effects), v.ofTheirOwn(stale))
-	if len(e.Hostnames) > 0 {
+	wrong := slices.DeleteFunc(slices.Clone(effects), v.isBehind)
+	in.Fix = slices.Concat(v.lagging(stale), v.records(wrong), v.ofTheirOwn(stale))
+	if len(e.Hostnames) == 0 {
+		in.Fix = append(in.Fix, v.commandsFor(wrong)...)
+	} else {
 		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
 	}
 	in.Fix = append(v.notYet(e, hosts, stale), in.Fix...)
@@ -90,12 +94,13 @@ func drainedBy(fs []finding.Finding) time.Time {
 	return end
 }
 
-// ofTheirOwn says why the names that a wildcard serves get records of their own.
+// ofTheirOwn says why the names that a wildcard serves, or a common target of aliases,
+// get records of their own.
 func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 	var owners []string
 	for _, f := range stale {
 		for _, s := range v.dns[f.Subject.Host].Steps {
-			if v.contested(s) {
+			if v.contested(s) || v.torn(s) && s.Name != f.Subject.Host {
 				owners = append(owners, s.Owner())
 			}
 		}
@@ -107,13 +112,26 @@ func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 	return []finding.Step{{Text: fmt.Sprintf("leave %s as it is: it serves names too that must stay", finding.List(owners, 4))}}
 }
 
+// isBehind takes the stale records that are corrected already where the copy of the
+// zone is newest.
+func (v *view) isBehind(f finding.Finding) bool {
+	return f.Code == finding.DNSStaleRecord && len(v.dns[f.Subject.Host].Lagging(addrOf(f.Subject.Address))) > 0
+}
+
 // lagging names the servers that are wrong while others of their zone are right.
 func (v *view) lagging(stale []finding.Finding) []finding.Step {
 	var names []string
+	var steps []finding.Step
 	for _, f := range stale {
-		if v.onlySome(f) {
+		if v.isBehind(f) {
+			steps = append(steps, finding.Step{Text: f.Hint})
+		} else if v.onlySome(f) {
 			names = append(names, f.SeenAt...)
 		}
+	}
+	if len(steps) > 0 {
+		slices.SortFunc(steps, func(a, b finding.Step) int { return cmp.Compare(a.Text, b.Text) })
+		return slices.CompactFunc(steps, func(a, b finding.Step) bool { return a.Text == b.Text })
 	}
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) == 0 {

@@ -66,18 +66,35 @@ func (v *view) gives(host string, e inventory.Expected) bool {
 // not, though each of them always says the same.
 func (v *view) onlySome(f finding.Finding) bool {
 	o := v.dns[f.Subject.Host]
-	return len(f.SeenAt) < serversOf(o, f.Record.Zone) &&
+	return len(f.SeenAt) < serversOf(o, publisher(o, f), speaks) &&
 		!dnscheck.TakesTurns(o, v.snap.History.Records.Of(f.Subject.Host), addrOf(f.Subject.Address))
 }
 
-func serversOf(o dnscheck.Observation, zone string) int {
+// publisher is the zone that gives a stale address; the record to change may lie in
+// another one.
+func publisher(o dnscheck.Observation, f finding.Finding) string {
+	for _, s := range o.Steps {
+		for _, a := range s.Answers {
+			if slices.Contains(a.Addresses, addrOf(f.Subject.Address)) {
+				return s.Zone
+			}
+		}
+	}
+	return f.Record.Zone
+}
+
+func speaks(a dnscheck.Answer) bool { return a.Outcome.Speaks() }
+func isAsked(dnscheck.Answer) bool  { return true }
+
+// serversOf counts the servers of a zone whose answers count.
+func serversOf(o dnscheck.Observation, zone string, counts func(dnscheck.Answer) bool) int {
 	seen := map[dnscheck.Server]bool{}
 	for _, s := range o.Steps {
 		if s.Zone != zone {
 			continue
 		}
 		for _, a := range s.Answers {
-			if a.Outcome.Speaks() {
+			if counts(a) {
 				seen[a.Server] = true
 			}
 		}
@@ -171,7 +188,8 @@ func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 		addr := addrOf(fs[0].Subject.Address)
 		places := distinct(fs, func(f finding.Finding) string {
 			o := v.dns[f.Subject.Host]
-			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, f.Record.Zone), len(f.SeenAt)), f.Record.Zone)
+			zone := publisher(o, f)
+			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, zone, isAsked), len(f.SeenAt)), zone)
 		})
 		text := fmt.Sprintf("%s %s", addr, finding.List(places, 3))
 		met := distinct(fs, func(f finding.Finding) string { return v.strangers(f.Subject.Host)[addr].Text })
@@ -222,11 +240,4 @@ func short(id string) string {
 		return id[:8] + "…"
 	}
 	return id
-}
-
-// bypassed tells whether a probe of the expected addresses most likely went straight
-// to the pods: so does traffic from inside a cluster to an address that stands in
-// Service.status (KEP-1860). With a hostname in the status it does not.
-func (v *view) bypassed(e inventory.Expected) bool {
-	return v.snap.InCluster && e.Service != (inventory.ServiceRef{}) && len(v.fronts[e.Service].Service.Hostnames) == 0
 }

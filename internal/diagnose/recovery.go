@@ -12,12 +12,12 @@ import (
 	"driftprobe/internal/inventory"
 )
 
-// records lists what each wrong RRset should become, once for all the hosts that
-// it serves, zone by zone.
-func (v *view) records(fs []finding.Finding) []finding.Step {
-	type key struct{ zone, owner, typ string }
-	wanted := map[key]finding.Record{}
-	wrong := map[key][]string{}
+// rrset names a set of records.
+type rrset struct{ zone, owner, typ string }
+
+// edits are what each wrong RRset should become, and which of its values are wrong.
+func edits(fs []finding.Finding) (wanted map[rrset]finding.Record, wrong map[rrset][]string) {
+	wanted, wrong = map[rrset]finding.Record{}, map[rrset][]string{}
 	for _, f := range fs {
 		if f.Record == nil || !is(finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSNoRecord)(f) || f.Severity < finding.Warning {
 			continue
@@ -25,7 +25,7 @@ func (v *view) records(fs []finding.Finding) []finding.Step {
 		if f.Code == finding.DNSNoRecord && len(f.Record.Values) == 0 {
 			continue // nothing is known that could be set
 		}
-		k := key{f.Record.Zone, f.Record.Owner, f.Record.Type}
+		k := rrset{f.Record.Zone, f.Record.Owner, f.Record.Type}
 		r := *f.Record
 		r.TTL = max(r.TTL, wanted[k].TTL)
 		wanted[k] = r
@@ -33,6 +33,13 @@ func (v *view) records(fs []finding.Finding) []finding.Step {
 			wrong[k] = append(wrong[k], f.Subject.Address)
 		}
 	}
+	return wanted, wrong
+}
+
+// records lists what each wrong RRset should become, once for all the hosts that
+// it serves, zone by zone.
+func (v *view) records(fs []finding.Finding) []finding.Step {
+	wanted, wrong := edits(fs)
 	var steps []finding.Step
 	for k, r := range wanted {
 		steps = append(steps, v.step(r, wrong[k]))
@@ -102,7 +109,7 @@ func (v *view) recovery(stale []finding.Finding, e inventory.Expected) (string, 
 		}
 	}
 	text := fmt.Sprintf("(TTL %d s)", ttl)
-	switch byTTL := v.now.Add(time.Duration(ttl) * time.Second); {
+	switch byTTL := v.now.Add(dnscheck.Cached(ttl)); {
 	case byTTL.After(clear):
 		clear = byTTL
 	case clear.After(byTTL):
@@ -211,6 +218,14 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		}
 	}
 	in.Evidence = v.drainNotes(fs, hosts)
+	if i := slices.IndexFunc(fs, func(f finding.Finding) bool { return f.Code == finding.DNSDraining && f.ClearBy.IsZero() }); i >= 0 && in.Severity <= finding.Unknown {
+		// A server that gave the wrong address is silent: whether it is mended is open.
+		in.State, in.Cause, in.ClearBy = finding.Firing, fs[i].Summary, time.Time{}
+		if len(hosts) > 1 {
+			in.Cause = fmt.Sprintf("%d names may still publish a wrong address: no usable answer now from %s, which gave it", len(hosts), finding.List(fs[i].SeenAt, 4))
+		}
+		in.Fix = []finding.Step{{Text: fs[i].Hint}}
+	}
 	return in
 }
 
@@ -238,7 +253,7 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 	for _, h := range hosts {
 		for _, held := range v.heldBy(h) {
 			if !stale[held.Resolver] {
-				right[held.Resolver] = true
+				right[held.Resolver] = right[held.Resolver] || v.expectedOf(h).Accepts(held.Address)
 			} else if slices.ContainsFunc(fs, func(f finding.Finding) bool {
 				return f.Subject.Server == held.Resolver && f.Subject.Address == held.Address.String()
 			}) && held.Until.After(worst[held.Resolver].until) {
@@ -258,7 +273,8 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 		}
 		notes = append(notes, finding.Note{Text: text})
 	}
-	if good := keys(right); len(good) > 0 {
+	good := slices.DeleteFunc(keys(right), func(r string) bool { return !right[r] })
+	if len(good) > 0 {
 		notes = append(notes, finding.Note{Text: finding.List(good, 4) + plural(len(good), " is right", " are right")})
 	}
 	return notes

@@ -60,15 +60,7 @@ func TestAStaleAddressByTurnsIsToldOnce(t *testing.T) {
 func TestAZoneThatLagsIsOneIncident(t *testing.T) {
 	b := shop(hosts(t, 5)...).pinned(newAddr, oldAddr)
 	b.each(func(h string) { b.publish(h, 300, newAddr, "-"+oldAddr).probe(h, oldAddr, good) })
-	for i := range b.Observations.DNS {
-		for k := range b.Observations.DNS[i].Steps[0].Answers {
-			a := &b.Observations.DNS[i].Steps[0].Answers[k]
-			a.Serial, a.Primary = 42, "ns1.shop.example"
-			if a.Server.Name == "ns3.shop.example" {
-				a.Serial = 41
-			}
-		}
-	}
+	b.behind()
 	report := diagnose.Diagnose(policy(), noon(), b.Snapshot)
 	if len(report.Incidents) != 1 || report.Incidents[0].ID != "dns/inconsistent:shop.example" || len(report.Incidents[0].Hosts) != 5 {
 		t.Fatalf("%d incidents: %+v", len(report.Incidents), report.Incidents)
@@ -89,5 +81,49 @@ func TestLossIsOneIncidentOfNoServer(t *testing.T) {
 	report := diagnose.Diagnose(policy(), noon(), b.Snapshot)
 	if len(report.Incidents) != 1 || report.Incidents[0].Code != finding.DNSPacketLoss || report.Incidents[0].Severity != finding.Info || len(report.Incidents[0].Hosts) != 5 {
 		t.Errorf("%d incidents: %+v", len(report.Incidents), report.Incidents)
+	}
+}
+
+// behind gives the zone's third server an older serial than the others.
+func (b *builder) behind() *builder {
+	for i := range b.Observations.DNS {
+		for k := range b.Observations.DNS[i].Steps[0].Answers {
+			a := &b.Observations.DNS[i].Steps[0].Answers[k]
+			a.Serial, a.Primary = 42, "ns1.shop.example"
+			if a.Server.Name == "ns3.shop.example" {
+				a.Serial = 41
+			}
+		}
+	}
+	return b
+}
+
+// Nobody is told to set a record that is right already where the zone is newest.
+func TestAStaleAddressOfAServerThatLagsIsMendedByTheTransfer(t *testing.T) {
+	b := shop(hosts(t, 5)...).had(oldAddr, noon().Add(-time.Hour))
+	b.each(func(h string) { b.publish(h, 300, newAddr, "-"+oldAddr).probe(h, oldAddr, stranger) }).behind()
+	report := diagnose.Diagnose(policy(), noon(), b.Snapshot)
+	in := report.Incidents[0]
+	if in.Code != finding.DNSStaleRecord || len(in.Fix) != 1 || !strings.HasPrefix(in.Fix[0].Text, "mend the transfer of shop.example to ns3.shop.example") {
+		t.Errorf("%s, fix %+v", in.Cause, in.Fix)
+	}
+}
+
+// What a silent server gave has no all-clear time, and is not called right.
+func TestAServerThatGaveAWrongAddressAndIsSilentKeepsTheIncident(t *testing.T) {
+	b := shop(hosts(t, 3)...).published(oldAddr, 600, noon().Add(-time.Hour)).servers("ns3", dnscheck.Silent, "timeout after 5 s")
+	for i := range b.History.Records.Sightings {
+		s := &b.History.Records.Sightings[i]
+		s.Gone, s.Zone, s.Servers = time.Time{}, "shop.example", []string{"ns3.shop.example (192.0.2.3)"}
+	}
+	report := diagnose.Diagnose(policy(), noon(), b.Snapshot)
+	i := slices.IndexFunc(report.Incidents, func(in finding.Incident) bool { return in.Code == finding.DNSDraining })
+	if i < 0 {
+		t.Fatalf("%+v", report.Incidents)
+	}
+	in := report.Incidents[i]
+	if in.State != finding.Firing || in.Severity != finding.Unknown || !in.ClearBy.IsZero() || len(in.Hosts) != 3 ||
+		in.Cause != "3 names may still publish a wrong address: no usable answer now from ns3.shop.example (192.0.2.3), which gave it" {
+		t.Errorf("%s %s %v: %s", in.Severity, in.State, in.ClearBy, in.Cause)
 	}
 }

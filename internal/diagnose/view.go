@@ -41,6 +41,10 @@ type view struct {
 	sound map[string]bool
 	// lossy are the zones to which packets get lost.
 	lossy map[string]bool
+	// past are the addresses at which probes went past the load balancer, and how.
+	past map[netip.Addr]probe.Bypass
+	// orphans are the cloud's balancers that no Service of this cluster owns, by id.
+	orphans map[string]bool
 
 	findings []finding.Finding
 	claimed  map[finding.ID]bool
@@ -56,6 +60,7 @@ func world(s snapshot.Snapshot) lbcheck.World {
 		Inventory: s.Inventory, Clouds: s.Observations.Clouds, History: s.History.Addresses,
 		Published: map[string][]netip.Addr{}, Recent: map[string][]netip.Addr{},
 	}
+	w.Alive, w.Dead = witnesses(s.Observations.Probes)
 	wanted := map[string]bool{}
 	for _, svc := range s.Inventory.Services {
 		for _, h := range svc.Hostnames {
@@ -81,7 +86,7 @@ func world(s snapshot.Snapshot) lbcheck.World {
 			}
 		}
 	}
-	return w
+	return w.Indexed()
 }
 
 func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
@@ -92,6 +97,8 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
 		probes:   make(map[string][]probe.Observation, len(s.Observations.Probes)),
 		claimed:  map[finding.ID]bool{},
+		past:     map[netip.Addr]probe.Bypass{},
+		orphans:  map[string]bool{},
 		byHost:   make(map[string]inventory.Expected, len(s.Inventory.Targets)),
 	}
 	v.fronts = lbcheck.Join(v.world)
@@ -111,6 +118,9 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 		// What was looked at as the target's own may be a stranger's by now.
 		if e := v.expected[o.Target]; e.Known && !e.Accepts(o.Address.Addr()) {
 			o.Stranger = true
+		}
+		if o.Bypass != nil && !o.Stranger {
+			v.past[o.Address.Addr()] = *o.Bypass
 		}
 		v.probes[o.Target] = append(v.probes[o.Target], o)
 	}
@@ -135,7 +145,13 @@ func (v *view) judge() {
 	for _, t := range v.snap.Inventory.Targets {
 		expected = append(expected, v.expected[t.Key])
 	}
+	all = append(all, v.judgeBypassed()...)
 	all = append(all, lbcheck.Judge(v.policy.LB, v.now, v.world, v.fronts, expected)...)
+	for _, f := range all {
+		if f.Code == finding.LBOrphan {
+			v.orphans[f.Subject.Name] = true
+		}
+	}
 	all = append(all, v.undecided(all)...)
 	worst := make(map[finding.ID]int, len(all))
 	for _, f := range all {
@@ -159,7 +175,7 @@ func (v *view) judgeHost(host string) []finding.Finding {
 			Expected: v.expectedOf(host), Observed: observed,
 			Seen: v.snap.History.Records.Of(host), Denied: v.snap.History.Records.DeniedOf(host), Strangers: v.strangers(host), Lossy: v.lossy,
 		}
-		fs = v.judgeRecords(c)
+		fs = v.abroad(v.withinReach(host, v.judgeRecords(c)))
 	} else {
 		fs = append(fs, unlooked(host))
 	}
@@ -175,7 +191,7 @@ func (v *view) judgeHost(host string) []finding.Finding {
 			fs = append(fs, unmapped(t, e))
 		}
 	}
-	return fs
+	return append(fs, v.unproven(host, fs)...)
 }
 
 // published are the addresses that clients of a host can be given.
@@ -309,7 +325,11 @@ func (v *view) owner(a netip.Addr) string {
 	for _, c := range v.snap.Observations.Clouds {
 		for _, b := range c.Balancers {
 			if slices.Contains(b.Addresses, a) {
-				return fmt.Sprintf("the load balancer %q of this account", cmp.Or(b.Name, b.ID))
+				text := fmt.Sprintf("the load balancer %q of this account", cmp.Or(b.Name, b.ID))
+				if v.orphans[b.ID] {
+					text += ", which is tagged for this cluster and which no Service owns"
+				}
+				return text
 			}
 		}
 	}

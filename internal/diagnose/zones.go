@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
@@ -17,9 +18,11 @@ type duty struct {
 
 // judgeZones judges the zones. A look at a zone can be minutes older than those at
 // its hosts, and asks for other records: a server that failed in it, and that speaks
-// of a host, is not called broken.
+// of a host, is not called broken. Hosts are asked for with EDNS.
 func (v *view) judgeZones() []finding.Finding {
-	failing := func(s dnscheck.ZoneServer) bool { return s.Outcome != "" && !s.Outcome.Speaks() }
+	failing := func(s dnscheck.ZoneServer) bool {
+		return s.EDNS == dnscheck.EDNSDropped || s.Outcome != "" && !s.Outcome.Speaks()
+	}
 	suspect := map[duty]bool{}
 	for _, z := range v.snap.Observations.Zones {
 		for _, s := range z.Servers {
@@ -36,12 +39,39 @@ func (v *view) judgeZones() []finding.Finding {
 		z.Servers = slices.Clone(z.Servers)
 		for i, s := range z.Servers {
 			if failing(s) && !suspect[duty{z.Zone, s.Server}] {
-				z.Servers[i] = dnscheck.ZoneServer{Server: s.Server}
+				z.Servers[i] = dnscheck.ZoneServer{Server: s.Server, EDNS: dnscheck.EDNSOK}
 			}
 		}
-		fs = append(fs, dnscheck.JudgeZone(v.now, z)...)
+		fs = append(fs, v.ofZone(z)...)
 	}
 	return fs
+}
+
+// ofZone judges one zone. Nobody is called lost for all resolvers who was heard within
+// the last hour, and a zone that others run is theirs to mend.
+func (v *view) ofZone(z dnscheck.ZoneObservation) []finding.Finding {
+	fs := dnscheck.JudgeZone(v.now, z)
+	for i, f := range fs {
+		if f.Code == finding.DNSServerDegraded && f.Severity == finding.Critical && v.heardOf(z.Zone) {
+			fs[i].Severity = finding.Warning
+		}
+	}
+	return v.abroad(fs)
+}
+
+// lately is for how long an answer of a zone's servers tells that they take EDNS.
+const lately = time.Hour
+
+// heardOf tells whether a host's look has got addresses of the zone's servers lately.
+func (v *view) heardOf(zone string) bool {
+	for _, host := range v.hostsIn(zone) {
+		for _, s := range v.snap.History.Records.Of(host) {
+			if v.now.Sub(s.LastSeen) <= lately {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // acquit takes out the servers that speak of a host.

@@ -53,8 +53,8 @@ func (t *Turns) shuffle(set []dns.RR) {
 // order of their text with the first weight, and so on. What has no weight is not
 // given.
 func (t *Turns) Weighted(weights ...int) Fault {
-	return func(_ Query, truth *dns.Msg) Reply {
-		if len(truth.Answer) > 1 && truth.Answer[0].Header().Rrtype != dns.TypeCNAME {
+	return func(q Query, truth *dns.Msg) Reply {
+		if len(truth.Answer) > 1 && truth.Answer[0].Header().Rrtype == q.Type && (q.Type == dns.TypeA || q.Type == dns.TypeAAAA) {
 			slices.SortFunc(truth.Answer, func(a, b dns.RR) int { return strings.Compare(a.String(), b.String()) })
 			truth.Answer = truth.Answer[t.choose(weights):][:1]
 		}

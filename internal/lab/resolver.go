@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	resolverTry     = 400 * time.Millisecond // one question to one server
-	resolverQueries = 60                     // for one client question
-	resolverChain   = 12                     // CNAMEs followed
+	resolverTry     = 2 * time.Second // one question to one server
+	resolverQueries = 60              // for one client question
+	resolverChain   = 12              // CNAMEs followed
 )
 
 // Resolver is a caching recursive resolver that walks a tree by itself. It

@@ -51,6 +51,9 @@ func (v *verdicts) add(f finding.Finding) {
 		v.offline = true
 	case finding.SelfNotObserved, finding.DNSUnresolvable:
 		v.blind[host] = true
+	case finding.DNSDraining:
+		// A server that gave a wrong address is silent: see dnscheck.
+		v.blind[host] = v.blind[host] || f.Severity == finding.Unknown
 	case finding.DNSStaleRecord:
 		if v.stale[host] == nil {
 			v.stale[host] = map[string]bool{}

@@ -13,10 +13,11 @@ const (
 	// zoneInterval is the shortest time between two looks at one zone: delegations
 	// change seldom, and many zones share a parent.
 	zoneInterval = 5 * time.Minute
-	// maxZones bounds the zones: aliases lead into the zones of others, who may lead
-	// further. zoneSlots is how many are looked at side by side, each with dozens of
+	// maxZones bounds the zones, and farZones those of them that hold no host that is
+	// watched: aliases lead into the zones of others, who may lead further. zoneSlots is how many are looked at side by side, each with dozens of
 	// questions, so that the looks at names find their turn.
 	maxZones  = 5000
+	farZones  = 500
 	zoneSlots = 32
 )
 
@@ -48,7 +49,8 @@ func zonesOf(os []dnscheck.Observation) []string {
 		}
 	}
 	maps.DeleteFunc(far, func(zone string, _ bool) bool { return own[zone] })
-	zones := slices.Concat(slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(far)))
+	others := slices.Sorted(maps.Keys(far))
+	zones := slices.Concat(slices.Sorted(maps.Keys(own)), others[:min(len(others), farZones)])
 	zones = zones[:min(len(zones), maxZones)]
 	slices.Sort(zones)
 	return zones

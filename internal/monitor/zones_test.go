@@ -89,6 +89,9 @@ func TestZonesAreThoseThatHoldNames(t *testing.T) {
 	if got := zonesOf(flood); len(got) != maxZones || slices.ContainsFunc(got, func(z string) bool { return strings.HasSuffix(z, "hostile.test") }) {
 		t.Errorf("%d zones of too many, and not those of the hosts first", len(got))
 	}
+	if got := zonesOf(flood[:maxZones-farZones-10]); len(got) != maxZones-10 {
+		t.Errorf("%d zones, of which %d hold hosts", len(got), maxZones-farZones-10)
+	}
 }
 
 func TestADelegationIsLookedAtEveryFiveMinutesAndVanishesWithItsHosts(t *testing.T) {

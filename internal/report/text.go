@@ -173,7 +173,7 @@ func checked(c finding.Coverage) string {
 	if c.Servers > 0 {
 		b.WriteString(" on " + finding.Count(c.Servers, "authoritative server", "authoritative servers"))
 		if c.ServersSilent > 0 {
-			fmt.Fprintf(&b, " (%d silent)", c.ServersSilent)
+			fmt.Fprintf(&b, " (%d without a usable answer)", c.ServersSilent)
 		}
 	}
 	if c.Resolvers > 0 {

@@ -40,6 +40,9 @@ type Observations struct {
 	Zones []dnscheck.ZoneObservation `json:"zones,omitempty"`
 	// Clouds has one entry for each cloud account.
 	Clouds []lbcheck.Observation `json:"clouds,omitempty"`
+	// Hosted has one entry for each zone with a wrong record, if a cloud account could
+	// be asked for it.
+	Hosted []lbcheck.HostedZone `json:"hosted,omitempty"`
 }
 
 // History is what must survive a restart.

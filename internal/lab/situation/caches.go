@@ -77,9 +77,13 @@ func views() []Situation {
 		row("a resolver offers no recursion", "RFC 1035 §4.1.1", lab.Lame, resolver(info, "offers no recursion")),
 		row("a resolver fails though authority answers", "RFC 1035 §4.1.1", lab.ServFail, resolver(warning, "fails for www.shop.example")),
 		row("a resolver's answers have a wrong ID", "RFC 5452 §9.1", lie(lab.WrongID), resolver(info, "wrong ID")),
-		row("a validating resolver fails, and answers when it is not to validate", "RFC 4035 §3.2.2, §5.5; RFC 8914 §4.7", lab.When(func(q lab.Query) bool {
-			return !q.Msg.CheckingDisabled
-		}, lab.ServFail), Want{Code: "dns/bogus", Severity: critical, Subject: []string{"www.shop.example"}, Texts: []string{"DNSSEC"}}),
+		row("a validating resolver fails, and answers when it is not to validate", "RFC 4035 §3.2.2, §5.5; RFC 8914 §4.7",
+			lab.Bogus("shop.example.", dns.ExtendedErrorCodeDNSKEYMissing), Want{Code: "dns/bogus", Severity: critical, Subject: []string{"www.shop.example"}, Texts: []string{"DNSSEC"}}),
+		row("a resolver fails, and answers when it is not to validate, for a zone that is not signed", "RFC 4035 §5.2",
+			lab.Bogus("shop.example."), resolver(warning, "fails for www.shop.example")),
+		row("a resolver blocks the name", "RFC 8914 §4.16", forType(dns.TypeA, alter(func(m *dns.Msg) {
+			m.Rcode, m.Ns, m.Answer = dns.RcodeSuccess, nil, section("www.shop.example. 3600 A 0.0.0.0")
+		})), Want{Code: "dns/resolver-differs", Severity: warning, Subject: []string{"0.0.0.0"}, Texts: []string{"it filters"}}),
 		row("a resolver makes IPv6 addresses for a network without IPv4", "RFC 6147 §5.1; RFC 6052 §2.1", forType(dns.TypeAAAA, alter(func(m *dns.Msg) {
 			m.Rcode, m.Ns, m.Answer = dns.RcodeSuccess, nil, section("www.shop.example. 60 AAAA 64:ff9b::c000:201")
 		}))),

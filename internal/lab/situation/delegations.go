@@ -28,10 +28,18 @@ func walks() []Situation {
 		{
 			Name: "the only server is an alias", Refs: "RFC 2181 §10.3; Zonemaster DELEGATION05",
 			Zones: []Zone{
-				{Name: "shop.example.", Servers: []string{"ns1.host.test. 21"}, Text: right, Delegation: "shop NS alias.host.test."},
+				{Name: "shop.example.", Servers: []string{"ns1.host.test. 21"}, Text: right + "\n@ NS alias.host.test.", Delegation: "shop NS alias.host.test."},
 				{Name: "host.test.", At: []byte{21}, Text: "alias CNAME ns1"},
 			}, Clients: Works, BIND: Fails, Note: "Unbound follows the alias, BIND does not",
-			Want: wants(unresolvable(unknown, "no address was found for alias.host.test: it is an alias")),
+			Zone: wants(nonconformant(warning, "alias.host.test", "is an alias of ns1.host.test", "BIND does not"), lonely()),
+		},
+		{
+			Name: "the only server is an alias of a name without an address", Refs: "RFC 2181 §10.3; Zonemaster DELEGATION05",
+			Zones: []Zone{
+				{Name: "shop.example.", Servers: []string{"ns1.host.test. 21"}, Text: right, Delegation: "shop NS alias.host.test."},
+				{Name: "host.test.", At: []byte{22}, Text: "alias CNAME gone"},
+			}, Clients: Fails,
+			Want: wants(unresolvable(unknown, "it is an alias, and no address was found for gone.host.test: NXDOMAIN")),
 		},
 	}
 }
@@ -50,9 +58,8 @@ func strangeServers() []Situation {
 	return []Situation{
 		{
 			Name: "one of two servers is an alias", Refs: "RFC 2181 §10.3; Zonemaster DELEGATION05",
-			Zones: with("alias.host.test.", Zone{Name: "host.test.", At: []byte{21}, Text: "alias CNAME ns1"}), Clients: Works,
-			Want: wants(degraded("alias.host.test", "no address was found for alias.host.test: it is an alias")),
-			Zone: wants(lonely()),
+			Zones: with("alias.host.test.", Zone{Name: "host.test.", At: []byte{21}, Text: "alias CNAME web\nweb A {11}"}), Clients: Works,
+			Zone: wants(nonconformant(warning, "alias.host.test", "is an alias of web.host.test"), lonely()),
 		},
 		{
 			Name: "one of two servers has a name that does not exist", Refs: "RFC 1912 §2.8; Zonemaster NAMESERVER06",

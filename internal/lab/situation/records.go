@@ -52,9 +52,20 @@ func sets() []Situation {
 			Name: "nothing is known of a load balancer", Refs: "RFC 1034 §4.3.2",
 			Shop: "www 60 A 192.0.2.9", Unmapped: true, Clients: Works,
 		},
+	}
+}
+
+func largeSets() []Situation {
+	return []Situation{
 		{
 			Name: "the set is too large for UDP and is read over TCP", Refs: "RFC 7766 §5; DNS flag day 2020",
 			Shop: many("192.0.2.", 1, 100), Expected: ips(addresses("192.0.2.", 1, 100)...), Clients: Works,
+		},
+		{
+			Name: "the set is larger than BIND takes", Refs: "BIND 9.18.28: max-records-per-type; CVE-2024-1737",
+			Shop: many("192.0.2.", 1, 101), Expected: ips(addresses("192.0.2.", 1, 101)...),
+			Clients: Works, BIND: Fails, Note: "BIND takes 100 records of one type",
+			Want: wants(nonconformant(warning, "www.shop.example", "101 A records", "BIND")),
 		},
 		{
 			Name: "one address in a set that is too large for UDP is stale", Refs: "RFC 7766 §5; RFC 2181 §9",

@@ -97,7 +97,7 @@ func partial() []Situation {
 		{
 			Name: "servers leave questions for AAAA unanswered", Refs: "RFC 4074 §4.1; Zonemaster NAMESERVER05",
 			Shop: right, Faults: everywhere(forType(dns.TypeAAAA, lab.Silent)), Clients: Works,
-			Want: wants(Want{Code: "dns/nameserver-degraded", Severity: warning, Texts: []string{"answers only some questions", "no answer", "for AAAA"}}.times(every)),
+			Want: wants(Want{Code: "dns/unresolvable", Severity: unknown, Subject: []string{"www.shop.example"}, Texts: []string{"no authoritative server of shop.example answers the question for www.shop.example AAAA", "3 of 3", "no answer"}}),
 		},
 		{
 			Name: "each server leaves another question unanswered", Refs: "RFC 1035 §4.2.1",
@@ -108,7 +108,7 @@ func partial() []Situation {
 		{
 			Name: "servers answer NOTIMP to questions for AAAA", Refs: "RFC 4074 §4.3; Zonemaster NAMESERVER05",
 			Shop: right, Faults: everywhere(forType(dns.TypeAAAA, rcode(dns.RcodeNotImplemented))), Clients: Works,
-			Want: wants(Want{Code: "dns/nameserver-degraded", Severity: warning, Texts: []string{"answers only some questions", "NOTIMP"}}.times(every)),
+			Want: wants(Want{Code: "dns/unresolvable", Severity: unknown, Subject: []string{"www.shop.example"}, Texts: []string{"answers the question for www.shop.example AAAA", "3 of 3", "NOTIMP"}}),
 		},
 		{
 			Name: "servers answer questions for AAAA with NXDOMAIN, though there is an A", Refs: "RFC 4074 §4.2; RFC 8020 §2; Zonemaster NAMESERVER05",

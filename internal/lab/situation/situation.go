@@ -130,7 +130,7 @@ const (
 // All are the rows, made anew.
 func All() []Situation {
 	rows := slices.Concat(
-		sets(), wildcards(), names(),
+		sets(), largeSets(), wildcards(), names(),
 		aliases(), chains(), oddAliases(), redirections(),
 		silence(), refusals(), partial(), authority(),
 		broken(), healing(), overTCP(), edns(), cookies(),

@@ -60,8 +60,56 @@ func zones() []Situation {
 			Alone: map[byte]Edit{4: {Zone: "example.", Remove: []string{"shop.example."}}}, Clients: Sometimes,
 			Zone: wants(mismatch(warning, "", "1 of 2 servers of example say that shop.example does not exist")),
 		},
+		{
+			Name: "the zone names a server that the parent does not, and that is switched off", Refs: "RFC 1912 §2.8; Zonemaster CONSISTENCY04",
+			Zones: shop("", two), Down: []byte{13},
+			Zone: wants(mismatch(warning, "", "take ns3.shop.example out of the NS records of the zone"), degraded("ns3.shop.example", "does not serve the zone")),
+		},
 	}
-	return working(rows)
+	return working(append(rows, besides()...))
+}
+
+// two is a delegation of shop.example to two of its servers.
+const two = "shop NS ns1.shop\nshop NS ns2.shop\nns1.shop A {11}\nns2.shop A {12}"
+
+// besides are servers that resolvers learn of, and that not every server of the parent
+// names.
+func besides() []Situation {
+	// moved is shop.example with one server at another provider.
+	moved := func(provider, text, delegation string) []Zone {
+		return []Zone{
+			{Name: provider, At: []byte{31}},
+			{Name: "shop.example.", Servers: []string{"ns1.shop.example. 11", "ns2.shop.example. 12", "ns1." + provider + " 31"}, Text: text, Delegation: delegation},
+		}
+	}
+	return []Situation{
+		{
+			Name: "the zone names a server that the parent does not, with a copy of old", Refs: "RFC 2181 §5.4.1; Zonemaster CONSISTENCY04",
+			Zones: moved("olddns.test.", right+soa("7"), two), Alone: map[byte]Edit{31: {Set: "www 60 A 192.0.2.9" + soa("6")}}, Clients: Sometimes,
+			Note: "who has read the zone's own NS records goes to all its servers",
+			Want: wants(stale(old, "on 1 of 3 authoritative servers of shop.example"), disagree("192.0.2.9 on ns1.olddns.test", "lags")),
+			Zone: wants(
+				mismatch(warning, "", "only the zone itself names ns1.olddns.test", "take ns1.olddns.test out of the NS records of the zone shop.example: it has other data"),
+				nonconformant(info, "", "serial"),
+			),
+		},
+		{
+			Name: "the zone names a server that the parent does not, with another copy of the same serial", Refs: "RFC 2181 §5.4.1; Zonemaster CONSISTENCY04",
+			Zones: moved("olddns.test.", right, two), Alone: map[byte]Edit{31: {Set: "www 60 A 192.0.2.9"}}, Clients: Sometimes,
+			Want: wants(stale(old, "on 1 of 3 authoritative servers of shop.example"), disagree("192.0.2.9 on ns1.olddns.test", "the serial is the same")),
+			Zone: wants(mismatch(warning, "", "or take it out of the NS records of the zone")),
+		},
+		{
+			Name: "one server of the top-level domain already has the delegation to another provider", Refs: "RFC 1034 §4.3.5; RFC 2181 §5.4.1",
+			Zones: append(moved("newdns.test.", "www 60 A 192.0.2.9\n@ NS ns1\n@ NS ns2", two), Zone{Name: "example.", Servers: []string{"a.nic.example. 2", "b.nic.example. 4"}}),
+			Alone: map[byte]Edit{
+				4:  {Zone: "example.", Set: "shop NS ns1.newdns.test."},
+				31: {Set: right + "\n@ NS ns1.newdns.test."},
+			}, Clients: Sometimes,
+			Want: wants(stale(old, "on 2 of 3 authoritative servers of shop.example"), disagree("192.0.2.1 on ns1.newdns.test")),
+			Zone: wants(mismatch(info, "", "do not hand down the same name servers"), nonconformant(warning, "", "different NS records")),
+		},
+	}
 }
 
 // working are rows that clients get over, where they say nothing else.

@@ -55,8 +55,9 @@ type Resolver struct {
 	zones     kept[delegation]
 	places    kept[string] // observed name → the zone it lies in
 	hosts     kept[hostAddrs]
-	wildcards kept[Answer] // and SOA records, where servers disagree
-	ipv6      kept[bool]   // by ipv6Works
+	besides   kept[delegation] // zone → its servers, also those that its delegation lacks
+	wildcards kept[Answer]     // and SOA records, where servers disagree
+	ipv6      kept[bool]       // by ipv6Works
 
 	mu      sync.Mutex
 	closed  bool
@@ -118,8 +119,8 @@ func fixedDelegation(zone string, servers []netip.AddrPort) delegation {
 	return d
 }
 
-// Close ends running observations, waits for them, and closes all sockets. Observations after it say
-// in Cut that the resolver is closed.
+// Close ends running observations, waits for them, and closes all sockets.
+// Observations after it say in Cut that the resolver is closed.
 func (r *Resolver) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -131,21 +132,26 @@ func (r *Resolver) Close() {
 	r.wire.close()
 }
 
-// begin enters an observation; ok is false after Close.
-func (r *Resolver) begin(w *walk, cancel context.CancelFunc) (ok bool) {
+// begin enters an observation and bounds its time; without a walk the Resolver is
+// closed. Call end after it.
+func (r *Resolver) begin(ctx context.Context) (w *walk, bounded context.Context, end func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return false
+		return nil, ctx, func() {}
 	}
+	bounded, cancel := context.WithTimeout(ctx, r.timeout)
+	w = &walk{r: r}
 	r.running.Add(1)
 	r.cancels[w] = cancel
-	return true
+	return w, bounded, func() {
+		cancel()
+		r.mu.Lock()
+		delete(r.cancels, w)
+		r.mu.Unlock()
+		r.running.Done()
+	}
 }
 
-func (r *Resolver) end(w *walk) {
-	r.mu.Lock()
-	delete(r.cancels, w)
-	r.mu.Unlock()
-	r.running.Done()
-}
+// closedText stands in Cut after Close.
+const closedText = "the resolver is closed"

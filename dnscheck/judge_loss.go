@@ -16,13 +16,15 @@ const uneven = 4
 // and leave others unanswered, in about the same part. Such silence is no server's
 // fault: packets get lost between us and them. One server can not tell, and neither
 // can one that never spoke. A type about which no server ever spoke is not lost but
-// ignored (RFC 4074 §4.1).
+// ignored (RFC 4074 §4.1). One question of all these looks that a server leaves
+// unanswered while it answers others proves nothing against it either.
 func Lossy(os ...Observation) map[string]bool {
 	lossy := map[string]bool{}
 	for zone, servers := range tallies(os) {
 		var most, least float64
-		n := 0
+		n, missed := 0, 0
 		for _, t := range servers {
+			missed = max(missed, t.silent)
 			share := float64(t.silent) / float64(t.silent+t.spoke)
 			if n == 0 {
 				most, least = share, share
@@ -30,7 +32,7 @@ func Lossy(os ...Observation) map[string]bool {
 			most, least = max(most, share), min(least, share)
 			n++
 		}
-		if n > 1 && least > 0 && most <= uneven*least {
+		if n > 1 && (missed == 1 || least > 0 && most <= uneven*least) {
 			lossy[zone] = true
 		}
 	}
@@ -108,7 +110,7 @@ func packetLoss(c Case, zone string, missed map[string][]Answer) finding.Finding
 	f := finding.Finding{
 		Code: finding.DNSPacketLoss, Severity: finding.Info,
 		Subject:  finding.Subject{Host: zone},
-		Summary:  fmt.Sprintf("packets between here and the name servers of %s get lost: each of them answers, and leaves questions unanswered", zone),
+		Summary:  fmt.Sprintf("packets between here and the name servers of %s get lost: servers that answer leave other questions unanswered", zone),
 		Expected: "an answer of each server to every question",
 		Observed: finding.List(parts, maxGroups),
 		Hint:     "look for loss on the way from here to these servers; if they limit how often one client may ask, ask less often (dns.interval)",

@@ -19,6 +19,7 @@ import (
 // look, whose Addresses are then those before and after the change; the next look
 // says what is.
 func (w *walk) again(ctx context.Context, s *Step, name string) {
+	s.Rotates = s.Rotates || s.givesTwoAliases()
 	disputed := slices.DeleteFunc([]Type{A, AAAA}, func(t Type) bool { return !s.disagrees(t) })
 	if len(disputed) == 0 {
 		return
@@ -48,6 +49,22 @@ func (w *walk) again(ctx context.Context, s *Step, name string) {
 		}
 	}
 	slices.SortStableFunc(s.Answers, compareAnswers)
+}
+
+// givesTwoAliases tells whether one server gave two aliases of the name in this look:
+// one for each type. As a name has but one (RFC 2181 §10.1), they take turns.
+func (s *Step) givesTwoAliases() bool {
+	given := map[Server]string{}
+	for _, a := range s.Answers {
+		if a.Outcome != Alias {
+			continue
+		}
+		if target, known := given[a.Server]; known && target != a.Target {
+			return true
+		}
+		given[a.Server] = a.Target
+	}
+	return false
 }
 
 // hasData tells whether an answer gives records.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -122,6 +123,23 @@ func (l lag) why(zone string) (text, hint string) {
 			"the serials do not explain it: look at how each server comes by its copy of the zone"
 	}
 	return "", "compare the zone's serial on each server and mend the transfer to the one that lags"
+}
+
+// Lagging are the servers that give an address, if all of them give it because their
+// copy of the zone is older than that of others which do not: then the record is
+// corrected already, and what is to be mended is the transfer. Otherwise nil.
+func (o Observation) Lagging(addr netip.Addr) []string {
+	at := o.where(addr)
+	l := at.step.lag()
+	if !l.explains {
+		return nil
+	}
+	for _, server := range at.servers {
+		if !slices.ContainsFunc(l.behind, func(c copyOf) bool { return c.server == server }) {
+			return nil
+		}
+	}
+	return at.servers
 }
 
 // laggards names the servers that are behind, and one that is not.

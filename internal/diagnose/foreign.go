@@ -1,0 +1,161 @@
+package diagnose
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/dnscheck"
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/lbcheck"
+)
+
+// foreign tells whether others run a zone: no target lies in it, and no account that is
+// read here has it. Records in it are not ours to set.
+func (v *view) foreign(zone string) bool {
+	inside := func(h string) bool { return h == zone || strings.HasSuffix(h, "."+zone) }
+	ours := func(h lbcheck.HostedZone) bool { return h.Zone == zone }
+	return zone != "" && zone != "." && !slices.ContainsFunc(v.hosts, inside) && !slices.ContainsFunc(v.snap.Observations.Hosted, ours)
+}
+
+// abroad lowers what is found about the zones of others: it can be told, not mended.
+func (v *view) abroad(fs []finding.Finding) []finding.Finding {
+	for i, f := range fs {
+		if is(finding.DNSDelegationMismatch, finding.DNSNonconformant, finding.DNSServerDegraded)(f) && v.foreign(f.Subject.Host) {
+			fs[i].Severity = finding.Info
+			fs[i].Hint = "tell who runs " + f.Subject.Host
+		}
+	}
+	return fs
+}
+
+// withinReach words the fix of one host's records for where it can be made: not in a
+// zone of others, not in a record that other names need as it is, and not by an address
+// where the load balancer is known by its hostname.
+func (v *view) withinReach(host string, fs []finding.Finding) []finding.Finding {
+	e := v.expectedOf(host)
+	for i, f := range fs {
+		if f.Record == nil || !is(finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSNoRecord)(f) {
+			continue
+		}
+		end := slices.IndexFunc(v.dns[host].Steps, func(s dnscheck.Step) bool { return s.Zone == f.Record.Zone && s.Owner() == f.Record.Owner })
+		if end >= 0 && (v.foreign(f.Record.Zone) || v.torn(v.dns[host].Steps[end])) {
+			fs[i] = v.turnedOff(host, end, f)
+		}
+		if len(e.Hostnames) > 0 {
+			fs[i] = byHostname(fs[i], e)
+		}
+	}
+	return fs
+}
+
+// turnedOff moves a fix from the end of a chain to the last alias on the way there that
+// can be changed.
+func (v *view) turnedOff(host string, end int, f finding.Finding) finding.Finding {
+	alias, ok := v.turnoff(v.dns[host].Steps, end)
+	if !ok {
+		return f
+	}
+	var ttl uint32
+	for _, a := range alias.Answers {
+		ttl = max(ttl, a.TTL)
+	}
+	rec := *f.Record
+	rec.Zone, rec.Owner, rec.TTL = alias.Zone, alias.Owner(), ttl
+	set := ""
+	if len(rec.Values) > 0 {
+		set = fmt.Sprintf(": give it %s %s instead", rec.Type, strings.Join(rec.Values, ", "))
+	}
+	who := ""
+	if v.foreign(f.Record.Zone) {
+		who = fmt.Sprintf(", or tell who runs %s", f.Record.Zone)
+	}
+	f.Hint = fmt.Sprintf("change the alias %s (zone %s, TTL %d), which leads to %s%s%s", rec.Owner, rec.Zone, ttl, f.Record.Owner, set, who)
+	if f.Code == finding.DNSNoRecord {
+		// It stays where it is denied, and so goes on as one incident while it drains.
+		rec = *f.Record
+		rec.Values = nil
+	} else {
+		f.ClearBy = v.now.Add(time.Duration(ttl) * time.Second)
+	}
+	f.Record = &rec
+	return f
+}
+
+// turnoff finds the last alias before a step that is in a zone of ours and that no
+// other name needs as it is.
+func (v *view) turnoff(steps []dnscheck.Step, end int) (dnscheck.Step, bool) {
+	for name := steps[end].Name; ; {
+		i := slices.IndexFunc(steps[:end], func(s dnscheck.Step) bool {
+			return slices.ContainsFunc(s.Answers, func(a dnscheck.Answer) bool { return a.Outcome == dnscheck.Alias && a.Target == name })
+		})
+		if i < 0 {
+			return dnscheck.Step{}, false
+		}
+		if s := steps[i]; !v.foreign(s.Zone) && !v.torn(s) {
+			return s, true
+		}
+		name, end = steps[i].Name, i
+	}
+}
+
+// aliased tells whether a name of some host's way is an alias now.
+func (v *view) aliased(owner string) bool {
+	for _, o := range v.dns {
+		for _, s := range o.Steps {
+			if s.Owner() == owner && slices.ContainsFunc(s.Answers, func(a dnscheck.Answer) bool { return a.Outcome == dnscheck.Alias }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// byHostname takes the addresses out of a fix: those of a load balancer that is known
+// by its hostname change.
+func byHostname(f finding.Finding, e inventory.Expected) finding.Finding {
+	rec := *f.Record
+	rec.Values = nil
+	f.Record = &rec
+	f.Hint = fmt.Sprintf("make %s an alias of %s: a CNAME, or your provider's ALIAS at the apex of a zone", f.Subject.Host, finding.List(e.Hostnames, 3))
+	return f
+}
+
+// unproven reports published addresses that are accepted only because nothing is known
+// of their whole family, and that nothing answered at: they may as well be stale.
+func (v *view) unproven(host string, told []finding.Finding) []finding.Finding {
+	e := v.expectedOf(host)
+	var fs []finding.Finding
+	for _, a := range v.published(host) {
+		named := e.Has(a) || e.Allowed(a) || slices.Contains(e.Uncertain, a)
+		if !e.Known || !e.OneFamily || named || !e.Accepts(a) || v.wellAt(host, a) ||
+			slices.ContainsFunc(told, func(f finding.Finding) bool { return f.Severity >= finding.Unknown && isOf(f.Subject.Address, a) }) {
+			continue
+		}
+		fs = append(fs, finding.Finding{
+			Code: finding.SelfNotObserved, Severity: finding.Unknown,
+			Subject:  finding.Subject{Host: host, Address: a.String()},
+			Summary:  fmt.Sprintf("whether %s of %s is right could not be told", a, host),
+			Expected: "an address of the load balancer, or an answer there",
+			Observed: fmt.Sprintf("the load balancer names no address of this family (%s), and nothing was seen to answer at %s", finding.List(texts(e.Addresses), 4), a),
+			Hint:     "look from a machine that reaches it, or pin it (targets[].addresses)",
+			SeenAt:   []string{a.String()},
+		})
+	}
+	return fs
+}
+
+// wellAt tells whether a probe of the host went through at an address.
+func (v *view) wellAt(host string, a netip.Addr) bool {
+	for _, t := range v.targets[host] {
+		for _, o := range v.probes[t.Key] {
+			if o.Address.Addr() == a && v.well(o) {
+				return true
+			}
+		}
+	}
+	return false
+}
