@@ -10,7 +10,7 @@ import (
 // repeating a question that waits. None of these can be believed, but for an error
 // without a question and with a guessed ID, which says nothing of a name. So they end
 // no question, whoever sends them, unless reading them costs more than the questions.
-const rubbishLimit = 1024
+const rubbishLimit = 4096
 
 // rubbish counts them.
 type rubbish struct {

@@ -203,6 +203,10 @@ func exceptions() map[string]map[string]string {
 			"they believe it; we do not know whether it is what the zone holds, and say unknown: neither down nor well"),
 		"the inner servers of a split zone are pinned, and right": both(
 			"we are told to look inside; who begins at the public root sees the outside"),
+		"servers answer NOTIMP to questions for AAAA": both(
+			"clients have IPv4; whether there is an AAAA nobody says, and we say unknown of that alone"),
+		"servers leave questions for AAAA unanswered": both(
+			"clients have IPv4; whether there is an AAAA nobody says, and we say unknown of that alone"),
 		"the only server is an alias": {
 			"bind": "it does not follow the alias; Unbound's clients are well, and we say nonconformant"},
 		"a firewall drops questions with a cookie": {

@@ -58,6 +58,7 @@ func deviations(s world.Software) map[string]deviation {
 		itself     = "an alias leads to itself"
 		beside     = "a name has an alias and an address of its own"
 		apex       = "the apex of the zone is an alias"
+		large      = "the set is larger than BIND takes"
 	)
 	failing := []situation.Want{{Code: "dns/unresolvable", Severity: "unknown", Texts: []string{"3 of 3 servers of shop.example: an error code (SERVFAIL"}}}
 	refusal := func(why string) deviation {
@@ -70,6 +71,7 @@ func deviations(s world.Software) map[string]deviation {
 			beside:     refusal("CNAME and other data"),
 			apex:       refusal("CNAME and other data"),
 			underscore: refusal("check-names: a primary's hosts have host names"),
+			large:      refusal("max-records-per-type: 100"),
 			aliasedNS:  refusal("an NS record that points at a CNAME"),
 			itself:     {why: "SERVFAIL beside the alias: max. restarts reached", want: failing},
 		},

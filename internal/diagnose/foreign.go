@@ -71,7 +71,7 @@ func (v *view) turnedOff(host string, end int, f finding.Finding) finding.Findin
 	}
 	who := ""
 	if v.foreign(f.Record.Zone) {
-		who = fmt.Sprintf(", or tell who runs %s", f.Record.Zone)
+		who = fmt.Sprintf("; or correct %s in the zone %s, if that is yours too; if not, tell who runs it", f.Record.Owner, f.Record.Zone)
 	}
 	f.Hint = fmt.Sprintf("change the alias %s (zone %s, TTL %d), which leads to %s%s%s", rec.Owner, rec.Zone, ttl, f.Record.Owner, set, who)
 	if f.Code == finding.DNSNoRecord {

@@ -2,9 +2,9 @@ package world
 
 import (
 	"net/netip"
-	"strings"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
