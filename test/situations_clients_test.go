@@ -102,9 +102,15 @@ func (b bench) ask(t *testing.T, s situation.Situation, r *world.Resolver, ours 
 	}
 	var seen situation.Seen
 	var texts []string
-	for range 12 {
+	for try := range 12 {
 		began := time.Now()
 		h := r.Resolve(t.Context(), ours.Host)
+		if try == 0 && s.Clients == situation.Works && (h.A == world.Silence || h.AAAA == world.Silence) {
+			// What an earlier row's servers were asked can end after the cache was
+			// emptied, and these have the same addresses.
+			r.Restart(t)
+			continue
+		}
 		now := classify(h, s.Expected)
 		if texts != nil && now != seen {
 			now = situation.Sometimes
