@@ -39,6 +39,15 @@ func describe(m Message, i finding.Incident) Message {
 	return m
 }
 
+// ofAll makes a message speak of all hostnames that were hit: hosts are found right one
+// by one, so the newest incident has only the last of them.
+func ofAll(m Message, touched []string) Message {
+	m.Incident.Hosts = touched
+	m.HostCount, m.Zone = max(m.HostCount, len(touched)), zone(m.Incident)
+	m.Incident.Hosts = slices.Clone(touched[:min(len(touched), maxHosts)])
+	return m
+}
+
 // short cuts a text to maxText bytes, at a character.
 func short(s string) string {
 	if len(s) <= maxText {

@@ -162,6 +162,7 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 		return t, nil, true
 	}
 	t.Message.Resolved = t.GoneSince
+	t.Message = ofAll(t.Message, t.Touched)
 	_, m, _ := l.tell(t, Resolved)
 	return t, m, false
 }
