@@ -38,6 +38,11 @@ const (
 	HTTPStatus      Code = "http/status"
 	HTTPBody        Code = "http/body"
 	HTTPHeader      Code = "http/header"
+	HTTPRedirect    Code = "http/redirect"
+	HTTPProtocol    Code = "http/protocol"
+	HTTPIdentity    Code = "http/identity"
+	HTTPSlow        Code = "http/slow"
+	HTTPReachable   Code = "http/reachable"
 
 	TLSExpired            Code = "tls/expired"
 	TLSExpiring           Code = "tls/expiring"
@@ -47,6 +52,20 @@ const (
 	TLSSelfSigned         Code = "tls/self-signed"
 	TLSDefaultCertificate Code = "tls/default-certificate"
 	TLSHandshake          Code = "tls/handshake"
+	TLSIncompleteChain    Code = "tls/incomplete-chain"
+	TLSStagingCertificate Code = "tls/staging-certificate"
+	TLSWeak               Code = "tls/weak"
+	TLSProtocol           Code = "tls/protocol"
+	TLSClientCertificate  Code = "tls/client-certificate"
+	TLSRevoked            Code = "tls/revoked"
+	TLSBadStaple          Code = "tls/bad-staple"
+	TLSDiffers            Code = "tls/differs"
+	TLSAccepted           Code = "tls/accepted"
+
+	IssuanceRateLimit        Code = "issuance/rate-limit"
+	IssuanceReissueLoop      Code = "issuance/reissue-loop"
+	IssuanceEphemeralStorage Code = "issuance/ephemeral-storage"
+	IssuanceUnexpectedIssuer Code = "issuance/unexpected-issuer"
 
 	SelfOffline        Code = "self/offline"
 	SelfSourceDegraded Code = "self/source-degraded"
@@ -89,5 +108,5 @@ func Lookup(c Code) (Entry, bool) {
 
 // Catalogue returns every code that driftprobe can report, by family.
 func Catalogue() []Entry {
-	return slices.Concat(dnsEntries(), lbEntries(), httpEntries(), tlsEntries(), selfEntries())
+	return slices.Concat(dnsEntries(), lbEntries(), httpEntries(), tlsEntries(), issuanceEntries(), selfEntries())
 }

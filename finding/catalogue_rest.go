@@ -57,13 +57,13 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPStatus, "the response has an unexpected status",
-			"The target answered with another status than expected. Without targets[].expect.status any status below 500 but 404 is accepted; 404 is said as information, because many applications have nothing at /.",
+			"The target answered with another status than expected. Without targets[].expect.status any status below 500 is accepted, but for 421, which says of itself that the request came to the wrong server; 404 and 400 are said as information, because many applications have nothing at /. A 400 whose text says that plain HTTP came to a port of TLS is critical whatever is expected: a load balancer ends TLS and passes plain HTTP on to such a port.",
 			"502, 503, 504: the ingress controller has no healthy backend. 404 on a path that exists: the ingress controller does not know the host. Set expect.status if this answer is right.",
 			"RFC 9110 section 15",
 		},
 		{
 			HTTPBody, "the response body is not the expected one",
-			"The expression of targets[].expect.body_regex was not found in the body. The address may belong to something else that answers 200.",
+			"The expression of targets[].expect.body_regex was not found in the body, or a value of targets[].expect.json is absent or does not match, or the body is not JSON at all. The address may belong to something else that answers 200.",
 			"Compare the response at that address with the application's own: curl --resolve HOST:PORT:ADDRESS URL.",
 			"RFC 9110 section 6.4",
 		},
@@ -73,58 +73,35 @@ func httpEntries() []Entry {
 			"Compare the response at that address with the application's own: curl -i --resolve HOST:PORT:ADDRESS URL.",
 			"RFC 9110 section 6.3",
 		},
-	}
-}
-
-func tlsEntries() []Entry {
-	return []Entry{
 		{
-			TLSExpired, "the certificate has expired",
-			"A certificate on the path that clients verify is past its end. The finding says which one of the chain.",
-			"Renew it; if the client of the certificate authority says that it did, reload the server that presents it.",
-			"RFC 5280 section 4.1.2.5",
+			HTTPRedirect, "a redirect leads nowhere, or elsewhere",
+			"The redirects go in a circle, are more than ten, lead to another host than those in targets[].redirects.hosts, from https to plain http, to an address that must not be connected to, or to something that does not answer; or they end at another URL than targets[].expect.final_url. A redirect to the very URL that was asked, without a cookie, is found even where redirects are not followed.",
+			"Most circles come from a server that redirects plain http to https behind a load balancer that has ended TLS already: let it trust X-Forwarded-Proto, or take one of the two redirects out.",
+			"RFC 9110 section 15.4",
 		},
 		{
-			TLSExpiring, "the certificate ends soon",
-			"Less than a third of the certificate's lifetime is left on the path that clients verify. A working renewal happens before that.",
-			"Find out why the renewal did not happen: the ACME client's log names the refusal.",
-			"RFC 5280 section 4.1.2.5",
+			HTTPProtocol, "another version of HTTP is spoken than expected",
+			"The target agreed on another protocol than the one in targets[].expect.protocol.",
+			"HTTP/2 is offered by the server that ends TLS, by ALPN: look at its configuration, and whether a load balancer in front ends TLS instead.",
+			"RFC 9113 section 3.2; RFC 7301",
 		},
 		{
-			TLSNotYetValid, "the certificate is not valid yet",
-			"A certificate on the path begins in the future. Either it was deployed too early, or a clock is wrong.",
-			"Compare the clock of the machine that issued it, and of this one.",
-			"RFC 5280 section 4.1.2.5",
+			HTTPIdentity, "what answers does not prove to be the target",
+			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there.",
+			"Find out who has the address. If it is the target, deploy the proof to all of its servers.",
+			"",
 		},
 		{
-			TLSNameMismatch, "the certificate is for other names",
-			"The certificate presented for this name does not cover it. Clients refuse it. A wildcard covers one label only.",
-			"Order a certificate with this name, or mend the rule that chooses the certificate for it.",
-			"RFC 9525 section 6.3",
+			HTTPSlow, "the target answers more slowly than expected",
+			"The look took longer than targets[].expect.within, from the first packet to the end of the body; the look-up in the DNS is not part of it. The finding names the phase that took longest.",
+			"Look where the time goes: the network while connecting, the server that ends TLS in the handshake, the application before the first byte.",
+			"",
 		},
 		{
-			TLSUntrusted, "the certificate leads to no trusted root",
-			"No path from the presented certificate to a trusted root was found: the authority is unknown, or an intermediate is missing from the chain.",
-			"Present the full chain (fullchain.pem). For a private authority set tls.ca_file.",
-			"RFC 5280 section 6; RFC 8446 section 4.4.2",
-		},
-		{
-			TLSSelfSigned, "the certificate is self-signed",
-			"The server presents a certificate that it signed itself. Clients refuse it.",
-			"Install a certificate from an authority. For a private one set tls.ca_file.",
-			"RFC 5280 section 3.2",
-		},
-		{
-			TLSDefaultCertificate, "the ingress controller presents its placeholder certificate",
-			"The certificate is the one that an ingress controller makes for itself when it has none for the name (TRAEFIK DEFAULT CERT, Kubernetes Ingress Controller Fake Certificate, cert-manager's temporary certificate). The real one was never issued, was lost, or the order was refused, often by Let's Encrypt's limit on identical certificates.",
-			"Read the controller's log for the ACME error. If certificates are lost at restarts, keep them on a volume that survives (acme.json on a PersistentVolumeClaim) before ordering again.",
-			"Let's Encrypt: rate limits; Traefik: default certificate",
-		},
-		{
-			TLSHandshake, "the TLS handshake fails",
-			"The peer accepts connections but the handshake does not complete: an alert, another protocol on the port, or a hang-up.",
-			"Try openssl s_client -connect ADDRESS:PORT -servername HOST. An alert unrecognized_name or handshake_failure: the server has no certificate for the name. A hang-up without a word: it may expect PROXY protocol.",
-			"RFC 8446 section 6",
+			HTTPReachable, "something answers where nothing may",
+			"The target has expect.unreachable, and answers.",
+			"Close the port, or take expect.unreachable away.",
+			"",
 		},
 	}
 }

@@ -59,6 +59,9 @@ type Subject struct {
 	// Source is the feed that is meant by a self finding: "kubernetes",
 	// "DigitalOcean", ….
 	Source string `json:"source,omitempty"`
+	// Certificate is the exact set of names of a certificate, if the finding is about
+	// all that were issued for it.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // Record is one DNS RRset, or what it should be.
@@ -104,6 +107,7 @@ func (s Subject) compare(t Subject) int {
 		cmp.Compare(s.Host, t.Host), cmp.Compare(s.Address, t.Address),
 		cmp.Compare(s.Server, t.Server), cmp.Compare(s.Namespace, t.Namespace),
 		cmp.Compare(s.Name, t.Name), cmp.Compare(s.Source, t.Source),
+		cmp.Compare(s.Certificate, t.Certificate),
 	)
 }
 

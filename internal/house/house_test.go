@@ -26,6 +26,8 @@ func floors() map[string]int {
 		"probe":                  1,
 		"dnscheck":               1,
 		"lbcheck":                1,
+		"internal/issuance":      1,
+		"internal/manifest":      1,
 		"config":                 1,
 		"internal/state":         1,
 		"internal/report":        1,
@@ -46,7 +48,7 @@ func floors() map[string]int {
 func homes() map[string][]string {
 	return map[string][]string{
 		"github.com/miekg/dns":                {"dnscheck", "internal/lab", "internal/lab/situation"},
-		"gopkg.in/yaml.v3":                    {"config"},
+		"gopkg.in/yaml.v3":                    {"config", "internal/manifest"},
 		"github.com/digitalocean/godo":        {"lbcheck/digitalocean"},
 		"k8s.io/":                             {"internal/kube"},
 		"github.com/prometheus/client_golang": {"internal/metrics"},

@@ -1,0 +1,30 @@
+package finding
+
+func issuanceEntries() []Entry {
+	return []Entry{
+		{
+			IssuanceRateLimit, "a certificate authority's limit is nearly or fully used",
+			"Let's Encrypt issues 5 certificates for exactly the same set of names, and gives one back each 33.6 hours; revoking gives none back. It is counted from the certificates that were seen served, so there can have been more. When it is used up the next order is refused, and the server falls back to a placeholder certificate.",
+			"Stop what orders again. Until the moment that the finding names, use a certificate that is left, or order one with one more name in it: that is another set, with a budget of its own.",
+			"https://letsencrypt.org/docs/rate-limits/",
+		},
+		{
+			IssuanceReissueLoop, "certificates are ordered again and again",
+			"At least two certificates for the same names were replaced within a week, long before their renewal was due. Usually the client of the authority loses its store at each restart. Nobody notices until the authority refuses.",
+			"See where the ACME client keeps its certificates, and put a volume there that survives a restart.",
+			"RFC 9773 section 4.2",
+		},
+		{
+			IssuanceEphemeralStorage, "an ACME client keeps its certificates where a restart loses them",
+			"Traefik keeps its certificates in one file (acme.storage), Caddy in a folder. Here that place is on a volume that goes with the pod, that cannot be written to, or on none; or several pods have it. Then each restart orders all certificates again, until the authority refuses (issuance/rate-limit). What lies over the path decides: the mount with the longest path wins over any claim below it.",
+			"Mount a PersistentVolumeClaim there, with one pod that writes to it. With Traefik's chart: persistence.enabled=true, and nothing else mounted at the same place.",
+			"https://doc.traefik.io/traefik/reference/install-configuration/tls/certificate-resolvers/acme/",
+		},
+		{
+			IssuanceUnexpectedIssuer, "a certificate was issued by an unexpected authority",
+			"The configuration names the authorities that certificates come from (certificates.authorities), and this one is from another.",
+			"Ask who ordered it. If nobody did, revoke it, and publish CAA records that name your authorities.",
+			"RFC 8659",
+		},
+	}
+}

@@ -1,0 +1,64 @@
+package issuance
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"driftprobe/finding"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// sameDomain judges the budget of new sets of names below one registered domain. A
+// renewal takes nothing of it, so that only sets count that are known to be new.
+func sameDomain(now time.Time, h History) []finding.Finding {
+	issued, example := map[string][]time.Time{}, map[string]Set{}
+	for _, s := range h.Sets {
+		first := s.Issuances[0]
+		if !s.New || s.CA != letsEncrypt || now.Sub(first.Issued) >= week {
+			continue
+		}
+		for _, domain := range domains(s.Names) {
+			issued[domain] = append(issued[domain], first.Issued)
+			example[domain] = s
+		}
+	}
+	var all []finding.Finding
+	limit := SameDomain()
+	for domain, at := range issued {
+		left := limit.Left(at, now)
+		if used := limit.Tokens - left.Free; used*5 >= limit.Tokens*4 {
+			all = append(all, domainFinding(domain, example[domain], limit, left))
+		}
+	}
+	return all
+}
+
+func domainFinding(domain string, one Set, limit Limit, left Budget) finding.Finding {
+	used := limit.Tokens - left.Free
+	severity := finding.Warning
+	if left.Free == 0 {
+		severity = finding.Critical
+	}
+	return finding.Finding{
+		Code: finding.IssuanceRateLimit, Severity: severity,
+		SeenAt:   one.places(),
+		Subject:  finding.Subject{Certificate: "*." + domain},
+		Summary:  fmt.Sprintf("new certificates below %s are near the limit of %s: at least %d of %d used", domain, letsEncrypt, used, limit.Tokens),
+		Expected: fmt.Sprintf("fewer than %d new sets of names in a week", limit.Tokens),
+		Observed: fmt.Sprintf("at least %d; one more is allowed from %s", used, moment(left.Next)),
+		Hint:     "put several names into one certificate, or use a wildcard; renewals of known sets are not limited",
+	}
+}
+
+// domains are the registered domains of the names, each once.
+func domains(names []string) []string {
+	var all []string
+	for _, name := range names {
+		if domain, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil && !slices.Contains(all, domain) {
+			all = append(all, domain)
+		}
+	}
+	return all
+}

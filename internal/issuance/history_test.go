@@ -1,0 +1,113 @@
+package issuance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func one(n int, now time.Time) Seen {
+	return Seen{
+		At: now, Host: fmt.Sprintf("h%d.example", n), Address: edge, Names: []string{fmt.Sprintf("h%d.example", n)},
+		CA: letsEncrypt, Serial: "1", Issued: at(0), NotAfter: at(90 * 24),
+	}
+}
+
+func TestHistorySurvivesARestart(t *testing.T) {
+	h := History{}.Remember(serve([]string{"b.example", "*.A.example"}, letsEncrypt, 90*day, at(30), every(6*time.Hour, 4)...))
+	text, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back History
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(h, back) {
+		t.Errorf("%+v\nis not\n%+v", back, h)
+	}
+	if n := len(h.Sets[0].Issuances); n != 4 {
+		t.Errorf("%d issuances, want 4", n)
+	}
+}
+
+func TestRememberLeavesTheReceiver(t *testing.T) {
+	h := History{}.Remember([]Seen{one(1, at(1))})
+	before, _ := json.Marshal(h)
+	next := h.Remember([]Seen{{At: at(2), Host: "other.example", Address: netip.MustParseAddr("192.0.2.11"), Names: []string{"h1.example"}, CA: letsEncrypt, Serial: "1"}})
+	if after, _ := json.Marshal(h); string(after) != string(before) {
+		t.Errorf("the receiver became %s", after)
+	}
+	if got := next.Sets[0].Issuances[0]; len(got.Hosts) != 2 || len(got.Addresses) != 2 || !got.LastSeen.Equal(at(2)) || !got.FirstSeen.Equal(at(1)) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Whoever holds an address chooses what it serves.
+func TestHistoryIsBounded(t *testing.T) {
+	var all []Seen
+	for n := range maxSets + 100 {
+		all = append(all, one(n, at(float64(n)/1000)))
+	}
+	h := History{}.Remember(all)
+	if len(h.Sets) != maxSets {
+		t.Errorf("%d sets", len(h.Sets))
+	}
+	if _, old := h.get(key([]string{"h0.example"}, letsEncrypt)); old {
+		t.Error("the oldest is kept in place of a newer one")
+	}
+	hostile := Seen{At: at(1), Host: strings.Repeat("h", 5000), Address: edge, CA: strings.Repeat("c", 5000), Names: make([]string, 500)}
+	for n := range hostile.Names {
+		hostile.Names[n] = strings.Repeat("n", n)
+	}
+	h = History{}
+	for n := range 5 * maxIssuances {
+		hostile.Serial, hostile.Issued, hostile.Host = fmt.Sprint(n), at(float64(n)), fmt.Sprint(strings.Repeat("h", 500), n)
+		h = h.Remember([]Seen{hostile})
+	}
+	text, _ := json.Marshal(h)
+	if s := h.Sets[0]; len(s.Issuances) != maxIssuances || len(s.Names) != maxNames || len(text) > 32<<10 {
+		t.Errorf("%d issuances, %d names, %d bytes", len(s.Issuances), len(s.Names), len(text))
+	}
+	if s := (Seen{At: at(1), Names: []string{"a.example"}, Serial: strings.Repeat("1", 5000)}); len(History{}.Remember([]Seen{s}).Sets) != 0 {
+		t.Error("a serial that no authority gives is kept")
+	}
+}
+
+func TestWhatIsOldIsForgotten(t *testing.T) {
+	h := History{}.Remember([]Seen{one(1, at(0)), one(2, at(0))})
+	h = h.Remember([]Seen{one(2, at(100*24))})
+	if len(h.Sets) != 1 || h.Sets[0].Names[0] != "h2.example" {
+		t.Errorf("%+v", h.Sets)
+	}
+	// A clock that was a year ahead for one look.
+	h = h.Remember([]Seen{one(3, at(400*24))})
+	h = h.Remember([]Seen{one(2, at(101*24))})
+	for _, s := range h.Sets {
+		if s.Names[0] == "h3.example" {
+			t.Error("what a wrong clock saw is kept")
+		}
+	}
+}
+
+func FuzzRemember(f *testing.F) {
+	f.Add("a.example", "B.example", "Let's Encrypt", "1", int64(0), int64(1))
+	f.Add("", "", "", "", int64(-1<<62), int64(1<<62))
+	f.Fuzz(func(t *testing.T, name, other, ca, serial string, issued, ends int64) {
+		s := Seen{At: at(1), Host: name, Address: edge, Names: []string{name, other}, CA: ca, Serial: serial, Issued: time.Unix(issued%(1<<36), 0).UTC(), NotAfter: time.Unix(ends%(1<<36), 0).UTC()}
+		again := s
+		again.At, again.Names, again.Serial = at(2), []string{strings.ToUpper(other), name}, serial+"1"
+		h := History{}.Remember([]Seen{s, again})
+		for _, found := range Judge(Policy{Authorities: []string{"x"}}, at(3), h) {
+			for _, text := range []string{found.Summary, found.Observed, found.Expected} {
+				if strings.ContainsAny(text, "\x1b\n\x00") {
+					t.Errorf("%q is not escaped", text)
+				}
+			}
+		}
+	})
+}

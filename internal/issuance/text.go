@@ -1,0 +1,69 @@
+package issuance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/finding"
+)
+
+// maxShown is how much of a foreign text a finding shows, in characters.
+const maxShown = 80
+
+func printable(s string) string { return finding.Printable(s, maxShown) }
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// moments lists when certificates were issued, the newest five.
+func moments(at []time.Time) string {
+	const most = 5
+	words := make([]string, 0, most)
+	for _, t := range at[max(0, len(at)-most):] {
+		words = append(words, t.UTC().Format("2006-01-02 15:04"))
+	}
+	text := strings.Join(words, ", ") + " UTC"
+	if len(at) > most {
+		return fmt.Sprintf("%d times, last %s", len(at), text)
+	}
+	return text
+}
+
+// title names the set for a person.
+func (s Set) title() string {
+	shown := make([]string, len(s.Names))
+	for n, name := range s.Names {
+		shown[n] = printable(name)
+	}
+	return finding.List(shown, 3)
+}
+
+// identity is different for each set, and short.
+func (s Set) identity() string {
+	if all := strings.Join(s.Names, " "); len(all) <= 200 {
+		return printable(all)
+	}
+	return fmt.Sprintf("%s and %d more names (%s)", printable(s.Names[0]), len(s.Names)-1, s.Key[:8])
+}
+
+// newest is the certificate issued last.
+func (s Set) newest() Issuance { return s.Issuances[len(s.Issuances)-1] }
+
+// host is the first hostname that was served with the newest certificate.
+func (s Set) host() string {
+	if hosts := s.newest().Hosts; len(hosts) > 0 {
+		return slices.Min(hosts)
+	}
+	return ""
+}
+
+// places are the addresses that served the newest certificate.
+func (s Set) places() []string {
+	var all []string
+	for _, a := range s.newest().Addresses {
+		all = append(all, a.String())
+	}
+	slices.Sort(all)
+	return all
+}
