@@ -1,0 +1,161 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"driftprobe/finding"
+)
+
+func fires(id string, severity finding.Severity) Tracked {
+	return Tracked{
+		Visible: true, Told: severity,
+		Message: Message{FirstSeen: moment0, HostCount: 14, Incident: finding.Incident{
+			ID: id, Code: finding.DNSStaleRecord, Severity: severity, Cause: "DNS still points at a load balancer that no longer exists",
+			Subject: finding.Subject{Namespace: "traefik", Name: "traefik"}, Hosts: []string{"api.shop.example"},
+			Evidence: []finding.Note{{Label: "so", Text: "only DNS is wrong"}}, Recovery: "by 12:47 if you fix it now",
+			Fix: []finding.Step{{Text: "at the provider", Record: &finding.Record{Owner: "shop.example", Type: "A", Values: []string{"203.0.113.77"}}, Command: "doctl x"}},
+		}},
+	}
+}
+
+var moment0 = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestWhatAnAlertmanagerIsTold(t *testing.T) {
+	a := &Alertmanager{Cluster: "prod", Link: "https://driftprobe.example"}
+	at := func(m int) time.Time { return moment0.Add(time.Duration(m) * time.Minute) }
+	told := func(known map[string]postable, now time.Time, ts ...Tracked) map[string]postable {
+		return a.alerts(known, State{Incidents: ts}, now)
+	}
+	hidden := fires("x", finding.Critical)
+	hidden.Visible = false
+	first := told(nil, at(1), fires("a", finding.Warning), hidden)
+	if len(first) != 1 {
+		t.Fatalf("%d alerts, want the visible one", len(first))
+	}
+	for id, p := range first {
+		if want := `alertname="driftprobe",cluster="prod",code="dns/stale-record",incident="a",namespace="traefik",service="traefik",severity="warning",`; id != want {
+			t.Errorf("identity %s", id)
+		}
+		if !p.StartsAt.Equal(moment0) || !p.EndsAt.Equal(at(5)) || p.Link != "https://driftprobe.example" {
+			t.Errorf("%+v", p)
+		}
+		if p.Annotations["summary"] != "DNS still points at a load balancer that no longer exists: 14 hostnames" ||
+			p.Annotations["description"] != "so: only DNS is wrong\nat the provider set shop.example A 203.0.113.77\ndoctl x\nclients recover by 12:47 if you fix it now" {
+			t.Errorf("%q", p.Annotations)
+		}
+	}
+	// It gets worse: another alert, and the first one ends.
+	worse := told(first, at(2), fires("a", finding.Critical))
+	ends := func(all map[string]postable, severity string) time.Time {
+		for id, p := range all {
+			if strings.Contains(id, `severity="`+severity+`"`) {
+				return p.EndsAt
+			}
+		}
+		return time.Time{}
+	}
+	if len(worse) != 2 || !ends(worse, "warning").Equal(at(2)) || !ends(worse, "critical").Equal(at(6)) {
+		t.Errorf("%+v", worse)
+	}
+	// The end is repeated for five minutes and does not move.
+	over := told(told(worse, at(3)), at(6))
+	if len(over) != 2 || !ends(over, "critical").Equal(at(3)) {
+		t.Errorf("%+v", over)
+	}
+	if left := told(over, at(8)); len(left) != 0 {
+		t.Errorf("%+v is still told", left)
+	}
+}
+
+// transport answers requests without a network, so that the clock can be turned.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAnAlertmanagerIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var posts []string
+		status := http.StatusServiceUnavailable
+		a := &Alertmanager{
+			URLs: []string{"http://secret:word@one.example/"}, Log: slog.New(slog.DiscardHandler),
+			Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				body, _ := io.ReadAll(r.Body)
+				var alerts []postable
+				if err := json.Unmarshal(body, &alerts); err != nil || r.URL.Path != "/api/v2/alerts" {
+					t.Errorf("%s %s: %v", r.URL.Path, body, err)
+				}
+				end := ""
+				if len(alerts) > 0 {
+					end = alerts[0].EndsAt.Sub(time.Now()).String()
+				}
+				posts = append(posts, end)
+				return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}}, nil
+			})},
+		}
+		state := State{Incidents: []Tracked{fires("a", finding.Critical)}}
+		wake := make(chan struct{}, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.Run(ctx, func() State { return state }, func() <-chan struct{} { return wake })
+		}()
+		synctest.Wait()
+		status = http.StatusOK
+		time.Sleep(time.Second) // the back-off after the first failure is less
+		synctest.Wait()
+		if len(posts) != 2 || posts[1] != "4m0s" {
+			t.Fatalf("posts %q", posts)
+		}
+		time.Sleep(2*time.Minute + time.Second)
+		synctest.Wait()
+		if len(posts) != 4 {
+			t.Fatalf("posts %q, want one a minute", posts)
+		}
+		state = State{}
+		wake <- struct{}{}
+		synctest.Wait()
+		if len(posts) != 5 || posts[4] != "0s" {
+			t.Fatalf("posts %q, want the end at once", posts)
+		}
+		time.Sleep(10 * time.Minute)
+		stop()
+		<-done
+		if last := posts[len(posts)-1]; last != "" {
+			t.Errorf("the end is told for ever: %q", posts)
+		}
+	})
+}
+
+func TestWhatAnAlertmanagerAnswers(t *testing.T) {
+	var status int
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer x" || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("headers %v", r.Header)
+		}
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "bad \x1b[31m labels")
+	}))
+	defer s.Close()
+	a := &Alertmanager{Client: s.Client(), Header: func() (http.Header, error) { return http.Header{"Authorization": {"Bearer x"}}, nil }}
+	for code, want := range map[int]string{200: "", 400: `it answered 400 bad \x1b[31m labels (asked to wait 7s)`} {
+		status = code
+		got := ""
+		if err := a.post(t.Context(), s.URL+"/", nil); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%d: %q, want %q", code, got, want)
+		}
+	}
+}
