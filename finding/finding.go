@@ -37,6 +37,9 @@ type Finding struct {
 	// SeenAt lists the places that showed it: name servers as
 	// "ns1.example. (192.0.2.1)", resolvers, or addresses. Sorted.
 	SeenAt []string `json:"seen_at,omitempty"`
+	// Line is where in a file it was seen, if what was judged is a file: then SeenAt has
+	// the file alone.
+	Line int `json:"line,omitempty"`
 	// Record is the DNS record that the finding is about, where there is one.
 	Record *Record `json:"record,omitempty"`
 	// ClearBy is the moment at which the last client has recovered, if that can
