@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
+	"driftprobe/internal/manifest"
+	"driftprobe/lbcheck"
+)
+
+const lintUsage = `Usage: driftprobe lint [flags] FILE | FOLDER | - …
+
+lint reads rendered Kubernetes manifests before they are deployed and says what will
+break: an ACME client that loses its certificates at each restart, and, with --against,
+a Service that would get another load balancer and so another address.
+
+  helm template traefik traefik/traefik -f values.yaml | driftprobe lint -
+  driftprobe lint --against deployed/ rendered/
+
+Exit codes: 0 clean, 1 found something, 2 usage.
+
+Flags:
+`
+
+// lintOptions are the command line of lint.
+type lintOptions struct {
+	options
+	against string
+	files   []string
+}
+
+func parseLint(p process, args []string) (lintOptions, error) {
+	var o lintOptions
+	set := flag.NewFlagSet("driftprobe lint", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.StringVar(&o.against, "against", "", "`PLACE` that holds what is deployed now: a file or folder of manifests")
+	set.StringVar(&o.output, "o", "text", "output `FORMAT`: "+formats)
+	set.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which lint exits with 1: info, warning or critical")
+	for len(args) > 0 {
+		if err := set.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprint(p.stdout, lintUsage)
+				set.SetOutput(p.stdout)
+				set.PrintDefaults()
+				o.help = true
+				return o, nil
+			}
+			return o, faultf("driftprobe lint --help lists the flags", "%v", err)
+		}
+		if args = set.Args(); len(args) > 0 {
+			o.files, args = append(o.files, args[0]), args[1:]
+		}
+	}
+	if len(o.files) == 0 {
+		return o, faultf("name files, folders, or - for standard input", "lint has nothing to read")
+	}
+	return o, o.check()
+}
+
+// lint judges manifests. It asks nobody.
+func lint(_ context.Context, p process, args []string) (int, error) {
+	o, err := parseLint(p, args)
+	if err != nil || o.help {
+		return exitClean, err
+	}
+	objects, err := readManifests(p, o.files)
+	if err != nil {
+		return exitUsage, err
+	}
+	found := lintStorage(objects)
+	if o.against != "" {
+		before, err := readManifests(p, []string{o.against})
+		if err != nil {
+			return exitUsage, err
+		}
+		found = append(found, lbcheck.JudgeChange(services(before), services(objects), riskOf(before))...)
+	}
+	finding.Sort(found)
+	r := lintReport(time.Now(), found, len(objects))
+	return finding.ExitCode(r, o.severity), o.print(p, r)
+}
+
+// readManifests reads all objects of files, folders and standard input, in order.
+func readManifests(p process, places []string) ([]manifest.Object, error) {
+	var all []manifest.Object
+	for _, place := range places {
+		if place == "-" {
+			objects, err := manifest.Read("standard input", p.stdin)
+			if err != nil {
+				return nil, faultf("lint reads rendered manifests: helm template … | driftprobe lint -", "%v", err)
+			}
+			all = append(all, objects...)
+			continue
+		}
+		files, err := manifestFiles(place)
+		if err != nil {
+			return nil, faultf("check the path", "lint: %v", err)
+		}
+		for _, file := range files {
+			objects, err := readManifest(file)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, objects...)
+		}
+	}
+	return all, nil
+}
+
+// manifestFiles are the files of a folder, or the one that was named, whatever its name.
+func manifestFiles(place string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(place, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		ext := filepath.Ext(path)
+		if path == place || ext == ".yaml" || ext == ".yml" || ext == ".json" {
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files, err
+}
+
+func readManifest(file string) ([]manifest.Object, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, faultf("check the path", "lint: %v", err)
+	}
+	defer f.Close()
+	objects, err := manifest.Read(file, f)
+	if err != nil {
+		return nil, faultf("lint reads rendered manifests: render templates first (helm template, kustomize build)", "%v", err)
+	}
+	return objects, nil
+}
+
+// lintStorage judges where the ACME clients among the objects keep their certificates.
+func lintStorage(objects []manifest.Object) []finding.Finding {
+	var all []finding.Finding
+	for _, o := range objects {
+		w, ok := manifest.Workload(o.Fields)
+		if !ok {
+			continue
+		}
+		for n, c := range w.Containers {
+			if at, ok := manifest.Configuration(w, c); ok {
+				w.Containers[n].Config = manifest.Settings(c, configMapEntry(objects, w.Namespace, at))
+			}
+		}
+		for _, f := range issuance.Storage([]inventory.Workload{w}) {
+			f.Observed = strings.Join(f.SeenAt, ", ") + ": " + f.Observed
+			f.SeenAt, f.Line = []string{o.File}, o.Line
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func configMapEntry(objects []manifest.Object, namespace string, at manifest.ConfigMap) string {
+	n := slices.IndexFunc(objects, func(o manifest.Object) bool {
+		return o.Kind == "ConfigMap" && o.Namespace == namespace && o.Name == at.Name
+	})
+	if n < 0 {
+		return ""
+	}
+	return manifest.ConfigMapEntry(objects[n], at.Key)
+}
+
+func services(objects []manifest.Object) []inventory.Balanced {
+	var all []inventory.Balanced
+	for _, o := range objects {
+		if s, ok := manifest.Service(o); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// riskOf says which hostnames lead to a Service, if manifests can: all of them, if there is
+// one way in.
+func riskOf(objects []manifest.Object) func(inventory.ServiceRef) inventory.Risk {
+	var hosts []string
+	for _, o := range objects {
+		hosts = append(hosts, manifest.Hosts(o)...)
+	}
+	slices.Sort(hosts)
+	ways := 0
+	for _, s := range services(objects) {
+		if s.Type == "LoadBalancer" {
+			ways++
+		}
+	}
+	return func(inventory.ServiceRef) inventory.Risk {
+		if ways != 1 {
+			return inventory.Risk{}
+		}
+		return inventory.Risk{Hosts: slices.Compact(hosts)}
+	}
+}
+
+// lintReport makes an incident of each finding: in manifests every fault is its own cause.
+func lintReport(now time.Time, found []finding.Finding, objects int) finding.Report {
+	r := finding.Report{At: now, Findings: found}
+	for _, f := range found {
+		i := finding.Incident{
+			ID: fmt.Sprintf("%s:%s/%s", f.Code, f.Subject.Namespace, f.Subject.Name), Code: f.Code, Severity: f.Severity,
+			State: finding.Firing, Cause: f.Summary, Subject: f.Subject, Effects: []finding.Finding{f}, Fix: []finding.Step{{Text: f.Hint}},
+			Evidence: []finding.Note{{Label: "why", Text: f.Observed}, {Label: "expected", Text: f.Expected}},
+		}
+		if len(f.SeenAt) > 0 {
+			i.Evidence = append([]finding.Note{{Label: "where", Text: fmt.Sprintf("%s:%d", f.SeenAt[0], f.Line)}}, i.Evidence...)
+		}
+		r.Incidents = append(r.Incidents, i)
+	}
+	r.Coverage.Objects = objects
+	return r
+}

@@ -1,0 +1,58 @@
+package lbcheck
+
+import (
+	"strings"
+	"testing"
+
+	"driftprobe/internal/inventory"
+)
+
+func TestJudgeChange(t *testing.T) {
+	service := func(change ...func(*inventory.Balanced)) inventory.Balanced {
+		b := inventory.Balanced{ServiceRef: inventory.ServiceRef{Namespace: "traefik", Name: "traefik"}, Type: "LoadBalancer", BalancerID: "4f0c", Selector: "app=traefik", File: "svc.yaml", Line: 7}
+		for _, f := range change {
+			f(&b)
+		}
+		return b
+	}
+	list := func(all ...inventory.Balanced) []inventory.Balanced { return all }
+	for _, c := range []struct {
+		name          string
+		before, after []inventory.Balanced
+		want          string
+	}{
+		{"nothing changes", list(service()), list(service()), ""},
+		{"it is new", nil, list(service()), ""},
+		{"deleted", list(service()), nil, "it is deleted: it leaves"},
+		{"another namespace", list(service()), list(service(func(b *inventory.Balanced) { b.Namespace = "edge" })), "edge/traefik, which selects the same pods"},
+		{"another name", list(service()), list(service(func(b *inventory.Balanced) { b.Name = "traefik\x1b" })), `traefik/traefik\x1b, which`},
+		{"other pods", list(service()), list(service(func(b *inventory.Balanced) { b.Name, b.Selector = "x", "app=x" })), "it is deleted: it leaves"},
+		{"ClusterIP", list(service()), list(service(func(b *inventory.Balanced) { b.Type = "" })), "its type becomes ClusterIP"},
+		{"NodePort", list(service()), list(service(func(b *inventory.Balanced) { b.Type = "NodePort" })), "its type becomes NodePort"},
+		{"it becomes one", list(service(func(b *inventory.Balanced) { b.Type = "ClusterIP" })), list(service()), ""},
+		{"another class", list(service()), list(service(func(b *inventory.Balanced) { b.Class = "metallb" })), "loadBalancerClass becomes «metallb»"},
+		{"another balancer", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "9a1e" })), "the load balancer 9a1e in place of 4f0c"},
+		{"the id is left to the controller", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), ""},
+		{"the id is pinned", list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), list(service()), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := JudgeChange(c.before, c.after, func(inventory.ServiceRef) inventory.Risk {
+				return inventory.Risk{Hosts: []string{"shop.example", "www.shop.example"}, Addresses: []string{"203.0.113.10"}, MaxTTL: 3600}
+			})
+			if c.want == "" {
+				if len(got) != 0 {
+					t.Errorf("found %+v", got)
+				}
+				return
+			}
+			if len(got) != 1 || got[0].Code != "lb/will-move" {
+				t.Fatalf("found %+v", got)
+			}
+			t.Log(got[0].Summary, "|", got[0].Observed)
+			const risk = ": it leaves 203.0.113.10; 2 hostnames lead to it (shop.example, www.shop.example), TTL 3600 s: clients fail for up to 60 min after"
+			if o := got[0].Observed; !strings.Contains(o, c.want) || !strings.Contains(o, risk) || got[0].Line != 7 || got[0].SeenAt[0] != "svc.yaml" {
+				t.Errorf("%s, line %d of %v", o, got[0].Line, got[0].SeenAt)
+			}
+		})
+	}
+}
