@@ -33,6 +33,7 @@ const (
 	LBUnhealthy       Code = "lb/unhealthy"
 	LBOrphan          Code = "lb/orphan"
 	LBContested       Code = "lb/contested"
+	LBWillMove        Code = "lb/will-move"
 
 	HTTPUnreachable Code = "http/unreachable"
 	HTTPStatus      Code = "http/status"

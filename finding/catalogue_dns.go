@@ -94,7 +94,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSOddTTL, "a TTL does not mean what it says",
-			"A TTL of 0 is kept by no cache: each client waits for the zone's servers, and has no address when they are silent. Providers that resolve an alias themselves often give it. A TTL above a week is in force nowhere: BIND keeps a record for a week at most, Unbound for a day. One with the top bit set counts as 0, or with resolvers after RFC 8767 as a week. Different TTLs within a set are an error; resolvers take the smallest. It is a warning where the TTL is huge or has the top bit set and leads to a load balancer while dns.max_ttl is set: then it is a ttl-exposure too, and is told once.",
+			"A TTL of 0 is kept by no cache: each client waits for the zone's servers, and has no address when they are silent. Providers that resolve an alias themselves often give it. A TTL above a week is in force nowhere: BIND keeps a record for a week at most, Unbound for a day. One with the top bit set counts as 0, or with resolvers after RFC 8767 as a week. Different TTLs within a set are an error; resolvers take the smallest. One that is longer than external-dns is told to give (its ttl annotation) was not written by it as it should. It is a warning where the TTL is huge or has the top bit set and leads to a load balancer while dns.max_ttl is set: then it is a ttl-exposure too, and is told once.",
 			"Give all records of the set one TTL, as short as a change may take. A provider's 0 for a name that it resolves itself can stay.",
 			"RFC 2181 sections 5.2 and 8; RFC 8767 section 4",
 		},

@@ -44,6 +44,12 @@ func lbEntries() []Entry {
 			"Give each Service a load balancer of its own: remove the annotation that names the shared one (service.beta.kubernetes.io/do-loadbalancer-name, kubernetes.digitalocean.com/load-balancer-id), or disown it on all but one: service.kubernetes.io/do-loadbalancer-disown.",
 			"DigitalOcean cloud controller: Service annotations",
 		},
+		{
+			LBWillMove, "what is to be deployed gives a Service a new address",
+			"driftprobe lint --against compared manifests with what is there now. The Service is deleted or renamed, is of type LoadBalancer no more, or names another load balancer: then the cloud deletes the one in front of it, and a new one has a new address. DNS records that point at the old one are wrong from that moment.",
+			"Keep namespace, name and type of the Service. If it has to move: lower the TTL of the records and wait for the old one, deploy, correct the records at once.",
+			"https://docs.digitalocean.com/products/kubernetes/how-to/add-load-balancers/",
+		},
 	}
 }
 
@@ -57,7 +63,7 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPStatus, "the response has an unexpected status",
-			"The target answered with another status than expected. Without targets[].expect.status any status below 500 is accepted, but for 421, which says of itself that the request came to the wrong server; 404 and 400 are said as information, because many applications have nothing at /. A 400 whose text says that plain HTTP came to a port of TLS is critical whatever is expected: a load balancer ends TLS and passes plain HTTP on to such a port.",
+			"The target answered with another status than expected. Without targets[].expect.status any status below 500 is accepted, but for 421, which says of itself that the request came to the wrong server; 404 is said as information, because many applications have nothing at /. A 400 whose text says that plain HTTP came to a port of TLS is critical whatever is expected: a load balancer ends TLS and passes plain HTTP on to such a port.",
 			"502, 503, 504: the ingress controller has no healthy backend. 404 on a path that exists: the ingress controller does not know the host. Set expect.status if this answer is right.",
 			"RFC 9110 section 15",
 		},

@@ -15,7 +15,7 @@ const (
 // Unknown never gives ExitFound, not even with failOn Info or Unknown: "could not
 // look" and "looked and found" stay apart for scripts.
 func ExitCode(r Report, failOn Severity) int {
-	unknown := r.Coverage.Hosts == 0 && len(r.Findings) == 0 && len(r.Incidents) == 0
+	unknown := r.Coverage.Hosts+r.Coverage.Objects == 0 && len(r.Findings) == 0 && len(r.Incidents) == 0
 	found := false
 	see := func(s Severity) {
 		switch {

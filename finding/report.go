@@ -103,13 +103,15 @@ type Front struct {
 
 // Coverage counts what was looked at.
 type Coverage struct {
-	Hosts         int           `json:"hosts"`
-	Servers       int           `json:"authoritative_servers"`
-	ServersSilent int           `json:"authoritative_servers_without_answer"`
-	Resolvers     int           `json:"resolvers"`
-	Addresses     int           `json:"addresses"`
-	Balancers     int           `json:"load_balancers"`
-	Took          time.Duration `json:"took_ns,omitempty"`
+	Hosts         int `json:"hosts"`
+	Servers       int `json:"authoritative_servers"`
+	ServersSilent int `json:"authoritative_servers_without_answer"`
+	Resolvers     int `json:"resolvers"`
+	Addresses     int `json:"addresses"`
+	Balancers     int `json:"load_balancers"`
+	// Objects counts those of manifests, which are judged without a look at the world.
+	Objects int           `json:"objects,omitempty"`
+	Took    time.Duration `json:"took_ns,omitempty"`
 	// Notes are limits of this look that the reader must know: "no load balancer
 	// is known for 2 hostnames, so drift could not be judged for them".
 	Notes []string `json:"notes,omitempty"`

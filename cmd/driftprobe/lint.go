@@ -41,13 +41,18 @@ type lintOptions struct {
 	files   []string
 }
 
-func parseLint(p process, args []string) (lintOptions, error) {
-	var o lintOptions
+func (o *lintOptions) flags() *flag.FlagSet {
 	set := flag.NewFlagSet("driftprobe lint", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&o.against, "against", "", "`PLACE` that holds what is deployed now: a file or folder of manifests")
 	set.StringVar(&o.output, "o", "text", "output `FORMAT`: "+formats)
 	set.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which lint exits with 1: info, warning or critical")
+	return set
+}
+
+func parseLint(p process, args []string) (lintOptions, error) {
+	var o lintOptions
+	set := o.flags()
 	for len(args) > 0 {
 		if err := set.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"driftprobe/config"
@@ -30,7 +31,7 @@ type options struct {
 }
 
 const usage = `Usage: driftprobe [flags] [HOST | https://HOST/path …]
-       driftprobe demo | judge FILE | explain [CODE]
+       driftprobe demo | judge FILE | explain [CODE] | lint FILE…
 
 driftprobe finds out why clients do not reach a hostname: it compares what every
 authoritative server publishes with the load balancers that should be in front.
@@ -44,8 +45,8 @@ Exit codes: 0 clean, 1 found something, 2 usage or configuration, 3 could not lo
 Flags:
 `
 
-func parseOptions(p process, args []string) (options, error) {
-	o := options{set: map[string]bool{}}
+// flags are the flags of the main job, bound to o.
+func (o *options) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("driftprobe", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
@@ -53,7 +54,7 @@ func parseOptions(p process, args []string) (options, error) {
 	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
-	fs.StringVar(&o.output, "o", "text", "output `FORMAT` of --once: text or json")
+	fs.StringVar(&o.output, "o", "text", "output `FORMAT` of --once: "+formats)
 	fs.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which --once exits with 1: info, warning or critical")
 	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics, health and status page")
 	fs.StringVar(&o.logLevel, "log.level", "info", "debug, info, warn or error")
@@ -63,6 +64,12 @@ func parseOptions(p process, args []string) (options, error) {
 	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers to ask too; none: -")
 	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` trusted instead of the system's roots")
 	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special-purpose addresses that may be probed")
+	return fs
+}
+
+func parseOptions(p process, args []string) (options, error) {
+	o := options{set: map[string]bool{}}
+	fs := o.flags()
 	for len(args) > 0 {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
@@ -83,8 +90,8 @@ func parseOptions(p process, args []string) (options, error) {
 }
 
 func (o *options) check() (err error) {
-	if o.output != "text" && o.output != "json" {
-		return faultf("use -o text or -o json", "unknown output format %q", o.output)
+	if !slices.Contains([]string{"text", "json", "junit", "sarif"}, o.output) {
+		return faultf("use -o "+formats, "unknown output format %q", o.output)
 	}
 	if o.severity, err = finding.ParseSeverity(o.failOn); err != nil || o.severity == finding.Unknown {
 		return faultf("use info, warning or critical", "--fail-on: unknown severity %q", o.failOn)

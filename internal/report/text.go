@@ -154,10 +154,15 @@ func (t *text) verdict(word, words string) {
 // coverage writes what was looked at, and the limits of the look.
 func (t *text) coverage() {
 	c := t.report.Coverage
-	if c.Hosts == 0 && len(t.report.Incidents) == 0 {
+	switch none := len(t.report.Incidents) == 0; {
+	case none && c.Objects > 0:
+		t.verdict("OK", "nothing in these manifests breaks what is judged")
+	case none && c.Hosts == 0:
 		t.verdict("UNKNOWN", "nothing was looked at: no hostname was given or found")
 	}
-	t.flow("", strings.SplitAfter(checked(c), ", "), "", 8)
+	const cut = "\x00" // where the line may end
+	words := strings.NewReplacer(", ", ", "+cut, " on ", " "+cut+"on ", " (", " "+cut+"(", " and ", " "+cut+"and ").Replace(checked(c))
+	t.flow("", strings.Split(words, cut), "", 8)
 	for _, n := range c.Notes {
 		t.hang("note: ", Safe(n), 6)
 	}
@@ -166,7 +171,10 @@ func (t *text) coverage() {
 func checked(c finding.Coverage) string {
 	var b strings.Builder
 	b.WriteString("checked " + hostnames(c.Hosts))
-	if c.Hosts == 0 {
+	switch {
+	case c.Objects > 0:
+		return "checked " + finding.Count(c.Objects, "object", "objects")
+	case c.Hosts == 0:
 		b.Reset()
 		b.WriteString("checked no hostname")
 	}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"flag"
+	"strings"
+	"testing"
+)
+
+// Whatever can be typed can be completed, and stands in the manual.
+func TestCompletionAndManKnowEverything(t *testing.T) {
+	for _, args := range [][]string{{"completion", "bash"}, {"completion", "zsh"}, {"completion", "fish"}, {"man"}} {
+		var out, complaints strings.Builder
+		if code := run(t.Context(), process{stdout: &out, stderr: &complaints}, args); code != exitClean {
+			t.Fatalf("%v: exit %d: %s", args, code, complaints.String())
+		}
+		text := strings.ReplaceAll(out.String(), `\-`, "-")
+		eachFlag(func(f *flag.Flag, _ bool) {
+			if !strings.Contains(text, written(f.Name)) && !strings.Contains(text, " -l "+f.Name) && !strings.Contains(text, " -s "+f.Name+" ") {
+				t.Errorf("%v does not know %s", args, written(f.Name))
+			}
+		})
+		for _, word := range []string{"lint", "explain", "judge"} {
+			if !strings.Contains(text, word) {
+				t.Errorf("%v does not know %s", args, word)
+			}
+		}
+	}
+}
+
+func TestCompletionOfAnotherShell(t *testing.T) {
+	var out, complaints strings.Builder
+	if code := run(t.Context(), process{stdout: &out, stderr: &complaints}, []string{"completion", "csh"}); code != exitUsage || !strings.Contains(complaints.String(), "bash, zsh or fish") {
+		t.Errorf("exit %d: %s", code, complaints.String())
+	}
+}
