@@ -28,8 +28,9 @@ const keepBeside = time.Minute
 // askBeside asks the servers of a zone that its delegation, as one server of the parent
 // gave it, does not have: those that only the zone itself names, which resolvers prefer
 // once they have read them (RFC 2181 section 5.4.1), and those that only another server
-// of the parent names. It leaves out who does not speak, as JudgeZone tells of it.
-func (w *walk) askBeside(ctx context.Context, d delegation, servers []Server, name string, first bool) []Answer {
+// of the parent names. It notes them all in s, and leaves out the answers of who does not
+// speak, as JudgeZone tells of it.
+func (w *walk) askBeside(ctx context.Context, s *Step, d delegation, servers []Server, name string, first bool) []Answer {
 	if d.fixed {
 		return nil
 	}
@@ -39,6 +40,7 @@ func (w *walk) askBeside(ctx context.Context, d delegation, servers []Server, na
 		return slices.ContainsFunc(servers, func(t Server) bool { return t.Address == s.Address }) || d.has(s.Address)
 	})
 	others = others[:min(len(others), max(0, serverLimit-len(servers)))]
+	s.Beside = slices.Clone(others)
 	if !first {
 		others = w.spare(others)
 	}
@@ -71,29 +73,52 @@ func (w *walk) beside(ctx context.Context, d delegation, servers []Server) deleg
 			continue
 		}
 		defer leave()
-		if !w.mayFindBeside() {
+		in := quietKey(d.zone, Server{})
+		if quiet, _ := w.r.quiet.get(in); quiet || !w.mayFindBeside() {
 			break
 		}
 		own := &walk{r: w.r, budget: budget{walking: walkBudget - besideBudget, strayMost: besideStrays}}
-		found := own.findBeside(soon, d, servers)
+		found, named := own.findBeside(soon, d, servers)
+		if !named {
+			w.r.quiet.put(in, true, keepBeside)
+			break
+		}
 		w.r.besides.put(d.zone, found, max(keepFor(found.ttl), keepBeside))
 		return found
 	}
-	return delegation{}
+	return w.r.lastBeside(d.zone)
 }
 
-// findBeside does the work of beside.
-func (w *walk) findBeside(ctx context.Context, d delegation, servers []Server) delegation {
+// lastBeside are the servers of a zone as they were when it could last be told: who is
+// forgotten here is not asked, and what it gave counts as gone.
+func (r *Resolver) lastBeside(zone string) delegation {
+	if known, ok := r.besides.last(zone); ok {
+		return known
+	}
+	servings, _ := r.servings.get(bare(zone))
+	i := slices.IndexFunc(servings, func(s Serving) bool { return s.Gone.IsZero() })
+	if i < 0 {
+		return delegation{}
+	}
+	return delegation{zone: zone, names: namesOf(servings[i].Servers)}
+}
+
+// findBeside does the work of beside, and tells whether the zone said whom it names.
+func (w *walk) findBeside(ctx context.Context, d delegation, servers []Server) (beside delegation, told bool) {
 	var named, handed delegation
 	var asked sync.WaitGroup
 	w.do(&asked, func() {
 		servers := someOf(slices.Clone(servers), d.zone)
 		if h, _ := w.race(ctx, d.zone, servers[:min(len(servers), besideServers)], question{name: d.zone, qtype: dns.TypeNS}); h.answer.Outcome == NoData {
 			named, _ = apexNS(d.zone, h.msg, w.r.port)
+			told = true
 		}
 	})
 	w.do(&asked, func() { handed = (&zoneLook{walk: w, zone: d.zone}).above(ctx, &ZoneObservation{}) })
 	asked.Wait()
+	if len(handed.names) > 0 && handed.lacks(d) {
+		w.r.outdated(d)
+	}
 	all := delegation{zone: d.zone}
 	all.join(handed)
 	all.join(named)
@@ -101,7 +126,7 @@ func (w *walk) findBeside(ctx context.Context, d delegation, servers []Server) d
 		return len(n.at) == 0 && slices.ContainsFunc(d.names, func(k nameServer) bool { return k.host == n.host })
 	})
 	found, _ := w.serversToJudge(ctx, all)
-	return delegation{zone: d.zone, names: namesOf(found), ttl: named.ttl}
+	return delegation{zone: d.zone, names: namesOf(found), ttl: named.ttl}, told
 }
 
 // namesOf puts the addresses of each server's name together.
@@ -121,18 +146,21 @@ func namesOf(servers []Server) []nameServer {
 	return names
 }
 
-// keepMet keeps the servers that serve the zone, whoever names them, for the looks at
-// its names until the look at the zone after next.
+// keepMet keeps the servers of the zone, whoever names them, for the looks at its names
+// until the look at the zone after next: also one that is silent now, as it may have an
+// old record when it is back.
 func (l *zoneLook) keepMet() {
-	var serving []Server
+	var met []Server
+	var ttl uint32
+	told := false
 	for _, s := range l.all() {
-		if s.Outcome.Speaks() || s.NSOutcome.Speaks() {
-			serving = append(serving, s.Server)
-		}
+		met = append(met, s.Server)
+		ttl = max(ttl, s.ttl)
+		told = told || s.NSOutcome.Speaks()
 	}
-	if len(serving) == 0 {
+	if !told {
 		return
 	}
-	slices.SortFunc(serving, compareServers)
-	l.r.besides.put(l.zone, delegation{zone: l.zone, names: namesOf(serving)}, keepAtMost)
+	slices.SortFunc(met, compareServers)
+	l.r.besides.put(l.zone, delegation{zone: l.zone, names: namesOf(met), ttl: ttl}, keepAtMost)
 }

@@ -91,3 +91,45 @@ func TestAConfiguredZoneHasNoServersBeside(t *testing.T) {
 		t.Error(told(o))
 	}
 }
+
+// A server that only the zone names has an old record and falls silent: nothing is clear,
+// also after the zone was looked at, until it speaks again.
+func TestAServerBesideTheDelegationThatFallsSilentClearsNothing(t *testing.T) {
+	t.Parallel()
+	r := besideShop(t, "www 60 A 192.0.2.1")
+	if err := r.tree.SetRecords("shop.example.", "www 60 A 192.0.2.9", r.net.Addr(31)); err != nil {
+		t.Fatal(err)
+	}
+	d := r.fresh(t, inSilence)
+	var h dnscheck.History
+	verdict := func() string {
+		o := d.Observe(t.Context(), "www.shop.example")
+		h = h.Remember([]dnscheck.Observation{o})
+		words := ""
+		for _, f := range dnscheck.Judge(dnscheck.Policy{}, o.At, dnscheck.Case{
+			Observed: o, Seen: h.Of(o.Host), Expected: inventory.Expected{Known: true, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
+		}) {
+			words += fmt.Sprintf("%s %s %s\n", f.Severity, f.Code, f.Subject.Address)
+		}
+		return words
+	}
+	if got := verdict(); !strings.Contains(got, "critical dns/stale-record 192.0.2.9") {
+		t.Errorf("at first:\n%s", got)
+	}
+	r.server(31).SetFault(lab.When(func(q lab.Query) bool { return strings.HasSuffix(q.Name, "shop.example.") }, lab.Silent))
+	const unproven = "unknown dns/draining 192.0.2.9\n"
+	if got := verdict(); got != unproven {
+		t.Errorf("in silence:\n%s", got)
+	}
+	d.ObserveZone(t.Context(), "shop.example")
+	if got := verdict(); got != unproven {
+		t.Errorf("after a look at the zone:\n%s", got)
+	}
+	r.server(31).SetFault(nil)
+	if err := r.tree.SetRecords("shop.example.", "www 60 A 192.0.2.1", r.net.Addr(31)); err != nil {
+		t.Fatal(err)
+	}
+	if got := verdict(); got != "info dns/draining 192.0.2.9\n" {
+		t.Errorf("when it speaks:\n%s", got)
+	}
+}

@@ -15,7 +15,8 @@ import (
 // questions to find them and 4·32 to judge.
 //
 // All together: 100 + 2·26 + 2·(64 + 11·2) + 24 + 40 = 388, or questionLimit where the
-// servers of a name refer further down and it begins once more. Servers beside those of
+// servers of a name refer further down and it begins once more. Servers that a zone had
+// (former.go) count among its 26. Servers beside those of
 // the delegation (beside.go) are looked for at most once a minute, mostly once in 10 min,
 // for all names of a zone: 20 to find them, and 5 to those who could name them. One is a
 // packet or two, as silence is asked twice; a server that is silent all the time is asked

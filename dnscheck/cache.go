@@ -21,8 +21,8 @@ const (
 //
 // A name has 255 bytes, and 1,000 in its text when each is escaped. A delegation of
 // 26 such servers with 8 addresses each has 36 KB, which would be 1.8 GB for 50,000
-// of them; so the bytes count, and the five caches (zones, places, hosts, besides,
-// wildcards) have 60 MiB together.
+// of them; so the bytes count, and the seven caches (zones, places, hosts, besides,
+// servings, quiet, wildcards) have 84 MiB together.
 const (
 	keptLimit = 50_000
 	keptLeast = 1_000
@@ -68,6 +68,13 @@ func bytesOf(key string, value any) int {
 		}
 	case hostAddrs:
 		n += address*cap(v.addrs) + len(v.why.Detail) + len(v.alias)
+	case []Serving:
+		for _, s := range v {
+			n += slot
+			for _, at := range s.Servers {
+				n += 2*address + len(at.Name)
+			}
+		}
 	case Answer:
 		n += address*cap(v.Addresses) + len(v.Server.Name) + len(v.Target) + len(v.DNAME) + len(v.Detail)
 	}
@@ -84,6 +91,25 @@ func (k *kept[V]) get(key string) (V, bool) {
 		return zero, false
 	}
 	return e.value, true
+}
+
+// last is what was put in, also if it has expired, as long as it is there.
+func (k *kept[V]) last(key string) (V, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.entries[key]
+	return e.value, ok
+}
+
+// expire makes an entry one that has expired.
+func (k *kept[V]) expire(key string) {
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e, ok := k.entries[key]; ok {
+		e.expires = now
+		k.entries[key] = e
+	}
 }
 
 func (k *kept[V]) put(key string, value V, ttl time.Duration) {

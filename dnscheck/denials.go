@@ -16,7 +16,9 @@ import (
 // beside its A is none.
 type Denial struct {
 	Host string `json:"host"`
-	Type Type   `json:"type"`
+	// Type is empty if no server said anything of Owner, to which an alias leads beside
+	// others: that is no denial, but clients who come there have no address either.
+	Type Type `json:"type"`
 	// Zone said so, about Owner: the host, or the end of Aliases.
 	Zone    string `json:"zone"`
 	Owner   string `json:"owner"`
@@ -71,6 +73,9 @@ func (d Denial) lasts(still func(Link) bool) time.Duration {
 
 // matters tells whether a denial need be remembered at a moment.
 func (d Denial) matters(at time.Time) bool {
+	if d.Type == "" {
+		return at.Sub(d.LastSeen) <= mostWindow
+	}
 	if d.Gone.IsZero() {
 		return at.Sub(d.LastSeen) < max(keep, Cached(d.TTL))
 	}
@@ -111,10 +116,14 @@ func (h History) remember(looks []Observation) []Denial {
 	var newest time.Time
 	for _, o := range looks {
 		newest = o.At
-		for _, t := range []Type{A, AAAA} {
+		for _, t := range []Type{A, AAAA, ""} {
 			k := key{o.Host, t}
 			old, was := known[k]
-			switch seen, denied := o.denies(t); {
+			seen, denied := o.denies(t)
+			if t == "" {
+				seen, denied = o.leadsToSilence()
+			}
+			switch {
 			case denied && was:
 				known[k] = old.again(seen)
 			case denied:
@@ -160,6 +169,17 @@ func (o Observation) denies(t Type) (Denial, bool) {
 	}
 	d.Aliases = o.way(d.Owner)
 	return d, true
+}
+
+// leadsToSilence returns the way on which no server says anything, if an alias leads
+// there beside another way.
+func (o Observation) leadsToSilence() (Denial, bool) {
+	for _, s := range o.Steps {
+		if s.isSilent() && o.Cut == "" && len(o.Published()) > 0 && o.share(s.Name) != "" {
+			return Denial{Host: o.Host, Zone: s.Zone, Owner: s.Name, Aliases: o.way(s.Name), FirstSeen: o.At, LastSeen: o.At}, true
+		}
+	}
+	return Denial{}, false
 }
 
 // again joins a denial with another look that saw one.
@@ -214,7 +234,15 @@ func (d Denial) given(o Observation) Denial {
 	if d.LastSeen.Sub(o.At) > skew || d.Gone.Sub(o.At) > skew {
 		d.LastSeen, d.Gone = o.At, o.At // remembered by a clock that was ahead
 	}
-	if d.Gone.IsZero() && o.At.After(d.LastSeen) && o.answered(d.Type) {
+	ended := o.answered(d.Type)
+	if d.Type == "" {
+		s, looked := o.step(d.Owner)
+		if looked && !s.isSilent() {
+			d.Turns = nil // it answers again
+		}
+		ended = !looked || !s.isSilent()
+	}
+	if d.Gone.IsZero() && o.At.After(d.LastSeen) && ended {
 		d.Gone = o.At
 	}
 	return d
@@ -253,7 +281,7 @@ func judgeMended(now time.Time, c Case) *finding.Finding {
 	var types []string
 	for _, d := range c.Denied {
 		clear, gone := d.ClearBy(c.Observed)
-		if !gone || !clear.After(now) || !c.Observed.givenByAll(d.Type) || c.leadsAstray() {
+		if d.Type == "" || !gone || !clear.After(now) || !c.Observed.givenByAll(d.Type) || c.leadsAstray() {
 			continue
 		}
 		types = append(types, string(d.Type))

@@ -35,8 +35,10 @@ type reply struct {
 	// shy is set if the server seems to answer only questions without a cookie: the
 	// first packets, with one, may as well have got lost.
 	shy bool
-	tcp bool
-	rtt time.Duration
+	// again is set if the first packet with the question brought no answer.
+	again bool
+	tcp   bool
+	rtt   time.Duration
 }
 
 // exchanger puts questions to servers.
@@ -200,7 +202,7 @@ func (x *exchanger) overUDP(ctx context.Context, server netip.AddrPort, q questi
 	switch {
 	case end.msg != nil:
 		how = speaks
-		return reply{msg: end.msg, rtt: end.after, cookieless: end.cookieless, shy: end.shy}
+		return reply{msg: end.msg, rtt: end.after, cookieless: end.cookieless, shy: end.shy, again: end.again}
 	case errors.Is(end.err, errFlood):
 		how = isForged
 		return reply{outcome: Malformed, detail: fmt.Sprintf("%d wrong packets, the last of them %s,", wrongs, wrong), flooded: true}
@@ -236,7 +238,7 @@ func silence(waited time.Duration) string {
 func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time.Time, p patience) ending {
 	deadline, _ := ctx.Deadline()
 	tries := 1
-	if p == twice {
+	if p == twice || w.q.brief {
 		tries = 2
 	}
 	dropped := false
@@ -256,7 +258,7 @@ func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time
 			return ending{err: err}
 		}
 		wait := share(left, 1, 3)
-		if p == briefly {
+		if p == briefly || w.q.brief {
 			wait = min(minTry, left)
 		}
 		if !x.servers.await(ctx, s, w, now.Add(wait)) {
@@ -265,7 +267,7 @@ func (x *exchanger) converse(ctx context.Context, s *socket, w *waiter, now time
 		if w.end.msg != nil {
 			s.learn(w, dropped)
 		}
-		w.end.after = time.Since(now)
+		w.end.after, w.end.again = time.Since(now), try > 0
 		return w.end
 	}
 	return ending{}

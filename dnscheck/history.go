@@ -15,6 +15,8 @@ type History struct {
 	Sightings []Sighting `json:"sightings,omitempty"`
 	// Denials are ordered by host, then type.
 	Denials []Denial `json:"denials,omitempty"`
+	// Servings are ordered by zone; of each zone the servers that it has come first.
+	Servings []Serving `json:"servings,omitempty"`
 }
 
 // Sighting is one address that authoritative servers published for a host.
@@ -43,6 +45,9 @@ type Sighting struct {
 	Turns   []Turn   `json:"turns,omitempty"`
 	Zone    string   `json:"zone,omitempty"`
 	Servers []string `json:"servers,omitempty"`
+	// Ways are for each alias of Path who gave it when it was last seen, as Servers; nil
+	// if all servers gave all of them.
+	Ways [][]string `json:"ways,omitempty"`
 }
 
 // Link is one record of a path.
@@ -83,6 +88,9 @@ func (h History) LastChange() time.Time {
 	}
 	for _, d := range h.Denials {
 		last = later(last, later(d.FirstSeen, d.Gone))
+	}
+	for _, s := range h.Servings {
+		last = later(last, s.Gone)
 	}
 	return last
 }
@@ -131,7 +139,7 @@ func (h History) Remember(os []Observation) History {
 		add(boundHost(fresh[host], newest))
 	}
 	add(rest)
-	return History{Sightings: next, Denials: h.remember(inTime)}.bounded(newest)
+	return History{Sightings: next, Denials: h.remember(inTime), Servings: h.serve(inTime, newest)}.bounded(newest)
 }
 
 func compareHost(s Sighting, host string) int { return cmp.Compare(s.Host, host) }
@@ -156,10 +164,12 @@ func merge(old []Sighting, o Observation) []Sighting {
 				s.FirstSeen = was.FirstSeen
 			}
 			s.Until, s.Turns, s.Zone, s.Servers = was.Until, was.Turns, was.Zone, was.Servers
+			s.Ways = was.Ways
 			if was.LastSeen.After(o.At) || was.LastSeen.Equal(o.At) && longer(was.Path, path) {
 				s.LastSeen, s.Path = was.LastSeen, was.Path
 			} else {
 				s.Path, s.Until = was.outlived(path, o)
+				s.Ways = o.ways(s.Path, was)
 			}
 			if was.Gone.After(s.LastSeen) {
 				s.Gone, s.End = was.Gone, was.End
@@ -168,10 +178,12 @@ func merge(old []Sighting, o Observation) []Sighting {
 				s.turned(o, was.LastSeen, was.Gone)
 			}
 		} else {
+			s.Ways = o.ways(path, Sighting{})
 			s.turned(o, o.At, time.Time{})
 		}
 		next = append(next, s)
 	}
+	ways := o.formerWays(o.At)
 	for _, s := range old {
 		if _, again := paths[s.Address]; !again && s.matters(o.At) {
 			if s.LastSeen.Sub(o.At) > skew || s.Gone.Sub(o.At) > skew {
@@ -180,11 +192,14 @@ func merge(old []Sighting, o Observation) []Sighting {
 				s.End, _ = s.ClearBy(o)
 			}
 			away := o.At.After(s.LastSeen) && o.answered(typeFor(s.Address))
-			if silent := o.withheld(s); away && len(silent) > 0 {
-				s.Zone, s.Servers = o.zoneOf(s), silent[:min(len(silent), maxGivers)]
+			if link, silent := o.holding(s); away && len(silent) > 0 {
+				s.held(o, link, silent)
 			} else if away && (s.Gone.IsZero() || o.At.After(s.Gone) && s.isRecent(o.At, rotation(old, typeFor(s.Address), o.At))) {
 				s.Gone, s.End = o.At, time.Time{}
 				s.End, _ = s.ClearBy(o)
+			}
+			if w, still := ways[s.Address]; still && !s.Gone.IsZero() {
+				s.End = later(s.End, o.At.Add(w.lasts))
 			}
 			next = append(next, s)
 		}
@@ -311,42 +326,3 @@ func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second
 
 // Cached is for how long caches keep what has that TTL.
 func Cached(ttl uint32) time.Duration { return min(seconds(ttl), maxCached) }
-
-// withheld are the servers, sorted, that gave an address when it was last seen, and
-// still serve its name, but do not speak in this look. None if it was seen to be gone.
-// A server that is taken out of the delegation withholds nothing any more, and after a
-// week of silence (keep) the sighting is forgotten.
-func (o Observation) withheld(s Sighting) []string {
-	if !s.Gone.IsZero() || len(s.Path) == 0 {
-		return nil
-	}
-	step, _ := o.step(s.Path[len(s.Path)-1].Owner)
-	silent := step.silent(typeFor(s.Address))
-	return slices.DeleteFunc(silent, func(server string) bool {
-		return len(s.Servers) > 0 && !slices.Contains(s.Servers, server)
-	})
-}
-
-// silent are the servers of a step that say nothing of a type, sorted.
-func (s Step) silent(t Type) []string {
-	spoke := map[Server]bool{}
-	for _, a := range s.Answers {
-		if a.Outcome == Alias || a.Outcome == NoName || a.Outcome.Speaks() && a.Type == t {
-			spoke[a.Server] = true
-		}
-	}
-	var names []string
-	for _, a := range s.Answers {
-		if !spoke[a.Server] {
-			names = append(names, a.Server.String())
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// zoneOf is the zone in which the address of a sighting was.
-func (o Observation) zoneOf(s Sighting) string {
-	step, _ := o.step(s.Path[len(s.Path)-1].Owner)
-	return step.Zone
-}

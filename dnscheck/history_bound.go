@@ -10,7 +10,7 @@ import (
 // is full takes no news, and after a restart nobody knows until when caches hold what
 // was repaired. So its bytes are bounded here, as JSON has them.
 const (
-	// maxHistory bounds all hosts together, in bytes; what is forgotten then leaves
+	// maxHistory bounds all hosts together, in bytes (zones: maxServings); what is forgotten then leaves
 	// someHistory, so that it is not sorted again at the next look.
 	maxHistory  = 12 << 20
 	someHistory = 11 << 20
@@ -53,7 +53,21 @@ func boundHost(all []Sighting, at time.Time) []Sighting {
 
 // bounded forgets what is too much for maxHistory: first what is drained, then what is
 // published, and last what drains now; of each the oldest. The receiver is changed.
-func (h History) bounded(at time.Time) History {
+func (h History) bounded(at time.Time) History { return h.within(at, maxHistory, someHistory) }
+
+// Within is the history cut to a size in bytes, as JSON has it, where a place to keep it
+// is smaller than what is remembered. What matters least at the moment is left out.
+func (h History) Within(at time.Time, size int) History {
+	servings := boundServings(slices.Clone(h.Servings), size/servingsShare)
+	for _, s := range servings {
+		size -= s.bytes()
+	}
+	h = History{Sightings: slices.Clone(h.Sightings), Denials: slices.Clone(h.Denials), Servings: servings}
+	return h.within(at, size, size)
+}
+
+// within is bounded, for more than most bytes, down to rest.
+func (h History) within(at time.Time, most, rest int) History {
 	size := 0
 	for _, s := range h.Sightings {
 		size += s.bytes()
@@ -61,7 +75,7 @@ func (h History) bounded(at time.Time) History {
 	for _, d := range h.Denials {
 		size += d.bytes()
 	}
-	if size <= maxHistory {
+	if size <= most {
 		return h
 	}
 	// A host's name breaks ties, and then the place in a list that is in order.
@@ -95,7 +109,7 @@ func (h History) bounded(at time.Time) History {
 	})
 	forgotten := make([]bool, len(entries))
 	for _, e := range entries {
-		if size <= someHistory {
+		if size <= rest {
 			break
 		}
 		forgotten[e.place] = true
@@ -104,6 +118,7 @@ func (h History) bounded(at time.Time) History {
 	return History{
 		Sightings: without(h.Sightings, forgotten[:len(h.Sightings)]),
 		Denials:   without(h.Denials, forgotten[len(h.Sightings):]),
+		Servings:  h.Servings,
 	}
 }
 

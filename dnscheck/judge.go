@@ -33,12 +33,16 @@ type Case struct {
 	Strangers map[netip.Addr]Stranger
 	// Lossy are the zones to which packets get lost, as Lossy finds them in the looks at
 	// all hosts; nil if there is only this one.
-	Lossy map[string]bool
+	Lossy map[string]Loss
+	// Publisher is the cluster object by whose annotations external-dns writes the host's
+	// records; zero if there is none.
+	Publisher inventory.Declaration
+	// Published is what Published finds in the look and its history; nil if Judge is to
+	// find it.
+	Published []netip.Addr
 
-	// published is Published of the look and its history; turning are the families whose
-	// addresses take turns in it.
-	published []netip.Addr
-	turning   []Type
+	// turning are the families whose addresses take turns.
+	turning []Type
 }
 
 // Stranger is what answers at an address that is not expected.
@@ -56,7 +60,9 @@ type Stranger struct {
 // pure. Findings about a server or resolver carry no host, so that a caller who
 // judges many hosts of one zone can drop the repetitions by finding.ID.
 func Judge(p Policy, now time.Time, c Case) []finding.Finding {
-	c.published = Published(c.Observed, c.Seen)
+	if c.Published == nil {
+		c.Published = Published(c.Observed, c.Seen)
+	}
 	for _, t := range []Type{A, AAAA} {
 		if rotation(c.Seen, t, c.Observed.At) > 0 {
 			c.turning = append(c.turning, t)
@@ -65,7 +71,7 @@ func Judge(p Policy, now time.Time, c Case) []finding.Finding {
 	if c.Lossy == nil {
 		c.Lossy = Lossy(c.Observed)
 	}
-	published := c.published
+	published := c.Published
 	fs := slices.Concat(judgeServers(c), judgeConsistency(c), judgeTTLs(p, c), judgeSizes(c))
 	none := judgeAbsence(now, c)
 	switch {
@@ -126,7 +132,7 @@ func judgeMissing(c Case, published []netip.Addr) []finding.Finding {
 	}
 	var fs []finding.Finding
 	for _, want := range c.Expected.Addresses {
-		if !slices.Contains(published, want) && c.Observed.answered(typeFor(want)) {
+		if !slices.Contains(published, want) && c.answered(typeFor(want)) {
 			fs = append(fs, missing(c, want, published))
 		}
 	}
@@ -170,7 +176,7 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		Record:   &rec,
 		ClearBy:  c.clearBy(now, addr, rec),
 	}
-	others := len(sameFamily(c.published, addr)) - 1
+	others := len(sameFamily(c.Published, addr)) - 1
 	f.Observed = at.text(addr, now)
 	if others > 0 {
 		f.Observed += fmt.Sprintf(", beside %s", finding.Count(others, "other address", "other addresses"))
@@ -188,13 +194,14 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 	if behind := c.Observed.Lagging(addr); len(behind) > 0 {
 		_, f.Hint = at.step.lag().laggards(at.step.Zone)
 	}
+	f.Hint += c.external(rec)
 	return f
 }
 
 // clearBy is when the last cache has dropped a stale record that is corrected now:
 // its TTL, or an earlier one that was longer.
 func (c Case) clearBy(now time.Time, addr netip.Addr, rec finding.Record) time.Time {
-	end := now.Add(Cached(rec.TTL))
+	end := later(now.Add(Cached(rec.TTL)), c.Observed.formerWays(now)[addr].end)
 	for _, s := range c.Seen {
 		if s.Address != addr {
 			continue
@@ -239,6 +246,7 @@ func missing(c Case, want netip.Addr, published []netip.Addr) finding.Finding {
 		f.Severity = finding.Info
 		f.Hint += ", if clients shall come over IPv6"
 	}
+	f.Hint += c.external(rec)
 	return f
 }
 
@@ -262,7 +270,7 @@ func special(p Policy, now time.Time, c Case, addr netip.Addr) finding.Finding {
 // accepted, and the load balancer's addresses of that family unless something in
 // an allowed range stands in for them.
 func wanted(c Case, like netip.Addr) []string {
-	published := sameFamily(c.published, like)
+	published := sameFamily(c.Published, like)
 	right := slices.DeleteFunc(slices.Clone(published), func(a netip.Addr) bool { return !c.Expected.Accepts(a) })
 	if !c.covered(published) {
 		right = append(right, sameFamily(c.Expected.Addresses, like)...)

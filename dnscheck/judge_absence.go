@@ -11,6 +11,9 @@ import (
 // families. A name that some servers have and others deny is inconsistent, not
 // absent. Silence beside a denial does not change it: the denial is authoritative.
 func judgeAbsence(now time.Time, c Case) *finding.Finding {
+	if len(c.Published) > 0 {
+		return nil
+	}
 	step, d, ok := c.Observed.denial()
 	if !ok {
 		return nil

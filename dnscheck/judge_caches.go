@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -26,10 +27,17 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 	if !c.Expected.Known {
 		return fs
 	}
-	published := c.published
+	published := c.Published
 	clear := map[netip.Addr]time.Time{}
+	ways := c.Observed.formerWays(now)
+	for _, addr := range slices.SortedFunc(maps.Keys(ways), netip.Addr.Compare) {
+		if c.dropped(addr, published) && len(clear) < maxUnexpected {
+			clear[addr] = ways[addr].end
+			fs = append(fs, formerly(now, c, addr, ways[addr]))
+		}
+	}
 	for _, s := range c.Seen {
-		if !c.dropped(s.Address, published) {
+		if _, told := clear[s.Address]; told || !c.dropped(s.Address, published) {
 			continue
 		}
 		if silent := c.Observed.withheld(s); len(silent) > 0 {
@@ -60,7 +68,7 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 // dropped tells whether authority publishes an address no more that it should not
 // publish: a server that is silent now has dropped nothing.
 func (c Case) dropped(addr netip.Addr, published []netip.Addr) bool {
-	return !slices.Contains(published, addr) && !c.accepts(addr) && c.Observed.answered(typeFor(addr))
+	return !slices.Contains(published, addr) && !c.accepts(addr) && c.answered(typeFor(addr))
 }
 
 func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding {

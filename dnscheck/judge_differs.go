@@ -55,6 +55,9 @@ func (c Case) differs(now time.Time, h Hold, computed time.Time) (finding.Findin
 func (c Case) differsInDenial(now time.Time, r ResolverAnswer, until time.Time) (finding.Finding, bool) {
 	name := resolverName(r.Resolver)
 	f := c.differing(name)
+	if c.Observed.formerlyDenied(r.Type, now) {
+		return f, false
+	}
 	f.Expected = string(r.Type) + ", as every server of the zone gives it"
 	if saysFiltered(r.EDE) {
 		f.Summary = fmt.Sprintf("the resolver %s denies %s: it filters", name, c.Observed.Host)

@@ -93,6 +93,10 @@ func (d *dice) look() Observation {
 			s.Failure = Failure{Outcome: d.answer().Outcome, At: "example", NegativeTTL: 900}
 		}
 		s.Rotates = d.roll(6) == 1
+		for range d.roll(3) {
+			s.NSTTL = uint32(d.roll(7200))
+			s.Former = append(s.Former, Former{d.answer(), noon.Add(time.Duration(d.roll(100)-10) * time.Minute)})
+		}
 		o.Steps = append(o.Steps, s)
 	}
 	for range d.roll(4) {
@@ -126,6 +130,7 @@ func FuzzJudge(f *testing.F) {
 		soundOnce(t, c, fs)
 		for _, s := range c.Observed.Steps {
 			slices.Reverse(s.Answers)
+			slices.Reverse(s.Former)
 		}
 		slices.Reverse(c.Observed.Resolvers)
 		if again := Judge(p, noon, c); !reflect.DeepEqual(fs, again) {

@@ -12,19 +12,29 @@ import (
 // exceed that of another for both to be the network's fault.
 const uneven = 4
 
-// Lossy tells which zones have servers that all answer some questions of these looks
-// and leave others unanswered, in about the same part. Such silence is no server's
-// fault: packets get lost between us and them. One server can not tell, and neither
-// can one that never spoke. A type about which no server ever spoke is not lost but
-// ignored (RFC 4074 §4.1). One question of all these looks that a server leaves
-// unanswered while it answers others proves nothing against it either.
-func Lossy(os ...Observation) map[string]bool {
-	lossy := map[string]bool{}
+// Loss is what looks tell of packets between here and the servers of a zone.
+type Loss struct {
+	// Even: its servers all leave questions unanswered, in about the same part, while they
+	// answer others. Such silence is no server's fault. One server can not tell, and a type
+	// about which none ever spoke is not lost but ignored (RFC 4074 §4.1). One question of
+	// all these looks that a server leaves unanswered while it answers others proves
+	// nothing against it either.
+	Even bool
+	// Any: some server that speaks left a question, or the first packet with it,
+	// unanswered. Then silence proves a server down only if it is long.
+	Any bool
+}
+
+// Lossy tells to which zones packets get lost.
+func Lossy(os ...Observation) map[string]Loss {
+	lossy := map[string]Loss{}
 	for zone, servers := range tallies(os) {
+		var loss Loss
 		var most, least float64
 		n, missed := 0, 0
 		for _, t := range servers {
 			missed = max(missed, t.silent)
+			loss.Any = loss.Any || t.silent > 0 || t.again
 			share := float64(t.silent) / float64(t.silent+t.spoke)
 			if n == 0 {
 				most, least = share, share
@@ -32,14 +42,16 @@ func Lossy(os ...Observation) map[string]bool {
 			most, least = max(most, share), min(least, share)
 			n++
 		}
-		if n > 1 && (missed == 1 || least > 0 && most <= uneven*least) {
-			lossy[zone] = true
-		}
+		loss.Even = n > 1 && (missed == 1 || least > 0 && most <= uneven*least)
+		lossy[zone] = loss
 	}
 	return lossy
 }
 
-type tally struct{ spoke, silent int }
+type tally struct {
+	spoke, silent int
+	again         bool
+}
 
 // tallies count for each zone in which a server left something unanswered what each
 // of its servers did. Such zones are few, so most answers need not be counted.
@@ -77,6 +89,7 @@ func tallies(os []Observation) map[string]map[Server]*tally {
 			servers[a.Server] = &tally{}
 		}
 		servers[a.Server].spoke++
+		servers[a.Server].again = servers[a.Server].again || a.Again
 	})
 	each(func(zone string, a Answer) {
 		// Who never spoke counts for nothing.
@@ -87,14 +100,16 @@ func tallies(os []Observation) map[string]map[Server]*tally {
 	return zones
 }
 
-// lost tells whether what a server left unanswered is the network's fault.
+// lost tells whether what a server left unanswered may be the network's fault.
 func (c Case) lost(at hosting, failed []Answer, partly bool) bool {
-	return partly && c.Lossy[at.zone] && !slices.ContainsFunc(failed, func(a Answer) bool { return a.Outcome != Silent })
+	loss := c.Lossy[at.zone]
+	mayBe := partly && loss.Even || !partly && loss.Any
+	return mayBe && !slices.ContainsFunc(failed, func(a Answer) bool { return a.Outcome != Silent || a.Unanswered >= surelySilent })
 }
 
 // packetLoss is what is told instead of accusing each server of a zone. missed are
 // the questions of this look that got no answer, by server.
-func packetLoss(c Case, zone string, missed map[string][]Answer) finding.Finding {
+func packetLoss(zone string, missed map[string][]Answer) finding.Finding {
 	var servers, parts []string
 	for server, answers := range missed {
 		servers = append(servers, server)
@@ -107,7 +122,7 @@ func packetLoss(c Case, zone string, missed map[string][]Answer) finding.Finding
 	}
 	slices.Sort(servers)
 	slices.Sort(parts)
-	f := finding.Finding{
+	return finding.Finding{
 		Code: finding.DNSPacketLoss, Severity: finding.Info,
 		Subject:  finding.Subject{Host: zone},
 		Summary:  fmt.Sprintf("packets between here and the name servers of %s get lost: servers that answer leave other questions unanswered", zone),
@@ -116,8 +131,4 @@ func packetLoss(c Case, zone string, missed map[string][]Answer) finding.Finding
 		Hint:     "look for loss on the way from here to these servers; if they limit how often one client may ask, ask less often (dns.interval)",
 		SeenAt:   servers,
 	}
-	if c.Observed.answered(A) && c.Observed.answered(AAAA) {
-		f.Observed += "; another server answered each of these questions"
-	}
-	return f
 }

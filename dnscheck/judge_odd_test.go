@@ -107,6 +107,17 @@ func oddCases() []judged {
 			says: []string{"servers that answer leave other questions unanswered"},
 		},
 		{
+			rule: "where packets get lost short silence proves no server down", expected: has("203.0.113.77", "2001:db8::77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. 60 AAAA 2001:db8::77\n ns1: api.shop.example. again\n ns2: api.shop.example. silent",
+			want: []string{"info dns/packet-loss shop.example | at ns2"},
+			says: []string{"no answer from ns2 (192.0.2.2) for A, AAAA"},
+		},
+		{
+			rule: "and long silence does", expected: has("203.0.113.77", "2001:db8::77"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. 60 AAAA 2001:db8::77\n ns1: api.shop.example. again\n ns2: api.shop.example. silent\n ns2: api.shop.example. unanswered 30",
+			want: []string{"warning dns/nameserver-degraded shop.example ns2 (192.0.2.2) | at ns2"},
+		},
+		{
 			rule: "a server that refuses is to blame, also where packets get lost", expected: has("203.0.113.77", "2001:db8::77"),
 			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. AAAA silent\n ns2: api.shop.example. A silent\n ns2: api.shop.example. 60 AAAA 2001:db8::77\n ns3: api.shop.example. refused",
 			want: []string{"warning dns/nameserver-degraded shop.example ns3 (192.0.2.3) | at ns3", "info dns/packet-loss shop.example | at ns1 ns2"},
@@ -210,10 +221,10 @@ func TestLossOfAZoneIsSeenOverAllItsHosts(t *testing.T) {
 		os = append(os, look(t, text))
 	}
 	lossy := Lossy(os...)
-	if !lossy["shop.example"] {
+	if !lossy["shop.example"].Even {
 		t.Fatalf("lossy: %v", lossy)
 	}
-	codes := func(lossy map[string]bool) []finding.Code {
+	codes := func(lossy map[string]Loss) []finding.Code {
 		var all []finding.Code
 		for _, f := range Judge(Policy{}, noon, Case{Observed: os[0], Lossy: lossy}) {
 			all = append(all, f.Code)
@@ -229,7 +240,7 @@ func TestLossOfAZoneIsSeenOverAllItsHosts(t *testing.T) {
 		name := fmt.Sprintf("h%d.shop.example.", i)
 		two[i] = look(t, "ns1: "+name+" 60 A 203.0.113.77\n ns2: "+name+" 60 A 203.0.113.77\n ns2: "+name+" AAAA silent")
 	}
-	if got := Lossy(two...); got["shop.example"] {
+	if got := Lossy(two...); got["shop.example"].Even {
 		t.Error("one server leaves the same question unanswered for each name")
 	}
 	// A server that misses much more than the other is its own fault.
@@ -238,7 +249,7 @@ func TestLossOfAZoneIsSeenOverAllItsHosts(t *testing.T) {
 			a.Outcome, a.Addresses = Silent, nil
 		}
 	}
-	if got := Lossy(os...); got["shop.example"] {
+	if got := Lossy(os...); got["shop.example"].Even {
 		t.Error("one server misses half of all, the other one of 24")
 	}
 }

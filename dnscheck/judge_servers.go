@@ -61,7 +61,11 @@ func judgeServers(c Case) []finding.Finding {
 		missed[at.zone][at.server.String()] = answers
 	}
 	for zone, servers := range missed {
-		fs = append(fs, packetLoss(c, zone, servers))
+		f := packetLoss(zone, servers)
+		if c.Observed.answered(A) && c.Observed.answered(AAAA) {
+			f.Observed += "; another server answered each of these questions"
+		}
+		fs = append(fs, f)
 	}
 	finding.Sort(fs)
 	return fs

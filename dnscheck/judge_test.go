@@ -25,8 +25,10 @@ type judged struct {
 	seen   string
 	met    map[netip.Addr]Stranger
 	policy Policy
-	want   []string
-	says   []string
+	// publisher is by whose annotations external-dns writes the records.
+	publisher inventory.Declaration
+	want      []string
+	says      []string
 }
 
 // has expects addresses of traefik/traefik.
@@ -43,11 +45,11 @@ func (j judged) given(tb testing.TB) Case {
 	}
 	o := look(tb, j.seen)
 	h = h.Remember([]Observation{o})
-	return Case{Expected: j.expected, Observed: o, Seen: h.Of(o.Host), Denied: h.DeniedOf(o.Host), Strangers: j.met}
+	return Case{Expected: j.expected, Observed: o, Seen: h.Of(o.Host), Denied: h.DeniedOf(o.Host), Strangers: j.met, Publisher: j.publisher}
 }
 
 func allCases() []judged {
-	return slices.Concat(oddCases(), lagCases(), turnCases(), addressCases(), absenceCases(), serverCases(), cacheCases(), heldCases(), deniedCases(), bogusCases(), recordCases(), wayCases(), silentCases())
+	return slices.Concat(externalCases(), oddCases(), lagCases(), turnCases(), addressCases(), absenceCases(), serverCases(), cacheCases(), heldCases(), formerCases(), deniedCases(), bogusCases(), recordCases(), wayCases(), silentCases())
 }
 
 func TestJudge(t *testing.T) {

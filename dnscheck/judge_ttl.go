@@ -25,6 +25,8 @@ func judgeTTLs(p Policy, c Case) []finding.Finding {
 	for _, s := range c.Observed.Steps {
 		if f, odd := oddTTL(p, c, s); odd {
 			fs = append(fs, f)
+		} else if f, odd := untoldTTL(p, c, s); odd {
+			fs = append(fs, f)
 		}
 	}
 	if f := ttlExposure(p, c); f != nil {
@@ -147,7 +149,7 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 		Summary:  fmt.Sprintf("if the load balancer of %s were replaced now, clients would fail for up to %s after the record is corrected", c.Observed.Host, finding.Span(seconds(worst.TTL))),
 		Expected: fmt.Sprintf("a TTL of at most %d s", int64(p.MaxTTL/time.Second)),
 		Observed: fmt.Sprintf("%s %s with TTL %d s", rec.Owner, rec.Type, rec.TTL),
-		Hint:     fmt.Sprintf("lower the TTL of %s %s in zone %s to %d", rec.Owner, rec.Type, rec.Zone, int64(p.MaxTTL/time.Second)),
+		Hint:     c.lowerTTL(p, rec),
 		SeenAt:   c.Observed.speakers(),
 		Record:   &rec,
 	}
@@ -165,7 +167,7 @@ func (o Observation) exceeds(most time.Duration) bool {
 func (c Case) ways() map[netip.Addr][]Link {
 	all := c.Observed.paths()
 	for _, s := range c.Seen {
-		if _, now := all[s.Address]; !now && slices.Contains(c.published, s.Address) {
+		if _, now := all[s.Address]; !now && slices.Contains(c.Published, s.Address) {
 			all[s.Address] = s.Path
 		}
 	}

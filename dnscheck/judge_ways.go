@@ -16,28 +16,39 @@ func judgeWays(now time.Time, c Case) []finding.Finding {
 	var fs []finding.Finding
 	told := map[string]bool{}
 	for _, s := range c.Observed.Steps {
+		if t := s.ignores(); t != "" {
+			fs = append(fs, unanswered(c, s, t))
+			continue
+		}
 		share := c.Observed.share(s.Name)
+		if share == "" || s.givesData() {
+			continue
+		}
 		four, _ := s.answers(A)
 		six, _ := s.answers(AAAA)
-		d, denied := s.denial()
-		switch t := s.ignores(); {
-		case t != "":
-			fs = append(fs, unanswered(c, s, t))
-		case share == "" || s.givesData():
+		switch d, denied := s.denial(); {
 		case denied && four && six:
 			fs = append(fs, *deadWay(now, c, s, d, share))
 			told[s.Name] = true
-		case !denied && !four && !six && c.Observed.Cut == "":
+		case s.isSilent() && c.Observed.Cut == "":
 			fs = append(fs, silentWay(c, s, share))
+			told[s.Name] = true
 		}
 	}
 	for _, d := range c.Denied {
-		if !told[d.Owner] && d.byTurns(c.Observed.At) {
-			told[d.Owner] = true
-			text := fmt.Sprintf("%s was denied at %s, by turns", d.Owner, finding.Clock(d.LastSeen, now))
-			s := Step{Name: d.Owner, Zone: d.Zone}
-			fs = append(fs, *deadWay(now, c, s, denial{text, d.Zone, d.TTL}, "servers give the alias that leads there by turns"))
+		if told[d.Owner] || !d.byTurns(c.Observed.At) {
+			continue
 		}
+		told[d.Owner] = true
+		const share = "servers give the alias that leads there by turns"
+		s := Step{Name: d.Owner, Zone: d.Zone}
+		if d.Type == "" {
+			s.Failure.Text = "no usable answer at " + finding.Clock(d.LastSeen, now)
+			fs = append(fs, silentWay(c, s, share))
+			continue
+		}
+		text := fmt.Sprintf("%s was denied at %s, by turns", d.Owner, finding.Clock(d.LastSeen, now))
+		fs = append(fs, *deadWay(now, c, s, denial{text, d.Zone, d.TTL}, share))
 	}
 	return fs
 }
@@ -45,13 +56,27 @@ func judgeWays(now time.Time, c Case) []finding.Finding {
 // leadsAstray tells whether some clients are told now that the name has no address,
 // while others get one.
 func (c Case) leadsAstray() bool {
-	if slices.ContainsFunc(c.Denied, func(d Denial) bool { return d.byTurns(c.Observed.At) }) {
+	if slices.ContainsFunc(c.Denied, func(d Denial) bool { return d.Type != "" && d.byTurns(c.Observed.At) }) {
 		return true
 	}
 	return slices.ContainsFunc(c.Observed.Steps, func(s Step) bool {
 		_, denied := s.denial()
 		return denied && !s.givesData() && c.Observed.share(s.Name) != ""
 	})
+}
+
+// isSilent tells whether no server of the step says anything of either type.
+func (s Step) isSilent() bool {
+	four, _ := s.answers(A)
+	six, _ := s.answers(AAAA)
+	_, denied := s.denial()
+	return !four && !six && !denied
+}
+
+// answered tells whether authority says what it publishes of a type, also on the ways
+// that this look has missed because servers give them by turns.
+func (c Case) answered(t Type) bool {
+	return c.Observed.answered(t) && !slices.ContainsFunc(c.Denied, func(d Denial) bool { return d.Type == "" && d.byTurns(c.Observed.At) })
 }
 
 // givesData tells whether a server gives an address or an alias.
@@ -122,7 +147,7 @@ func (c Case) denying(name string) []string {
 	var names []string
 	for _, r := range c.Observed.Resolvers {
 		last := len(r.Chain) - 1
-		given := slices.ContainsFunc(c.published, func(a netip.Addr) bool { return typeFor(a) == r.Type })
+		given := slices.ContainsFunc(c.Published, func(a netip.Addr) bool { return typeFor(a) == r.Type })
 		switch {
 		case r.Bogus || last >= 0 && r.Chain[last].Owner != name:
 		case r.Outcome == NoName, r.Outcome == NoData && given, r.Outcome == Failed:

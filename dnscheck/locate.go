@@ -3,8 +3,10 @@ package dnscheck
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -77,9 +79,7 @@ func (w *walk) onlyDelegates(d delegation, name string) bool {
 // stuck is the end of a walk in a zone whose servers all fail. A zone that may
 // hold the name is returned as if found, so that each of its servers is heard.
 func (w *walk) stuck(ctx context.Context, d delegation, q question, failed []heard) (delegation, heard, Failure) {
-	if !d.fixed {
-		w.r.zones.drop(d.zone) // it may have been delegated anew
-	}
+	w.r.outdated(d) // it may have been delegated anew
 	counts := map[Outcome]int{}
 	var texts []string
 	for _, h := range failed {
@@ -138,6 +138,39 @@ func (r *Resolver) closest(name string) delegation {
 	}
 }
 
+// learn keeps a delegation that was just read. If the zone had other servers before, who
+// is beside those says nothing of these.
+func (r *Resolver) learn(d delegation) delegation {
+	if old, ok := r.zones.last(d.zone); ok && !old.sameServers(d) {
+		r.besides.drop(d.zone)
+	}
+	d.read = time.Now()
+	r.zones.put(d.zone, d, keepFor(d.ttl))
+	return d
+}
+
+// outdated has the parent asked anew, unless somebody else did so since d was read.
+func (r *Resolver) outdated(d delegation) {
+	if known, ok := r.zones.get(d.zone); ok && !d.fixed && !known.read.After(d.read) {
+		r.zones.expire(d.zone)
+	}
+}
+
+// sameServers tells whether two delegations of a zone name the same servers, with the
+// same addresses.
+func (d delegation) sameServers(other delegation) bool {
+	return slices.EqualFunc(d.names, other.names, func(a, b nameServer) bool {
+		return a.host == b.host && len(a.at) == len(b.at) && !slices.ContainsFunc(a.at, func(at netip.AddrPort) bool { return !slices.Contains(b.at, at) })
+	})
+}
+
+// lacks tells whether a delegation does not name all servers of another one.
+func (d delegation) lacks(other delegation) bool {
+	return slices.ContainsFunc(other.names, func(n nameServer) bool {
+		return !slices.ContainsFunc(d.names, func(k nameServer) bool { return k.host == n.host })
+	})
+}
+
 // oneCut asks the servers of d for q: a child, or what was heard of the name, or
 // who failed. Walks that need the same child wait for the first of them once.
 func (w *walk) oneCut(ctx context.Context, d delegation, q question, depth int) (child delegation, h heard, failed []heard) {
@@ -155,7 +188,7 @@ func (w *walk) oneCut(ctx context.Context, d delegation, q question, depth int) 
 		h = w.secondOpinion(ctx, d.zone, servers, q, h)
 	}
 	if h.child.zone != "" {
-		w.r.zones.put(h.child.zone, h.child, keepFor(h.child.ttl))
+		h.child = w.r.learn(h.child)
 	}
 	return h.child, h, append(failed, dead...)
 }
@@ -190,6 +223,5 @@ func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, zone s
 			}
 		}
 	}
-	w.r.zones.put(zone, d, keepFor(d.ttl))
-	return d
+	return w.r.learn(d)
 }

@@ -33,6 +33,9 @@ type Observation struct {
 	// the target of a CNAME that some server of an earlier step gave. Each name
 	// stands here once. At most MaxSteps.
 	Steps []Step `json:"steps"`
+	// Formerly are the names that only servers lead to which a zone had before; see
+	// Step.Former. They are no part of what is published.
+	Formerly []Step `json:"formerly,omitempty"`
 	// Resolvers are the answers of the configured recursive resolvers.
 	Resolvers []ResolverAnswer `json:"resolvers,omitempty"`
 	// Heard is set when any authoritative server of any zone on the way sent an
@@ -58,6 +61,10 @@ type Step struct {
 	// rotates an entry more for each other alias that it gave. IPv6 addresses are left
 	// out where this machine has no way to them.
 	Answers []Answer `json:"answers,omitempty"`
+	// Beside are the servers that were asked although the delegation lacks them: those that
+	// the zone itself names, or another server of the parent. Answers hold what they said
+	// if they spoke.
+	Beside []Server `json:"beside,omitempty"`
 	// Wildcard is what one of the servers said about the wildcard that would cover
 	// Name, one entry a type, if there is such a record; its owner is WildcardOwner.
 	// Both are empty if the name has a record of its own, also one that repeats the
@@ -68,6 +75,12 @@ type Step struct {
 	// set: its answers are weighted, or parts of a larger set. The Addresses of each
 	// Answer are then the union of what that server gave.
 	Rotates bool `json:"rotates,omitempty"`
+	// Former hold what servers that the zone had before say otherwise than its servers do
+	// now: caches go on asking those until they have dropped the NS records that name them.
+	Former []Former `json:"former,omitempty"`
+	// NSTTL is the larger of the TTLs, in seconds, that parent and zone give the zone's NS
+	// records; 0 if Answers may lack some of the zone's servers.
+	NSTTL uint32 `json:"ns_ttl,omitempty"`
 	// Failure says why no server of the zone could be asked (the walk from the
 	// roots ended); the zero value if the zone's servers were found.
 	Failure Failure `json:"failure,omitzero"`
@@ -166,6 +179,11 @@ type Answer struct {
 	// DNAME is the owner of the DNAME record that the alias was made from (RFC 6672),
 	// no final dot; empty for a CNAME of the name's own.
 	DNAME string `json:"dname,omitempty"`
+	// Again is set if the first packet with the question brought no answer. Unanswered
+	// counts, for Silent, the questions in a row that the server left without an answer
+	// until the end of this look, of whatever name.
+	Again      bool `json:"again,omitempty"`
+	Unanswered int  `json:"unanswered,omitempty"`
 	// Detail is one sentence about the misbehaviour, for outcomes that do not
 	// Speak: "timeout after 5 s", "REFUSED", "answered for another question".
 	Detail string        `json:"detail,omitempty"`
@@ -211,18 +229,14 @@ type ResolverAnswer struct {
 // Published returns the addresses that clients can be given: the union over all
 // servers and alias paths, sorted. It is empty if nothing speaks.
 func (o Observation) Published() []netip.Addr {
-	seen := map[netip.Addr]bool{}
 	var all []netip.Addr
 	for _, s := range o.Steps {
 		for _, a := range s.Answers {
-			for _, addr := range a.Addresses {
-				if a.Outcome == OK && !seen[addr] {
-					seen[addr] = true
-					all = append(all, addr)
-				}
+			if a.Outcome == OK {
+				all = append(all, a.Addresses...)
 			}
 		}
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
-	return all
+	return slices.Compact(all)
 }

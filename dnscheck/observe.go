@@ -32,7 +32,7 @@ func (r *Resolver) Observe(ctx context.Context, host string) Observation {
 	w.follow(ctx, name)
 	w.chain.running.Wait()
 	resolvers.Wait()
-	o.Steps = w.chain.inOrder(bare(name))
+	o.Steps, o.Formerly = w.chain.inOrder(bare(name))
 	w.confirmBogus(ctx, o.Resolvers, o.Steps)
 	o.Cut, o.Heard = w.cut, w.heard.Load()
 	return o
@@ -74,75 +74,130 @@ func (w *walk) follow(ctx context.Context, name string) {
 }
 
 // inOrder gives the steps breadth first from the host, which does not depend on
-// who answered when.
-func (c *chain) inOrder(host string) []Step {
-	var out []Step
+// who answered when; and those that only answers of former servers lead to.
+func (c *chain) inOrder(host string) (steps, formerly []Step) {
 	queue := []string{host}
-	for i := 0; i < len(queue); i++ {
-		step, ok := c.steps[queue[i]]
-		if !ok {
-			continue // over MaxSteps
-		}
-		out = append(out, *step)
-		for _, a := range step.Answers {
-			if a.Outcome == Alias && !slices.Contains(queue, a.Target) {
-				queue = append(queue, a.Target)
+	reach := func(names ...string) {
+		for _, name := range names {
+			if !slices.Contains(queue, name) {
+				queue = append(queue, name)
 			}
 		}
 	}
-	return out
+	i := 0
+	collect := func() (found []Step) {
+		for ; i < len(queue); i++ {
+			step, ok := c.steps[queue[i]]
+			if !ok {
+				continue // over MaxSteps
+			}
+			found = append(found, *step)
+			for _, a := range step.Answers {
+				if a.Outcome == Alias {
+					reach(a.Target)
+				}
+			}
+		}
+		return found
+	}
+	steps = collect()
+	for from := steps; len(from) > 0; {
+		for _, s := range from {
+			for _, f := range s.Former {
+				if f.Outcome == Alias {
+					reach(f.Target)
+				}
+			}
+		}
+		from = collect()
+		formerly = append(formerly, from...)
+	}
+	return steps, formerly
 }
 
-// fill does the work of one step. If the servers refer further down than what
-// was known, it begins once more.
+// fill does the work of one step. It begins once more if the servers refer further down
+// than what was known, or if none of them speaks and they are those of a delegation that
+// was kept: the zone may have moved.
 func (w *walk) fill(ctx context.Context, s *Step, name string, first bool) {
+	var vain delegation
 	for again := range 2 {
 		d, failure := w.locate(ctx, name, 0)
-		s.Failure = failure
-		if d.zone == "" {
+		if vain.zone != "" && (d.zone == "" || d.zone == vain.zone && d.sameServers(vain) || failure.Outcome != "" && failure.Outcome != NoName) {
+			return // the parent says what was known, or nothing
+		}
+		if s.Failure = failure; d.zone == "" {
 			return
+		}
+		if vain.zone != "" {
+			s.Answers = nil
 		}
 		s.Zone = bare(d.zone)
 		if failure.Outcome != "" {
 			return
 		}
-		servers, dead := w.serversToJudge(ctx, d)
-		if len(servers)+len(dead) == 0 {
-			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
+		below, spoke := w.hearServers(ctx, s, d, name, first && again == 0)
+		switch {
+		case s.Failure.Outcome != "":
 			return
-		}
-		if !first || again > 0 {
-			servers = w.share(servers)
-		}
-		var more []Answer
-		var beside sync.WaitGroup
-		w.do(&beside, func() { more = w.askBeside(ctx, d, servers, name, first && again == 0) })
-		answers, below := w.askAll(ctx, d, servers, name)
-		beside.Wait()
-		answers = append(answers, more...)
-		heard := len(answers)
-		answers = w.withoutBrokenIPv6(ctx, answers)
-		if heard > 0 && len(answers)+len(dead) == 0 {
-			s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
+		case spoke:
+			w.insist(ctx, s, name)
+			w.again(ctx, s, name)
+			w.wildcard(ctx, s, canonical(s.Zone), name)
 			return
-		}
-		s.Answers = append(answers, w.deadAnswers(dead)...)
-		slices.SortStableFunc(s.Answers, compareAnswers)
-		if slices.ContainsFunc(answers, func(a Answer) bool { return a.Outcome.Speaks() }) {
-			break
 		}
 		w.r.places.drop(name)
-		if len(below) > 0 {
-			w.r.zones.put(below[0].zone, below[0], keepFor(below[0].ttl))
-			continue
+		switch {
+		case len(below) > 0:
+			w.r.learn(below[0])
+		case d.fixed:
+			return
+		default:
+			w.r.outdated(d)
+			if vain = d; !d.read.Before(w.began) {
+				return // perhaps it was delegated anew: the parent is asked next time
+			}
 		}
-		if !d.fixed {
-			w.r.zones.drop(d.zone) // perhaps it was delegated anew: the parent is asked next time
-		}
-		return
 	}
-	w.again(ctx, s, name)
-	w.wildcard(ctx, s, canonical(s.Zone), name)
+}
+
+// hearServers asks all servers of the zone that holds the step's name, and tells whether
+// any of them spoke. If none did, below are the delegations that they gave instead.
+func (w *walk) hearServers(ctx context.Context, s *Step, d delegation, name string, whole bool) (below []delegation, spoke bool) {
+	servers, dead := w.serversToJudge(ctx, d)
+	if len(servers)+len(dead) == 0 {
+		s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
+		return nil, false
+	}
+	met := slices.Clone(servers)
+	if !whole {
+		servers = w.share(servers)
+	}
+	complete := len(servers) == len(met)
+	for _, h := range dead {
+		met = append(met, h.server)
+		complete = complete && h.answer.Outcome != unasked
+	}
+	var more []Answer
+	var beside sync.WaitGroup
+	w.do(&beside, func() { more = w.askBeside(ctx, s, d, servers, name, whole) })
+	answers, below := w.askAll(ctx, d, servers, name)
+	beside.Wait()
+	answers = append(answers, more...)
+	heard := len(answers)
+	answers = w.withoutBrokenIPv6(ctx, answers)
+	if heard > 0 && len(answers)+len(dead) == 0 {
+		s.Failure = Failure{Outcome: Unreachable, At: s.Zone, Text: noIPv6}
+		return nil, false
+	}
+	s.Answers = append(answers, w.deadAnswers(dead)...)
+	slices.SortStableFunc(s.Answers, compareAnswers)
+	if !slices.ContainsFunc(answers, func(a Answer) bool { return a.Outcome.Speaks() }) {
+		return below, false
+	}
+	if had := w.reckon(s, d, met, complete); len(had) > 0 {
+		w.askFormer(ctx, s, d, had, name, whole)
+	}
+	return nil, true
 }
 
 // deadAnswers are entries for servers that could not be asked.
@@ -205,7 +260,7 @@ func readReply(zone string, server Server, q question, r reply, port uint16) (a 
 		return Answer{Server: server, Type: askedType(q.qtype), Outcome: r.outcome, Detail: r.detail, TCP: r.tcp}, delegation{}
 	}
 	a = readAnswer(zone, q, r.msg)
-	a.Server, a.TCP, a.RTT = server, r.tcp, r.rtt
+	a.Server, a.TCP, a.RTT, a.Again = server, r.tcp, r.rtt, r.again
 	child, refers := referral(zone, q.name, r.msg, port)
 	if refers {
 		a = Answer{Server: server, Type: a.Type, TCP: r.tcp, RTT: r.rtt}.misbehaved(Lame, "refers to the servers of "+bare(child.zone))

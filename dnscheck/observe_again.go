@@ -2,9 +2,11 @@ package dnscheck
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -49,6 +51,77 @@ func (w *walk) again(ctx context.Context, s *Step, name string) {
 		}
 	}
 	slices.SortStableFunc(s.Answers, compareAnswers)
+}
+
+const (
+	// insistences is how often a silent server is asked once more.
+	insistences = 3
+	// surelySilent is a number of questions in a row that nobody leaves unanswered who is
+	// there: where 70 % of all packets get lost that is one chance in 40,000.
+	surelySilent = 30
+)
+
+// insist asks once more the servers of a step that said nothing while another one
+// spoke, as packets get lost: it is to be known who is silent, and what the others have.
+// Who has long been silent is not asked again.
+func (w *walk) insist(ctx context.Context, s *Step, name string) {
+	deadline, _ := ctx.Deadline()
+	soon, cancel := context.WithTimeout(ctx, time.Until(deadline)*2/3)
+	defer cancel()
+	var asked sync.WaitGroup
+	for server, answers := range s.mute() {
+		w.do(&asked, func() {
+			for range insistences {
+				if w.r.wire.servers.unanswered(server.Address) < surelySilent && soon.Err() == nil {
+					w.askSilent(soon, s.Zone, name, answers)
+				}
+			}
+		})
+	}
+	asked.Wait()
+	for i := range s.Answers {
+		if a := &s.Answers[i]; a.Outcome == Silent {
+			a.Unanswered = w.r.wire.servers.unanswered(a.Server.Address)
+		}
+	}
+}
+
+// mute are the servers of a step that only were silent, if another one spoke, each with
+// its answers.
+func (s *Step) mute() map[Server][]*Answer {
+	mute := map[Server][]*Answer{}
+	for i := range s.Answers {
+		mute[s.Answers[i].Server] = append(mute[s.Answers[i].Server], &s.Answers[i])
+	}
+	maps.DeleteFunc(mute, func(_ Server, answers []*Answer) bool {
+		return slices.ContainsFunc(answers, func(a *Answer) bool { return a.Outcome != Silent })
+	})
+	if !slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Outcome.Speaks() }) {
+		return nil
+	}
+	return mute
+}
+
+// askSilent puts the questions once more that one server leaves unanswered.
+func (w *walk) askSilent(ctx context.Context, zone, name string, answers []*Answer) {
+	var asked sync.WaitGroup
+	for _, a := range answers {
+		if a.Outcome != Silent {
+			continue
+		}
+		w.do(&asked, func() {
+			got, _ := w.askOne(ctx, canonical(zone), a.Server, question{name: name, qtype: qtypeOf(a.Type), brief: true})
+			if got.Outcome == Silent || got.Outcome == unasked {
+				return
+			}
+			got.Again = true
+			*a = got
+			if got.Outcome == Alias {
+				w.follow(ctx, canonical(got.Target))
+			}
+		})
+	}
+	asked.Wait()
 }
 
 // givesTwoAliases tells whether one server gave two aliases of the name in this look:

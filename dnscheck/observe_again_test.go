@@ -165,6 +165,35 @@ func TestTheSerialsOfALaggingZoneAreAskedOnceForAllItsNames(t *testing.T) {
 	}
 }
 
+// A server that loses eight packets in a row is there: what it says counts. One that loses
+// all is silent, and known to have been so for each question.
+func TestASilentServerIsAskedOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault lab.Fault
+		want  dnscheck.Outcome
+	}{
+		"it has lost some":    {lab.Times(8, lab.Silent), dnscheck.OK},
+		"it loses everything": {lab.Silent, dnscheck.Silent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newShop(t, "www 60 A 192.0.2.1\nwww 60 AAAA 2001:db8::1")
+			r.server(12).SetFault(c.fault)
+			o := r.fresh(t, inSilence).Observe(t.Context(), "www.shop.example")
+			for _, a := range o.Steps[0].Answers[2:4] {
+				if a.Outcome != c.want || a.Again != (c.want == dnscheck.OK) || c.want == dnscheck.Silent && a.Unanswered != 8 {
+					t.Errorf("%+v", a)
+				}
+			}
+			fs := dnscheck.Judge(dnscheck.Policy{}, o.At, dnscheck.Case{Observed: o})
+			if found := len(fs) == 1 && fs[0].Code == finding.DNSServerDegraded; found != (c.want == dnscheck.Silent) {
+				t.Errorf("found %+v", fs)
+			}
+		})
+	}
+}
+
 func TestServersThatRotateDoNotDisagree(t *testing.T) {
 	t.Parallel()
 	r := newShop(t, "@ SOA ns1 hostmaster 42 7200 900 1209600 300\nwww 60 A 192.0.2.1\nwww 60 A 192.0.2.2\nwww 60 A 192.0.2.3\nwww 60 A 192.0.2.4")

@@ -24,6 +24,9 @@ type question struct {
 	unchecked bool
 	// insists sends a cookie each time, though the server seems to drop such questions.
 	insists bool
+	// brief sends two packets in any case, and waits for each no longer than a round trip
+	// may need.
+	brief bool
 }
 
 func (q question) String() string { return bare(q.name) + " " + dns.TypeToString[q.qtype] }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -20,7 +21,8 @@ type delegation struct {
 	zone  string // canonical; empty if there is none
 	names []nameServer
 	ttl   uint32
-	fixed bool // roots and configured servers: asked wherever they are
+	read  time.Time // when it came; zero unless it is kept
+	fixed bool      // roots and configured servers: asked wherever they are
 }
 
 // nameServer is one server of a delegation.

@@ -56,6 +56,8 @@ type Resolver struct {
 	places    kept[string] // observed name → the zone it lies in
 	hosts     kept[hostAddrs]
 	besides   kept[delegation] // zone → its servers, also those that its delegation lacks
+	servings  kept[[]Serving]  // zone → its servers, and those that it had
+	quiet     kept[bool]       // by quietKey
 	wildcards kept[Answer]     // and SOA records, where servers disagree
 	ipv6      kept[bool]       // by ipv6Works
 
@@ -141,7 +143,7 @@ func (r *Resolver) begin(ctx context.Context) (w *walk, bounded context.Context,
 		return nil, ctx, func() {}
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
-	w = &walk{r: r}
+	w = &walk{r: r, began: time.Now()}
 	r.running.Add(1)
 	r.cancels[w] = cancel
 	return w, bounded, func() {

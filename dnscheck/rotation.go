@@ -188,15 +188,11 @@ func (s *Sighting) giveAt(o Observation, change bool) {
 	p := o.where(s.Address)
 	gave := slices.Clone(p.servers)
 	if s.FirstSeen.Before(o.At) {
-		for _, server := range p.step.silent(typeFor(s.Address)) {
-			if len(s.Servers) == 0 || slices.Contains(s.Servers, server) {
-				gave = append(gave, server)
-			}
-		}
+		gave = append(gave, p.step.withholding(typeFor(s.Address), s.Servers)...)
 	}
 	slices.Sort(gave)
 	gave = slices.Compact(gave)
-	if len(gave) == p.asked && !change {
+	if len(gave) == p.asked && !change && len(p.step.Beside) == 0 {
 		s.Zone, s.Servers = "", nil
 		return
 	}

@@ -158,6 +158,17 @@ func (v *servers) charge(at netip.AddrPort) {
 	v.entry(at).pace.take(time.Now())
 }
 
+// unanswered counts the questions in a row, of whatever name, that a server left without
+// an answer.
+func (v *servers) unanswered(at netip.AddrPort) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if known, ok := v.known[netip.AddrPortFrom(at.Addr().Unmap(), at.Port())]; ok {
+		return known.silences
+	}
+	return 0
+}
+
 // alive notes that a server spoke.
 func (v *servers) alive(at netip.AddrPort) {
 	v.mu.Lock()

@@ -89,6 +89,8 @@ type ending struct {
 	cookieless bool
 	// shy: the server answers only questions without a cookie.
 	shy bool
+	// again: it came when the question had been sent once more.
+	again bool
 }
 
 func newWaiter() *waiter {

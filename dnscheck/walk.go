@@ -18,6 +18,7 @@ const stagger = 250 * time.Millisecond
 type walk struct {
 	r *Resolver
 	budget
+	began time.Time
 	heard atomic.Bool // an acceptable packet came from an authoritative server
 	chain chain
 }

@@ -93,6 +93,11 @@ type ZoneServer struct {
 	// DropsCookies is set when it is silent to questions with a DNS cookie (RFC 7873), and
 	// answers the same ones without.
 	DropsCookies bool `json:"drops_cookies,omitempty"`
+	// Again is set if the first packet with one of these questions brought no answer.
+	// Unanswered counts the questions in a row that it left without one until the end of
+	// the look.
+	Again      bool `json:"again,omitempty"`
+	Unanswered int  `json:"unanswered,omitempty"`
 	// TCP is what came of the question for the SOA record over TCP; empty if it was
 	// not put.
 	TCP       Outcome `json:"tcp,omitempty"`

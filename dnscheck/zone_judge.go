@@ -37,6 +37,7 @@ type zoneView struct {
 	// below are the zone's servers that gave its NS records.
 	below  []ZoneServer
 	serves bool // at least one server has the zone
+	loses  bool // some server that speaks left a packet unanswered
 }
 
 func newZoneView(o ZoneObservation) zoneView {
@@ -58,6 +59,7 @@ func newZoneView(o ZoneObservation) zoneView {
 			v.below = append(v.below, s)
 		}
 		v.serves = v.serves || s.Outcome == OK
+		v.loses = v.loses || s.misses()
 	}
 	return v
 }
@@ -86,7 +88,7 @@ func (v zoneView) judgeParent(now time.Time) []finding.Finding {
 		f.Summary = fmt.Sprintf("%s does not delegate %s any more", v.Parent, v.Zone)
 		f.Expected = "a delegation to the zone's servers"
 		f.Hint = fmt.Sprintf("find out why %s does not delegate it (expired, or removed at the registrar); caches lose what they still know within the TTL of the old delegation", v.Parent)
-		f.ClearBy = now.Add(seconds(ttl))
+		f.ClearBy = now.Add(Cached(ttl))
 	case len(v.denies) > 0:
 		f.Summary = fmt.Sprintf("%d of %d servers of %s say that %s does not exist", len(v.denies), len(v.Handed), v.Parent, v.Zone)
 		f.Hint = fmt.Sprintf("if the delegation is new, wait until all servers of %s have it; otherwise tell who runs %s", v.Parent, v.Parent)
@@ -173,6 +175,18 @@ func (v zoneView) serverAt(a netip.Addr) (ZoneServer, bool) {
 // NS does, whatever became of the question for SOA.
 func (s ZoneServer) fails() bool {
 	return s.Outcome != "" && !s.Outcome.Speaks() && !s.NSOutcome.Speaks()
+}
+
+// misses tells whether a server that speaks left a packet unanswered, which nothing that
+// is known of it explains.
+func (s ZoneServer) misses() bool {
+	again := s.Again && !s.DropsCookies && s.EDNS != EDNSDropped
+	return (s.Outcome.Speaks() || s.NSOutcome.Speaks()) && (again || s.Outcome == Silent || s.NSOutcome == Silent)
+}
+
+// lost tells whether the silence of a server may be the network's fault, as Case.lost.
+func (v zoneView) lost(s ZoneServer) bool {
+	return v.loses && s.Outcome == Silent && (s.NSOutcome == Silent || s.NSOutcome == "") && s.Unanswered < surelySilent
 }
 
 // OneSided tells whether only the parent, or only the zone itself, names a server.

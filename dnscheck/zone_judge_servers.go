@@ -16,11 +16,14 @@ import (
 // resolved.
 func (v zoneView) judgeEachServer() []finding.Finding {
 	var fs []finding.Finding
+	missed := map[string][]Answer{}
 	for _, s := range v.Servers {
 		at := hosting{v.Zone, s.Server}
 		switch {
-		case s.EDNS == EDNSDropped:
+		case s.EDNS == EDNSDropped && !v.loses:
 			fs = append(fs, v.dropsEDNS(s))
+		case s.fails() && v.serves && v.lost(s):
+			missed[s.Server.String()] = []Answer{{Type: "NS"}, {Type: "SOA"}}
 		case s.fails() && v.serves:
 			f := degradedServer(at, []Answer{{Server: s.Server, Outcome: s.Outcome, Detail: s.Detail}}, false)
 			if s.TCP == OK {
@@ -32,6 +35,9 @@ func (v zoneView) judgeEachServer() []finding.Finding {
 		if f, ok := v.nonconformant(s.Server.String(), v.remarksOn(s)); ok {
 			fs = append(fs, f)
 		}
+	}
+	if len(missed) > 0 {
+		fs = append(fs, packetLoss(v.Zone, missed))
 	}
 	for _, n := range v.Names {
 		switch {
@@ -104,7 +110,7 @@ func (v zoneView) remarksOn(s ZoneServer) []remark {
 	}
 	// Large answers, and all of them from a server that limits its rate, need TCP
 	// (RFC 7766 §5, RFC 9210 §3.1, DNS flag day 2020).
-	if s.TCP != "" && s.TCP != OK && v.TCPLeaves {
+	if s.TCP != "" && s.TCP != OK && v.TCPLeaves && !(v.loses && s.TCP == Silent) {
 		all = append(all, remark{
 			finding.Warning, "does not answer over TCP: " + Answer{Outcome: s.TCP, Detail: s.TCPDetail}.misbehaviour(),
 			"answers that do not fit into a UDP packet cannot be read", "open TCP port 53 of this server, in its software and in every firewall before it",
@@ -121,7 +127,7 @@ func (v zoneView) remarksOn(s ZoneServer) []remark {
 		}
 		all = append(all, r)
 	}
-	if s.DropsCookies {
+	if s.DropsCookies && !v.loses {
 		all = append(all, remark{
 			finding.Warning, "is silent to questions with a DNS cookie, and answers those without",
 			"BIND sends a cookie each time and has no answer; Unbound sends none unless it is told to",

@@ -52,6 +52,27 @@ func conformanceCases() []zoneCase {
 			[]string{"does not answer over TCP: no answer, and does not know EDNS (NOTIMP)"},
 		},
 		{
+			"where packets get lost nothing is said of a short silence, of TCP, EDNS and cookies",
+			func(o *ZoneObservation) {
+				third, fourth := o.Servers[1], o.Servers[1]
+				o.Servers[0].Again, o.Servers[0].TCP = true, Silent
+				o.fail(1, Silent, "no answer in 2 s")
+				third.EDNS, fourth.DropsCookies = EDNSDropped, true
+				o.Servers = append(o.Servers, third, fourth)
+			},
+			[]string{"info dns/packet-loss shop.example | at ns2.shop.example"},
+			[]string{"no answer from ns2.shop.example (192.0.2.2) for NS, SOA"},
+		},
+		{
+			"a long silence is the server's own",
+			func(o *ZoneObservation) {
+				o.Servers[0].Again = true
+				o.fail(1, Silent, "no answer in 2 s")
+				o.Servers[1].Unanswered = surelySilent
+			},
+			[]string{"warning dns/nameserver-degraded shop.example ns2.shop.example (192.0.2.2) | at ns2.shop.example"}, nil,
+		},
+		{
 			"a server that speaks over TCP alone",
 			func(o *ZoneObservation) {
 				o.fail(1, Silent, "no answer in 2 s")

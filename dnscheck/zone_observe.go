@@ -67,6 +67,9 @@ func (l *zoneLook) look(ctx context.Context, o *ZoneObservation) {
 	if d.zone == "" {
 		return
 	}
+	if known, ok := l.r.zones.get(l.zone); ok && len(o.Handed) > 0 && d.lacks(known) {
+		l.r.outdated(known)
+	}
 	servers := l.meet(ctx, d)
 	var first, rest sync.WaitGroup
 	soon, cancel := third(ctx)
@@ -254,7 +257,10 @@ func (l *zoneLook) own(host string, answers []Answer) {
 func (l *zoneLook) tell(o *ZoneObservation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range l.asked {
+	for at, s := range l.asked {
+		if s.fails() {
+			s.Unanswered = l.r.wire.servers.unanswered(at)
+		}
 		o.Servers = append(o.Servers, s.ZoneServer)
 	}
 	slices.SortFunc(o.Servers, func(a, b ZoneServer) int { return compareServers(a.Server, b.Server) })

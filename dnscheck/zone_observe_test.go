@@ -38,6 +38,18 @@ func bothSides(tb testing.TB, delegation, text string) realm {
 	}, func(s *dnscheck.Settings, _ *lab.DNSTree) { s.Timeout = silentTime })
 }
 
+// loseCookies drops the first n packets that have a cookie.
+func loseCookies(n int64) lab.Fault {
+	var lost atomic.Int64
+	return func(q lab.Query, truth *dns.Msg) lab.Reply {
+		r := dropCookies(q, truth)
+		if len(r.Msgs) > 0 || lost.Add(1) <= n {
+			return r
+		}
+		return lab.Send(truth)
+	}
+}
+
 const delegated = `shop NS ns1.shop
 shop NS ns2.shop
 shop NS ns3.shop
@@ -142,6 +154,11 @@ func TestObserveZone(t *testing.T) {
 			rule:       "a server that loses a packet with a cookie drops none",
 			delegation: delegated,
 			bend:       func(_ *testing.T, r realm) { r.server(12).SetFault(lab.Times(1, dropCookies)) },
+		},
+		{
+			rule:       "nor does one that loses four of them",
+			delegation: delegated,
+			bend:       func(_ *testing.T, r realm) { r.server(12).SetFault(loseCookies(4)) },
 		},
 		{
 			rule:       "a server that loses packets for a while drops no EDNS",

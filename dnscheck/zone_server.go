@@ -14,6 +14,7 @@ import (
 type zoneServer struct {
 	ZoneServer
 	named []nameServer
+	ttl   uint32 // of the records that name them
 	// opt is set when its answer for NS had an OPT record, so that it knows EDNS; shy
 	// when it came only after the question had no cookie any more.
 	opt, shy bool
@@ -43,10 +44,11 @@ func (l *zoneLook) hearNS(s *zoneServer, r reply) {
 		return
 	}
 	s.opt, s.shy = r.msg.IsEdns0() != nil && !rejectsEDNS(r), r.shy
+	s.Again = s.Again || r.again
 	a := readAnswer(l.zone, l.nsQuestion(), r.msg)
 	s.NSOutcome, s.NSDetail = a.Outcome, a.Detail
 	if d, ok := apexNS(l.zone, r.msg, l.r.port); ok && a.Outcome == NoData {
-		s.NSOutcome, s.named = OK, d.names
+		s.NSOutcome, s.named, s.ttl = OK, d.names, d.ttl
 		for _, n := range d.names {
 			s.NS = append(s.NS, bare(n.host))
 		}
@@ -64,33 +66,72 @@ func (l *zoneLook) askOthers(ctx context.Context, s *zoneServer) {
 	}
 }
 
-// askCookie finds out whether a server drops questions with a cookie, as firewalls do
-// that know no such option, or whether the one for NS got lost. As with EDNS it is
-// accused only if it is silent once more, between two answers without.
-func (l *zoneLook) askCookie(ctx context.Context, s *zoneServer) {
-	with := l.soaQuestion()
-	with.insists = true
-	if l.askBy(ctx, s.Server, with, withEDNS).outcome != Silent {
-		return
+// trials is how often a question must go unanswered before its form is to blame, each
+// time between two others of which the first packet is answered. Where half of all
+// packets get lost that is one chance in 4,000.
+const trials = 4
+
+// isDropped tells whether a server leaves each question of one form unanswered, and
+// answers the first packet of each of another form.
+func isDropped(dropped, answered func() reply) bool {
+	for range trials {
+		if dropped().outcome != Silent {
+			return false
+		}
+		if r := answered(); r.msg == nil || r.again {
+			return false
+		}
 	}
-	without := l.askBy(ctx, s.Server, l.soaQuestion(), withEDNS)
+	return true
+}
+
+// askCookie finds out whether a server drops questions with a cookie, as firewalls do
+// that know no such option, or whether the one for NS got lost.
+func (l *zoneLook) askCookie(ctx context.Context, s *zoneServer) {
+	with, without := l.soaQuestion(), l.soaQuestion()
+	with.insists, with.brief, without.brief = true, true, true
+	drops := isDropped(func() reply { return l.askBy(ctx, s.Server, with, withEDNS) }, func() reply {
+		r := l.askBy(ctx, s.Server, without, withEDNS)
+		r.again = r.again || !r.shy // then it had a cookie
+		return r
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.DropsCookies = without.msg != nil && without.shy
+	s.DropsCookies = drops
 }
 
 // askSOA asks for the SOA record, and finds out how the server takes EDNS.
 func (l *zoneLook) askSOA(ctx context.Context, s *zoneServer) {
 	r, edns, detail := l.askEDNS(ctx, s)
+	if r.outcome == Silent {
+		r = l.insistOn(ctx, s)
+	}
 	a := l.readSOA(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.Again = s.Again || r.again
 	if a.Outcome == unasked {
 		l.limit(a.Detail)
 		return
 	}
 	s.Outcome, s.Detail, s.Serial, s.Primary = a.Outcome, a.Detail, a.Serial, a.Primary
 	s.EDNS, s.EDNSDetail = edns, detail
+}
+
+// insistOn asks a server that is silent for the SOA record once more, as insist does.
+func (l *zoneLook) insistOn(ctx context.Context, s *zoneServer) (r reply) {
+	q := l.soaQuestion()
+	q.brief = true
+	r.outcome = Silent
+	for range insistences {
+		if r.outcome == Silent && l.r.wire.servers.unanswered(s.Server.Address) < surelySilent {
+			if got := l.ask(ctx, s.Server, q); got.outcome != unasked {
+				r = got
+				r.again = true
+			}
+		}
+	}
+	return r
 }
 
 // readSOA reads the zone's own SOA record; Serial is set only for OK.
@@ -107,9 +148,8 @@ func (l *zoneLook) readSOA(r reply) Answer {
 }
 
 // askEDNS asks with EDNS and, if that fails, without (RFC 6891 §7, DNS flag day
-// 2019, Zonemaster NAMESERVER02). Lost packets are not rare enough for an
-// accusation: a server drops EDNS only if it does so again after it has answered
-// without.
+// 2019, Zonemaster NAMESERVER02). Lost packets are not rare enough for an accusation:
+// see isDropped.
 func (l *zoneLook) askEDNS(ctx context.Context, s *zoneServer) (r reply, edns EDNS, detail string) {
 	if s.opt {
 		return l.ask(ctx, s.Server, l.soaQuestion()), EDNSOK, ""
@@ -130,10 +170,17 @@ func (l *zoneLook) askEDNS(ctx context.Context, s *zoneServer) (r reply, edns ED
 	case with.msg != nil:
 		return without, EDNSRejected, rcodeText(with.msg.Rcode)
 	}
-	switch again := l.askBy(ctx, s.Server, l.soaQuestion(), withEDNS); {
-	case again.outcome == Silent:
+	q := l.soaQuestion()
+	q.brief = true
+	var last reply
+	drops := isDropped(func() reply {
+		last = l.askBy(ctx, s.Server, q, withEDNS)
+		return last
+	}, func() reply { return l.askBy(ctx, s.Server, q, withoutEDNS) })
+	switch {
+	case drops:
 		edns = EDNSDropped
-	case again.msg != nil && !rejectsEDNS(again):
+	case last.msg != nil && !rejectsEDNS(last):
 		edns = EDNSOK
 	}
 	if s.NSOutcome == Silent {

@@ -29,6 +29,7 @@ var noon = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
 //	ns3: api.shop.example. silent                 both types; "AAAA silent" for one
 //	wildcard: *.shop.example. 60 A 203.0.113.10   of the step before
 //	parent: api.shop.example. 900 NXDOMAIN        or any other outcome
+//	was9: api.shop.example. 60 A 203.0.113.10     the zone had ns9; see hearFormer
 //	resolver: 8.8.8.8 60 A 203.0.113.10           or "8.8.8.8 failed"; see hearResolver
 //
 // A server that gives one type and says nothing of the other has none of it.
@@ -60,6 +61,9 @@ func (o *Observation) hear(who string, f []string) error {
 		return o.hearResolver(f)
 	}
 	name := strings.TrimSuffix(f[0], ".")
+	if last, former := strings.CutPrefix(who, "was"); former {
+		return o.hearFormer("ns"+last, name, f[1:])
+	}
 	if who == "wildcard" {
 		s := &o.Steps[len(o.Steps)-1]
 		s.WildcardOwner = name
@@ -92,8 +96,27 @@ func (o *Observation) hear(who string, f []string) error {
 	return hear(&s.Answers, server, f[1:])
 }
 
+// hearFormer reads what a server says that the zone of a step had, which caches know for
+// an hour from noon. Of a name that is no step yet it is said by the zone's own server,
+// and only such servers lead there.
+func (o *Observation) hearFormer(who, name string, f []string) error {
+	var said []Answer
+	server := Server{Name: who, Address: netip.MustParseAddrPort("192.0.2.99:53")}
+	err := hear(&said, server, f)
+	for i := range o.Steps {
+		if s := &o.Steps[i]; s.Name == name {
+			for _, a := range said {
+				s.Former = append(s.Former, Former{a, noon.Add(time.Hour)})
+			}
+			return err
+		}
+	}
+	o.Formerly = append(o.Formerly, Step{Name: name, Zone: "lb.test", Answers: said})
+	return err
+}
+
 // mark notes of what a server said before: "serial 42", "serial 42 of ns9", "least 5",
-// "topbit" (of its TTLs), or "rotates".
+// "topbit" (of its TTLs), "again", "unanswered" with a number, or "rotates".
 func mark(s *Step, server Server, f []string) bool {
 	var n uint32
 	if len(f) > 1 {
@@ -118,9 +141,13 @@ func mark(s *Step, server Server, f []string) bool {
 			a.Odd = &OddTTL{Least: n}
 		case "topbit":
 			a.Odd = &OddTTL{TopBit: true}
+		case "again":
+			a.Again = true
+		case "unanswered":
+			a.Unanswered = int(n)
 		}
 	}
-	return slices.Contains([]string{"serial", "least", "topbit"}, f[0])
+	return slices.Contains([]string{"serial", "least", "topbit", "again", "unanswered"}, f[0])
 }
 
 // hearResolver reads "8.8.8.8", then what it gave: as a server does; after aliases

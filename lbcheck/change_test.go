@@ -4,10 +4,24 @@ import (
 	"strings"
 	"testing"
 
+	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 )
 
-func TestJudgeChange(t *testing.T) {
+type changeCase struct {
+	name          string
+	before, after []inventory.Balanced
+	// want is a part of what is observed; "" for no finding.
+	want string
+}
+
+func (c changeCase) judge() []finding.Finding {
+	return JudgeChange(c.before, c.after, func(inventory.ServiceRef) inventory.Risk {
+		return inventory.Risk{Hosts: []string{"shop.example", "www.shop.example"}, Addresses: []string{"203.0.113.10"}, MaxTTL: 3600}
+	})
+}
+
+func changeCases() []changeCase {
 	service := func(change ...func(*inventory.Balanced)) inventory.Balanced {
 		b := inventory.Balanced{ServiceRef: inventory.ServiceRef{Namespace: "traefik", Name: "traefik"}, Type: "LoadBalancer", BalancerID: "4f0c", Selector: "app=traefik", File: "svc.yaml", Line: 7}
 		for _, f := range change {
@@ -16,11 +30,7 @@ func TestJudgeChange(t *testing.T) {
 		return b
 	}
 	list := func(all ...inventory.Balanced) []inventory.Balanced { return all }
-	for _, c := range []struct {
-		name          string
-		before, after []inventory.Balanced
-		want          string
-	}{
+	return []changeCase{
 		{"nothing changes", list(service()), list(service()), ""},
 		{"it is new", nil, list(service()), ""},
 		{"deleted", list(service()), nil, "it is deleted: it leaves"},
@@ -34,18 +44,20 @@ func TestJudgeChange(t *testing.T) {
 		{"another balancer", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "9a1e" })), "the load balancer 9a1e in place of 4f0c"},
 		{"the id is left to the controller", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), ""},
 		{"the id is pinned", list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), list(service()), ""},
-	} {
+	}
+}
+
+func TestJudgeChange(t *testing.T) {
+	for _, c := range changeCases() {
 		t.Run(c.name, func(t *testing.T) {
-			got := JudgeChange(c.before, c.after, func(inventory.ServiceRef) inventory.Risk {
-				return inventory.Risk{Hosts: []string{"shop.example", "www.shop.example"}, Addresses: []string{"203.0.113.10"}, MaxTTL: 3600}
-			})
+			got := c.judge()
 			if c.want == "" {
 				if len(got) != 0 {
 					t.Errorf("found %+v", got)
 				}
 				return
 			}
-			if len(got) != 1 || got[0].Code != "lb/will-move" {
+			if len(got) != 1 || got[0].Code != finding.LBWillMove {
 				t.Fatalf("found %+v", got)
 			}
 			t.Log(got[0].Summary, "|", got[0].Observed)

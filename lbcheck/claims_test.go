@@ -140,6 +140,17 @@ func claimCases() []judged {
 			says:  []string{"suddenly empty: until 11:59:00 UTC it had the load balancers of traefik/traefik, and 203.0.113.77 still answers", "the last complete list is held", "account or team"},
 		},
 		{
+			rule: "a list that lacks a balancer that answers is a source that fails", targets: used,
+			world: slid(inList("a", time.Minute, fresh)),
+			want:  []string{"unknown self/source-degraded digitalocean"},
+			says:  []string{"lacks the load balancer of traefik/traefik (a): until 11:59:00 UTC it was there, and 203.0.113.77 still answers", "the last complete list is held", "if the next list lacks it too"},
+		},
+		{
+			rule: "two lists that lack it are believed", targets: used,
+			world: slid(missed(inList("a", 2*time.Minute, fresh), time.Minute)),
+			want:  []string{"critical lb/missing traefik/traefik"}, says: []string{"it is not in the cloud's complete list"},
+		},
+		{
 			rule: "with the Service on its way out it is no wonder", targets: used,
 			world: World{Clouds: []Observation{listed()}, History: inList("a", time.Minute, fresh)}.with(service(status(fresh), id("a"), deleting)),
 			want:  []string{"critical lb/missing traefik/traefik"},

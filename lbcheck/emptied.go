@@ -25,29 +25,18 @@ func (w World) emptied(s inventory.Service) (had []netip.Addr, doubted bool) {
 	if s.BalancerID == "" || s.Deleting || len(w.Clouds) == 0 {
 		return nil, false
 	}
-	var at, last time.Time
+	var at time.Time
 	for _, c := range w.Clouds {
 		if c.Failure != "" || len(c.Balancers) > 0 {
 			return nil, false
 		}
 		at = later(at, c.At)
 	}
-	for _, seen := range w.History.Of(s.ServiceRef) {
-		if seen.Balancer != s.BalancerID || seen.Listed.IsZero() || seen.Listed.Before(last) {
-			continue
-		}
-		if seen.Listed.After(last) {
-			had, last = nil, seen.Listed
-		}
-		had = append(had, seen.Address)
-	}
-	in := func(list []netip.Addr) func(netip.Addr) bool {
-		return func(a netip.Addr) bool { return slices.Contains(list, a) }
-	}
+	had, last, _ := w.lastListed(s)
 	switch {
 	case len(had) == 0:
 		return nil, false
-	case slices.ContainsFunc(had, in(w.Alive)):
+	case len(common(had, w.Alive)) > 0:
 		return had, true
 	case len(without(had, w.Dead)) == 0:
 		return nil, false
@@ -69,8 +58,8 @@ func judgeEmptied(now time.Time, w World) []finding.Finding {
 		for _, seen := range w.History.Of(s.ServiceRef) {
 			last = later(last, seen.Listed)
 		}
-		if i := slices.IndexFunc(had, func(a netip.Addr) bool { return slices.Contains(w.Alive, a) }); i >= 0 {
-			alive = had[i]
+		if served := common(had, w.Alive); len(served) > 0 {
+			alive = served[0]
 		}
 	}
 	if len(names) == 0 {

@@ -41,7 +41,7 @@ func (h History) Remember(now time.Time, fronts map[inventory.ServiceRef]Front) 
 				s.Balancer = f.Balancer.ID
 			}
 			if f.Listed.After(s.Listed) {
-				s.Listed = f.Listed
+				s.Listed, s.Missed = f.Listed, time.Time{}
 			}
 			s.LastSeen = now
 			all[key{ref, a}] = s
@@ -49,6 +49,9 @@ func (h History) Remember(now time.Time, fronts map[inventory.ServiceRef]Front) 
 	}
 	next := make([]Sighting, 0, len(all))
 	for _, s := range all {
+		if f := fronts[s.Service]; s.Missed.IsZero() && !s.Listed.IsZero() && s.Balancer == f.Service.BalancerID {
+			s.Missed = f.Missed
+		}
 		next = append(next, s)
 	}
 	slices.SortFunc(next, func(a, b Sighting) int {

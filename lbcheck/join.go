@@ -64,6 +64,11 @@ type Front struct {
 	// Lost: the cloud's list is complete and has no such balancer although the
 	// Service names it by id.
 	Lost bool
+	// Slipped: one list alone lacks it so far, and it still answers.
+	Slipped bool
+	// Missed is when a list first lacked the balancer that the Service names; zero if
+	// the newest has it.
+	Missed time.Time
 	// Absent: the Service is not in the inventory any more, though it was once.
 	Absent bool
 }
@@ -112,28 +117,30 @@ func (w World) join(s inventory.Service) Front {
 		f.Twins = w.twins(s)
 	}
 	held, emptied := w.emptied(s)
+	slid, slipped := w.slipped(s)
 	gap, stale := w.gap()
 	switch {
+	case stale:
+		// A held list of Services is no source to disagree with, nor to accuse by: the
+		// Service may have another load balancer by now, or none.
+		f.Uncertain, f.Why = union(s.Addresses, balancer.Addresses), "the Services could not be read: "+gap.Why
 	case found && balancer.Internal:
 		// The cloud knows no public address of it: the status is all there is.
 		f.declared(s, w)
 	case found && cloud.Failure == "":
 		f.compare(s, balancer)
-		// A held list of Services is no source to disagree with, nor to accuse by.
-		if stale {
-			f.Addresses, f.Uncertain = balancer.Addresses, without(s.Addresses, balancer.Addresses)
-			f.Known = len(balancer.Addresses) > 0
-		}
-	case stale:
-		f.Uncertain, f.Why = s.Addresses, "the Services could not be read: "+gap.Why
 	case w.failing() != "" && (found || s.BalancerID != "" || len(s.Hostnames) > 0):
 		f.held(s, balancer, w.failing())
 	case emptied:
 		f.held(s, Balancer{Addresses: held}, suddenlyEmpty)
+	case slipped:
+		f.held(s, Balancer{Addresses: slid}, slippedOut)
+		f.Slipped, f.Missed = true, w.oldestList()
 	case len(f.Twins) > 0:
 		f.Uncertain, f.Why = s.Addresses, fmt.Sprintf("%d load balancers of the account are called %q", len(f.Twins), s.BalancerName)
 	case s.BalancerID != "" && len(w.Clouds) > 0:
 		f.Lost, f.Uncertain = w.listedSince(s), s.Addresses
+		f.Missed = w.oldestList()
 		f.Why = fmt.Sprintf("the cloud has no load balancer %s", s.BalancerID)
 		if !f.Lost {
 			f.Why = fmt.Sprintf("the cloud's list is older than the load balancer %s", s.BalancerID)

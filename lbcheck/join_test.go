@@ -64,7 +64,16 @@ func TestJoin(t *testing.T) {
 		{"an empty list is believed in the end", World{Clouds: []Observation{listed()}, History: inList("a", emptyFor, fresh)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
 		{"an empty list is never believed while clients are served at the address", World{Clouds: []Observation{listed()}, History: inList("a", time.Hour, fresh), Alive: []netip.Addr{fresh}}.with(service(status(fresh), id("a"))), "known 203.0.113.77", "", false},
 		{"an empty list says nothing of a balancer that was in none", World{Clouds: []Observation{listed()}, History: had("a", time.Minute, fresh)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
-		{"a list that lacks one balancer of several is believed at once", World{Clouds: []Observation{listed(balancer("b", old))}, History: inList("a", time.Minute, fresh)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"a list that lacks one balancer of several is believed at once if no probe can tell", World{Clouds: []Observation{listed(balancer("b", old))}, History: inList("a", time.Minute, fresh)}.with(service(status(fresh), id("a"))), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"one list that lacks a balancer that answers is doubted", slid(inList("a", time.Minute, fresh)), "known 203.0.113.77", "", false},
+		{"a second judgement of the same list too", slid(missed(inList("a", time.Minute, fresh), 0)), "known 203.0.113.77", "", false},
+		{"lists that come close together are one", slid(missed(inList("a", time.Minute, fresh), 20*time.Second)), "known 203.0.113.77", "", false},
+		{"a second list a minute later is believed", slid(missed(inList("a", 2*time.Minute, fresh), time.Minute)), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"what was in no list is not doubted", slid(had("a", time.Minute, fresh)), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"nor what was asked for by its id after the newest list", slid(inList("a", 0, fresh)), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"nor what answers at an address that the status does not name", slid(inList("a", time.Minute, fresh)).with(service(status(old), id("a"))), "unknown 203.0.113.10?", "the cloud has no load balancer a", true},
+		{"nor a Service that is being deleted", slid(inList("a", time.Minute, fresh)).with(service(status(fresh), id("a"), deleting)), "unknown 203.0.113.77?", "the cloud has no load balancer a", true},
+		{"where the status says more than the last list nothing is certain", slid(inList("a", time.Minute, fresh)).with(service(status(fresh, six), id("a"))), "unknown 203.0.113.77 2001:db8::77?", slippedOut, false},
 		{"one balancer in the lists of two tokens is one", World{Clouds: []Observation{listed(balancer("a", fresh)), listed(balancer("a", fresh))}}.with(service(status(old), named("lb-a"))), "known 203.0.113.10? 203.0.113.77?", "", false},
 		{"a Service without a name matches no balancer without one", World{Clouds: []Observation{listed(Balancer{ID: "a", Addresses: []netip.Addr{fresh}})}}.with(service(status(old))), "known 203.0.113.10", "", false},
 
@@ -74,7 +83,7 @@ func TestJoin(t *testing.T) {
 		{"one hostname of two that does not resolve leaves both unknown", World{Published: map[string][]netip.Addr{"a.shop.example": {fresh}}}.with(service(hostnames("a.shop.example", "b.shop.example"))), "unknown", "the hostname b.shop.example", false},
 
 		{"held Services without a cloud are uncertain", World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap("services")}}}.with(service(status(fresh))), "unknown 203.0.113.77?", "the API server does not answer", false},
-		{"held Services beside a cloud that knows the balancer: the cloud is the truth, the status is accepted", World{Clouds: []Observation{listed(balancer("a", fresh))}, Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap()}}}.with(service(status(old), id("a"))), "known 203.0.113.77 203.0.113.10?", "", false},
+		{"held Services beside a cloud that knows the balancer: by now they may have another one", World{Clouds: []Observation{listed(balancer("a", fresh))}, Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap()}}}.with(service(status(old), id("a"))), "unknown 203.0.113.10? 203.0.113.77?", "the API server does not answer", false},
 		{"held Services lose no balancer", World{Clouds: []Observation{listed()}, Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap("services")}}}.with(service(status(old), id("a"))), "unknown 203.0.113.10?", "the API server does not answer", false},
 		{"a hole in another kind leaves the Services as they are", World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap("ingresses")}}}.with(service(status(fresh))), "known 203.0.113.77", "", false},
 		{"a Service that is being deleted still has its addresses", World{}.with(service(status(fresh), deleting)), "known 203.0.113.77", "", false},
@@ -92,6 +101,20 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slid is a world in which the newest list has another balancer, and not a, which a
+// client reaches.
+func slid(h History) World {
+	return World{Clouds: []Observation{listed(balancer("b", old))}, History: h, Alive: []netip.Addr{fresh}}.with(service(status(fresh), id("a")))
+}
+
+// missed is when a list first lacked the balancer.
+func missed(h History, ago time.Duration) History {
+	for i := range h.Sightings {
+		h.Sightings[i].Missed = noon.Add(-ago)
+	}
+	return h
 }
 
 func TestAServiceThatOnlyTheHistoryKnowsIsAbsent(t *testing.T) {

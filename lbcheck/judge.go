@@ -26,7 +26,7 @@ type Policy struct {
 // them. It is pure. expected has one entry a target: it tells which Services are
 // in use, and which older addresses the targets' own objects still name.
 func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
-	fs := slices.Concat(judgeSources(now, w), judgeEmptied(now, w), judgeNotices(w.Inventory.Notices), w.judgeOrphans(now))
+	fs := slices.Concat(judgeSources(now, w), judgeEmptied(now, w), judgeSlipped(now, w, fronts), judgeNotices(w.Inventory.Notices), w.judgeOrphans(now))
 	_, blind := w.gap()
 	older := map[inventory.ServiceRef][]netip.Addr{}
 	used := map[inventory.ServiceRef]bool{}
@@ -105,9 +105,13 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 
 // needed tells whether something is unknown without the resource. Classes only
 // help to find the Service of a host, and a host that is left without one says so
-// itself; endpoints only explain what is seen from outside.
+// itself; endpoints only explain what is seen from outside, and what orders certificates
+// how they may be lost.
 func needed(resource string) bool {
-	return !slices.Contains([]string{"ingressclasses", "gatewayclasses", "endpointslices"}, resource)
+	return !slices.Contains([]string{
+		"ingressclasses", "gatewayclasses", "endpointslices",
+		"deployments", "statefulsets", "daemonsets", "horizontalpodautoscalers", "pods", "configmaps", "certificaterequests", "orders",
+	}, resource)
 }
 
 // lostBy are the former addresses of a target that were this Service's: all of

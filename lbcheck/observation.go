@@ -92,4 +92,7 @@ type Sighting struct {
 	// Listed is of when the cloud's newest list was that had the balancer at this
 	// address; zero if none had.
 	Listed time.Time `json:"listed,omitzero"`
+	// Missed is of when the first complete list was that lacked the balancer after
+	// Listed; zero if none did.
+	Missed time.Time `json:"missed,omitzero"`
 }

@@ -69,16 +69,29 @@ func TestALargeCluster(t *testing.T) {
 		t.Error(err)
 	}
 
-	before := c.ours(t, func(world.Access) bool { return true })
-	began = time.Now()
-	c.Apply(t, "shop", largeIngress(7, "changed"))
-	if err := world.Poll(t, 30*time.Second, func(ctx context.Context) error { return p.mentions(ctx, "changed-7.shop.example") }); err != nil {
+	before := c.ours(t, ofObjects)
+	p.changed(t, "an Ingress", "changed-7.shop.example", func() { c.Apply(t, "shop", largeIngress(7, "changed")) })
+	p.changed(t, "a Service's address", `code="lb/replaced"`, func() {
+		c.Patch(t, world.ServicePath("shop", "balancer-7")+"/status", statusOf(n.Addr(53)))
+	})
+	if after := c.ours(t, ofObjects); len(after) != len(before) {
+		t.Errorf("the change of two objects cost %d requests, the last %+v", len(after)-len(before), after[len(after)-1])
+	}
+}
+
+// ofObjects fits the requests for objects; which kinds there are is asked for now and then.
+func ofObjects(a world.Access) bool { return a.ObjectRef.Resource != "" }
+
+// changed makes a change, and measures how long it takes until the metrics, which are
+// those of the last report, tell of it.
+func (p *watcher) changed(t *testing.T, what, word string, change func()) {
+	t.Helper()
+	began := time.Now()
+	change()
+	if err := world.PollEvery(t, 200*time.Millisecond, 30*time.Second, func(ctx context.Context) error { return p.mentions(ctx, word) }); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%.1f s from the change of one to the report", time.Since(began).Seconds())
-	if after := c.ours(t, func(world.Access) bool { return true }); len(after) != len(before) {
-		t.Errorf("the change of one object cost %d requests, the last %+v", len(after)-len(before), after[len(after)-1])
-	}
+	t.Logf("%.1f s from the change of %s to the report", time.Since(began).Seconds(), what)
 }
 
 func largeService(n world.Net, i int) string {

@@ -36,6 +36,7 @@ type cluster struct {
 type stock struct {
 	Targets []struct {
 		Host, Origin string
+		MoveUntil    time.Time `json:"move_until"`
 		Declarations []struct{ Object string }
 	}
 	Services []struct {

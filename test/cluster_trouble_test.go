@@ -1,7 +1,9 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -10,9 +12,10 @@ import (
 	"driftprobe/test/world"
 )
 
-// TestAnAPIServerInTrouble kills the API server, lets etcd forget what the watches
-// had seen, and meanwhile lets the world go on. Nothing may be called wrong that
-// could not be known.
+// TestAnAPIServerInTrouble kills the API server for a minute, lets etcd forget what the
+// watches had seen, and meanwhile lets the world go on: the balancer is replaced in the
+// cloud, and somebody moves the records. Nothing may be called wrong that could not be
+// known.
 func TestAnAPIServerInTrouble(t *testing.T) {
 	t.Parallel()
 	w := world.Start(t)
@@ -21,10 +24,12 @@ func TestAnAPIServerInTrouble(t *testing.T) {
 	publish(t, w, w.Old)
 	w.Balancer(t, w.Old, cert)
 	w.Balancer(t, w.New, cert)
+	account := startCloud(t)
+	account.put(w.Old)
 	c.namespaces(t, "shop", "traefik")
 	c.Apply(t, "", traefikService+"---"+shopInACluster)
-	c.Patch(t, world.ServicePath("traefik", "traefik")+"/status", `{"status": {"loadBalancer": {"ingress": [{"ip": "`+w.Old.String()+`"}]}}}`)
-	p := serve(t, w.Net, c.settings(w, ""))
+	c.fronted(t, w.Old)
+	p := serve(t, w.Net, c.settings(w, account.section))
 	p.await(t, "a report without findings about all hosts", func(r report) bool {
 		return r.Coverage.Hosts == len(shopHosts()) && len(r.Findings) == 0
 	})
@@ -42,18 +47,21 @@ func TestAnAPIServerInTrouble(t *testing.T) {
 		t.Errorf("the gap is %+v, the finding %+v", gap, d.Report.all("self/source-degraded")[0])
 	}
 	within(t, "the loss", gap.Since, killed, d.Report.At)
-	wantText(t, "the finding", d.Report.all("self/source-degraded")[0].text(), gap.Since.Format("15:04:05"))
+	age := gap.Since.Format("15:04:05")
+	wantText(t, "the finding", d.Report.all("self/source-degraded")[0].text(), age)
+	wantText(t, "the page", p.page(t, "/"), age)
+	account.put(w.New)
 	publish(t, w, w.New) // as the Service's status will say, once somebody can read it
-	moved := time.Now()
-	p.await(t, "reports without what cannot be known", func(r report) bool {
-		r.none(t, "dns/stale-record", "dns/missing-record", "lb/missing", "lb/replaced")
-		return r.At.After(moved.Add(3*time.Second)) && r.At.After(killed.Add(12*time.Second))
+	replaced := time.Now()
+	p.awaitDocument(t, "a minute of reports without what cannot be known", 3*time.Minute, func(d document) bool {
+		d.Report.none(t, "dns/stale-record", "dns/missing-record", "lb/missing", "lb/replaced")
+		return d.Report.At.After(killed.Add(time.Minute)) && d.Snapshot.Observations.Clouds[0].At.After(replaced)
 	})
 
 	c.Compact(t)
 	c.Start(t)
 	c.AwaitReady(t)
-	c.Patch(t, world.ServicePath("traefik", "traefik")+"/status", `{"status": {"loadBalancer": {"ingress": [{"ip": "`+w.New.String()+`"}]}}}`)
+	c.fronted(t, w.New)
 	c.Apply(t, "", strings.Replace(shopInACluster, ", {host: auth.shop.example}", "", 1))
 	before := len(c.ours(t, fullList))
 	opened := time.Now()
@@ -62,10 +70,20 @@ func TestAnAPIServerInTrouble(t *testing.T) {
 		r.none(t, "dns/stale-record", "dns/missing-record", "lb/missing")
 		return len(r.all("self/source-degraded")) == 0 && r.Coverage.Hosts == len(shopHosts())-1
 	})
-	t.Logf("from the API server's return to the report: %.1f s, with %d full lists", r.At.Sub(opened).Seconds(), len(c.ours(t, fullList))-before)
+	t.Logf("after %.0f s without: from the API server's return to the report %.1f s, with %d full lists",
+		opened.Sub(killed).Seconds(), r.At.Sub(opened).Seconds(), len(c.ours(t, fullList))-before)
 	if len(c.ours(t, fullList)) == before {
 		t.Error("nothing was listed again: the watches were not expired")
 	}
+}
+
+// fronted makes the Service say what the cloud controller writes down: the balancer, by
+// the id that cloud.put gives it, and its address.
+func (c *cluster) fronted(t *testing.T, addr netip.Addr) {
+	t.Helper()
+	at := world.ServicePath("traefik", "traefik")
+	c.Patch(t, at, `{"metadata": {"annotations": {"kubernetes.digitalocean.com/load-balancer-id": "4f0c-`+addr.String()+`"}}}`)
+	c.Patch(t, at+"/status", statusOf(addr))
 }
 
 // fullList fits the ways to ask for all objects of a resource.
@@ -141,21 +159,28 @@ func TestWhatIsReadFromACluster(t *testing.T) {
 {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: traefik-1, namespace: traefik, labels: {kubernetes.io/service-name: traefik}}, addressType: IPv4, endpoints: [{addresses: [10.1.0.1], conditions: {ready: true}}, {addresses: [10.1.0.2], conditions: {ready: false}}]}
 `)
 	c.Patch(t, world.ServicePath("traefik", "traefik")+"/status", `{"status": {"loadBalancer": {"ingress": [{"ip": "`+n.Addr(20).String()+`"}]}}}`)
-	p := serve(t, n, "interval: 1s\ntimeout: 1s\ndns: {root_servers: ["+n.Addr(1).String()+"], timeout: 1s}\nprobe: {allow_addresses: [127.0.0.0/8]}\n"+c.section)
+	p := serve(t, n, "interval: 1s\ntimeout: 1s\ndns: {root_servers: ["+n.Addr(1).String()+"], timeout: 1s}\nprobe: {allow_addresses: [127.0.0.0/8]}\ntargets: [{url: https://moving.shop.example/healthz}]\n"+c.section)
 	d := p.awaitDocument(t, "the hosts of the Ingress", 40*time.Second, func(d document) bool {
-		return len(d.Snapshot.Inventory.Targets) == len(shopHosts()) && len(d.Snapshot.Inventory.Services) == 1 && d.Snapshot.Inventory.Services[0].Endpoints != nil
+		return len(d.Snapshot.Inventory.Targets) == len(shopHosts())+1 && len(d.Snapshot.Inventory.Services) == 1 && d.Snapshot.Inventory.Services[0].Endpoints != nil
 	})
 	d.Report.none(t, "self/source-degraded", "self/target-unmapped", "self/declaration-unused")
 	if s := d.Snapshot.Inventory.Services[0]; s.Endpoints.Ready != 1 || s.Endpoints.Total != 2 || len(s.Addresses) != 1 || s.Addresses[0] != n.Addr(20) {
 		t.Errorf("the Service is %+v with %+v", s, s.Endpoints)
 	}
 
+	end := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	c.Apply(t, "shop", fmt.Sprintf(`{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: moving, annotations: {driftprobe.io/planned-move-until: %q}}, spec: {rules: [{host: moving.shop.example}]}}`, end.Format(time.RFC3339)))
+	p.awaitDocument(t, "the announced move, of the configured target too", 20*time.Second, func(d document) bool { return d.Snapshot.Inventory.moving("moving.shop.example", end) == 2 })
+	c.Patch(t, world.Path("networking.k8s.io/v1", "Ingress", "shop", "moving"), `{"metadata": {"annotations": {"driftprobe.io/planned-move-until": null}}}`)
+	p.awaitDocument(t, "the move called off", 20*time.Second, func(d document) bool { return d.Snapshot.Inventory.moving("moving.shop.example", time.Time{}) == 2 })
+
 	began := time.Now()
-	c.Definitions(t, "gatewayclasses.yaml", "gateways.yaml", "httproutes.yaml", "traefik.yaml")
+	c.Definitions(t, "gatewayclasses.yaml", "gateways.yaml", "httproutes.yaml", "grpcroutes.yaml", "tlsroutes.yaml", "listenersets.yaml", "traefik.yaml")
 	c.Apply(t, "shop", customResources)
 	wanted := map[string]string{
 		"gateway.shop.example": "HTTPRoute shop/web", "route.shop.example": "IngressRoute shop/web", "other.shop.example": "IngressRoute shop/web",
-		"tcp.shop.example": "IngressRouteTCP shop/mail", "shop.example": "Ingress shop/shop",
+		"tcp.shop.example": "IngressRouteTCP shop/mail", "grpc.shop.example": "GRPCRoute shop/api", "sni.shop.example": "TLSRoute shop/sni",
+		"more.zoo.example": "HTTPRoute shop/more", "shop.example": "Ingress shop/shop",
 	}
 	d = p.awaitDocument(t, "the hosts of the custom resources", 100*time.Second, func(d document) bool {
 		hosts := d.Snapshot.Inventory.hosts()
@@ -172,18 +197,37 @@ func TestWhatIsReadFromACluster(t *testing.T) {
 		t.Errorf("forbidden: %s %s", a.Verb, a.RequestURI)
 	}
 	for _, a := range c.ours(t, func(a world.Access) bool { return a.Verb != "list" && a.Verb != "watch" }) {
-		if a.ObjectRef.Resource != "" {
+		if a.ObjectRef.Resource != "" && a.ObjectRef.Resource != "events" {
 			t.Errorf("it asked to %s %s", a.Verb, a.RequestURI)
 		}
 	}
 }
 
+// moving counts the targets of a host with this end of their move.
+func (s stock) moving(host string, until time.Time) int {
+	n := 0
+	for _, t := range s.Targets {
+		if t.Host == host && t.MoveUntil.Equal(until) {
+			n++
+		}
+	}
+	return n
+}
+
 const customResources = `
 {apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: traefik}, spec: {controllerName: traefik.io/gateway-controller}}
 ---
-{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: edge}, spec: {gatewayClassName: traefik, listeners: [{name: web, protocol: HTTPS, port: 8443, hostname: "*.shop.example", tls: {certificateRefs: [{name: cert}]}}]}}
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: edge}, spec: {gatewayClassName: traefik, listeners: [{name: web, protocol: HTTPS, port: 8443, hostname: "*.shop.example", tls: {certificateRefs: [{name: cert}]}}, {name: pass, protocol: TLS, port: 8443, hostname: sni.shop.example, tls: {mode: Passthrough}}], allowedListeners: {namespaces: {from: All}}}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: more}, spec: {parentRef: {name: edge}, listeners: [{name: zoo, protocol: HTTPS, port: 8443, hostname: "*.zoo.example", tls: {certificateRefs: [{name: zoo}]}}]}}
 ---
 {apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: web}, spec: {hostnames: [gateway.shop.example], parentRefs: [{name: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: more}, spec: {hostnames: [more.zoo.example], parentRefs: [{kind: ListenerSet, name: more}], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: api}, spec: {hostnames: [grpc.shop.example], parentRefs: [{name: edge}], rules: [{backendRefs: [{name: api, port: 80}]}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, metadata: {name: sni}, spec: {hostnames: [sni.shop.example], parentRefs: [{name: edge, sectionName: pass}], rules: [{backendRefs: [{name: sni, port: 443}]}]}}
 ---
 {apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: {name: web}, spec: {entryPoints: [websecure], routes: [{kind: Rule, match: "Host(` + "`route.shop.example`) || Host(`other.shop.example`)" + `", services: [{name: web, port: 80}]}]}}
 ---

@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ type manifest struct {
 	Data  map[string]string
 	Rules []struct {
 		Resources, Verbs []string
+		ResourceNames    []string `yaml:"resourceNames"`
 	}
 	Spec struct {
 		Template struct {
@@ -58,20 +60,32 @@ func TestTheManifest(t *testing.T) {
 		}
 	})
 
-	t.Run("it may read, and not write, and no Secrets", func(t *testing.T) {
+	t.Run("it may write its state, its lease and Events, and nothing else", func(t *testing.T) {
 		t.Parallel()
 		rules := byKind["ClusterRole"].Rules
 		if len(rules) == 0 {
 			t.Fatal("no rules")
 		}
+		for _, r := range byKind["Role"].Rules {
+			what := fmt.Sprint(r.Resources, r.ResourceNames, r.Verbs)
+			if !slices.Contains([]string{
+				"[configmaps] [] [create]", "[configmaps] [driftprobe-state driftprobe-state-corrupt] [get update]",
+				"[leases] [] [create]", "[leases] [driftprobe] [get update]",
+			}, what) {
+				t.Errorf("the Role allows %s", what)
+			}
+		}
 		for _, r := range rules {
+			if slices.Equal(r.Resources, []string{"events"}) && slices.Equal(r.Verbs, []string{"create", "get", "update"}) {
+				continue
+			}
 			if !slices.Equal(r.Verbs, []string{"list", "watch"}) {
 				t.Errorf("verbs %q on %q", r.Verbs, r.Resources)
 			}
 			for _, resource := range r.Resources {
 				if !slices.Contains([]string{
 					"services", "endpointslices", "ingresses", "ingressclasses",
-					"gatewayclasses", "gateways", "httproutes", "ingressroutes", "ingressroutetcps",
+					"gatewayclasses", "gateways", "listenersets", "httproutes", "grpcroutes", "tlsroutes", "ingressroutes", "ingressroutetcps",
 				}, resource) {
 					t.Errorf("it asks for %s, which driftprobe does not read", resource)
 				}

@@ -118,6 +118,7 @@ type watcher struct {
 	url, state string
 	cmd        *exec.Cmd
 	log        bytes.Buffer
+	pause      time.Duration // from one look at its page to the next, at least
 }
 
 // watch starts driftprobe on hosts that should all be at the new address.
@@ -141,13 +142,23 @@ targets:
 // is added.
 func serve(t *testing.T, n world.Net, text string) *watcher {
 	t.Helper()
+	return serveAt(t, n.Addr(40), text)
+}
+
+// serveAt has its page at an address, for tests that start several. A place of the
+// state in the configuration stands.
+func serveAt(t *testing.T, page netip.Addr, text string) *watcher {
+	t.Helper()
 	dir := t.TempDir()
-	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798", n.Addr(40))}
+	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798", page)}
 	config := filepath.Join(dir, "driftprobe.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "state: {file: %q}\n%s", p.state, text), 0o600); err != nil {
+	if !strings.Contains(text, "\nstate:") {
+		text = fmt.Sprintf("state: {file: %q}\n%s", p.state, text)
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.args = []string{"--config", config, "--web.listen-address", n.Addr(40).String() + ":9798"}
+	p.args = []string{"--config", config, "--web.listen-address", page.String() + ":9798"}
 	t.Cleanup(func() {
 		p.kill(t)
 		if t.Failed() {
@@ -184,7 +195,10 @@ func (p *watcher) kill(t *testing.T) {
 // document is what the page /api/v1/snapshot gives: the part that tests read.
 type document struct {
 	Report   report
-	Snapshot struct{ Inventory stock }
+	Snapshot struct {
+		Inventory    stock
+		Observations struct{ Clouds []struct{ At time.Time } }
+	}
 }
 
 // await returns the first report that fits.
@@ -197,7 +211,7 @@ func (p *watcher) await(t *testing.T, what string, fits func(report) bool) repor
 func (p *watcher) awaitDocument(t *testing.T, what string, limit time.Duration, fits func(document) bool) document {
 	t.Helper()
 	var seen document
-	err := world.Poll(t, limit, func(ctx context.Context) error {
+	err := world.PollEvery(t, max(p.pause, 20*time.Millisecond), limit, func(ctx context.Context) error {
 		text, err := p.get(ctx, "/api/v1/snapshot")
 		if err != nil {
 			return err

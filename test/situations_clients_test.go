@@ -15,6 +15,7 @@ import (
 	"driftprobe/dnscheck"
 	findings "driftprobe/finding"
 	"driftprobe/internal/lab/situation"
+	"driftprobe/internal/trial"
 	"driftprobe/test/world"
 )
 
@@ -35,16 +36,16 @@ func TestWhatClientsSee(t *testing.T) {
 			t.Parallel()
 			b := <-benches
 			defer func() { benches <- b }()
-			var ours judged
+			var ours trial.Verdict
 			if !t.Run("driftprobe", func(t *testing.T) { ours = b.look(t, s) }) {
 				return
 			}
-			all := slices.Concat(ours.found, ours.zone)
+			all := slices.Concat(ours.Found, ours.Zone)
 			line := []string{s.Name}
 			for j, kind := range world.Recursives() {
 				t.Run(kind.Name, func(t *testing.T) {
 					// Faults may count, so everybody who looks has the row anew.
-					seen, text := b.ask(t, situation.All()[i], b.resolvers[j], ours.seen)
+					seen, text := b.ask(t, situation.All()[i], b.resolvers[j], ours.Seen)
 					line = append(line, text)
 					want := seenBy(s, kind)
 					if want == situation.Sometimes {
@@ -80,14 +81,14 @@ func newBench(t *testing.T) bench {
 }
 
 // look is our own verdict on the row.
-func (b bench) look(t *testing.T, s situation.Situation) judged {
+func (b bench) look(t *testing.T, s situation.Situation) trial.Verdict {
 	t.Helper()
 	w := startSituation(t, s, b.net, 53)
 	var resolvers []netip.AddrPort
 	if w.Resolver != nil {
 		resolvers = append(resolvers, w.Resolver.Addr())
 	}
-	return judge(t, s, b.net, 2*time.Second, resolvers, w.Change)
+	return judge(t, s, b.net, 4*time.Second, resolvers, w.Change)
 }
 
 // ask lets a client of a resolver resolve the row's host, each time with an empty

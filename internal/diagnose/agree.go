@@ -11,40 +11,34 @@ import (
 	"driftprobe/internal/inventory"
 )
 
-// agree says what each host should publish. One name has one set of records,
+// agree says what the host should publish. One name has one set of records,
 // however many targets (ports, paths) it has: what their expectations accept is
 // right for the name. What the configuration says counts before what was derived,
 // and goes for the targets that it does not speak of too.
-func (v *view) agree() {
-	for _, host := range v.hosts {
-		if one := v.targets[host]; len(one) == 1 {
-			v.byHost[host] = v.expected[one[0].Key]
-			continue
+func (h *host) agree() {
+	if len(h.targets) == 1 {
+		h.expected = h.targets[0].expected
+		return
+	}
+	var said, derived []inventory.Expected
+	for _, t := range slices.SortedFunc(slices.Values(h.targets), func(a, b *target) int { return cmp.Compare(a.Key, b.Key) }) {
+		if t.expected.Rule == inventory.RuleConfig {
+			said = append(said, t.expected)
+		} else {
+			derived = append(derived, t.expected)
 		}
-		targets := slices.SortedFunc(slices.Values(v.targets[host]), func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
-		var said, derived []inventory.Expected
-		for _, t := range targets {
-			if e := v.expected[t.Key]; e.Rule == inventory.RuleConfig {
-				said = append(said, e)
-			} else {
-				derived = append(derived, e)
-			}
-		}
-		if len(said) == 0 {
-			v.byHost[host] = inventory.Joined(derived)
-			continue
-		}
-		e := inventory.Joined(said)
-		v.byHost[host] = e
-		for _, t := range targets {
-			if v.expected[t.Key].Rule != inventory.RuleConfig {
-				v.expected[t.Key] = e
-			}
+	}
+	if len(said) == 0 {
+		h.expected = inventory.Joined(derived)
+		return
+	}
+	h.expected = inventory.Joined(said)
+	for _, t := range h.targets {
+		if t.expected.Rule != inventory.RuleConfig {
+			t.expected = h.expected
 		}
 	}
 }
-
-func (v *view) expectedOf(host string) inventory.Expected { return v.byHost[host] }
 
 // wildcard is a record that can serve several hosts, a wildcard or the target of
 // aliases: its zone and owner.
@@ -56,21 +50,21 @@ func (v *view) shared() map[wildcard]map[string]bool {
 	all := map[wildcard]map[string]bool{}
 	targets := v.aliasTargets()
 	served := func(s dnscheck.Step) bool { return strings.HasPrefix(s.Owner(), "*.") || targets[s.Name] }
-	for _, host := range v.hosts {
-		if !slices.ContainsFunc(v.dns[host].Steps, served) {
+	for _, h := range v.hosts {
+		if !slices.ContainsFunc(h.dns.Steps, served) {
 			continue
 		}
-		e := v.expectedOf(host)
+		e := h.expected
 		should := strings.Join(append(texts(e.Addresses), e.Hostnames...), " ")
 		if !e.Known {
 			// What it should publish is not known; but it is a loss to move it away from
 			// what answers, or to what another Service has.
-			if e.Service == (inventory.ServiceRef{}) && !v.answered(host) {
+			if e.Service == (inventory.ServiceRef{}) && !v.answered(h) {
 				continue
 			}
 			should = "as it is"
 		}
-		for _, s := range v.dns[host].Steps {
+		for _, s := range h.dns.Steps {
 			if !served(s) {
 				continue
 			}
@@ -87,8 +81,8 @@ func (v *view) shared() map[wildcard]map[string]bool {
 // aliasTargets are the names that some host is an alias of.
 func (v *view) aliasTargets() map[string]bool {
 	var all map[string]bool
-	for _, host := range v.hosts {
-		steps := v.dns[host].Steps
+	for _, h := range v.hosts {
+		steps := h.dns.Steps
 		for i := 1; i < len(steps); i++ {
 			if all == nil {
 				all = map[string]bool{}
@@ -149,8 +143,8 @@ func (v *view) undecided(fs []finding.Finding) []finding.Finding {
 		}
 	}
 	var more []finding.Finding
-	for _, host := range v.hosts {
-		ref := v.expectedOf(host).Service
+	for _, h := range v.hosts {
+		ref := h.expected.Service
 		front, there := v.fronts[ref]
 		if !there || front.Known || told[ref] {
 			continue

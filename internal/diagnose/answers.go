@@ -33,8 +33,8 @@ func (v *view) answering(e inventory.Expected, hosts []string) string {
 // unseenIPv6 qualifies a praise: a machine without IPv6 has looked at IPv4 alone.
 func (v *view) unseenIPv6(e inventory.Expected, hosts []string) string {
 	for _, h := range hosts {
-		for _, t := range v.targets[h] {
-			if slices.ContainsFunc(v.probes[t.Key], func(o probe.Observation) bool {
+		for _, t := range v.of(h).targets {
+			if slices.ContainsFunc(t.probes, func(o probe.Observation) bool {
 				return o.Fault.Kind == probe.NoRoute && o.Address.Addr().Is6() && e.Has(o.Address.Addr())
 			}) {
 				return " over IPv4; there is no IPv6 here"
@@ -54,7 +54,7 @@ func (v *view) answers(e inventory.Expected, hosts []string) (good, looked int) 
 		}
 	}
 	for _, h := range hosts {
-		if !v.lookedAt(h, e) {
+		if !v.of(h).probedAt(e) {
 			continue
 		}
 		looked++
@@ -65,19 +65,19 @@ func (v *view) answers(e inventory.Expected, hosts []string) (good, looked int) 
 	return good, looked
 }
 
-// lookedAt tells whether every target of the host was probed at an expected
+// probedAt tells whether every target of the host was probed at an expected
 // address, so that the absence of a finding means something.
-func (v *view) lookedAt(host string, e inventory.Expected) bool {
-	for _, t := range v.targets[host] {
+func (h *host) probedAt(e inventory.Expected) bool {
+	for _, t := range h.targets {
 		probed := false
-		for _, o := range v.probes[t.Key] {
+		for _, o := range t.probes {
 			probed = probed || e.Has(o.Address.Addr()) && !blind(o)
 		}
 		if !probed {
 			return false
 		}
 	}
-	return len(v.targets[host]) > 0
+	return len(h.targets) > 0
 }
 
 // blind tells whether the probe says nothing about the target, through a limit or

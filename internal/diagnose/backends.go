@@ -16,7 +16,7 @@ func (v *view) backendsGone() []finding.Incident {
 		ref := refOf(f)
 		hosts := v.behind(ref)
 		failing := v.unclaimed(func(g finding.Finding) bool {
-			return slices.Contains(hosts, g.Subject.Host) && v.isAt(ref, g.Subject.Address) &&
+			return among(hosts, g) && v.isAt(ref, g.Subject.Address) &&
 				is(finding.HTTPUnreachable, finding.HTTPStatus, finding.TLSHandshake)(g)
 		})
 		so := "no client has an answer until one is ready, whatever the records say."
@@ -28,7 +28,7 @@ func (v *view) backendsGone() []finding.Incident {
 			}
 		} else if len(failing) == 0 {
 			so = "nothing behind it is seen to fail yet."
-			if slices.ContainsFunc(hosts, v.answered) {
+			if slices.ContainsFunc(hosts, func(h string) bool { return v.answered(v.of(h)) }) {
 				// Whoever answers is not ready for Kubernetes, and is there.
 				so = "names behind it still answer, so perhaps only the readiness probe fails, or what Kubernetes says is late."
 				f = v.lowered(f, finding.Warning)

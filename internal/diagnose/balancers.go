@@ -20,13 +20,13 @@ func (v *view) balancersGone() []finding.Incident {
 		ref := refOf(f)
 		hosts := v.behind(ref)
 		failing := v.unclaimed(func(g finding.Finding) bool {
-			return slices.Contains(hosts, g.Subject.Host) && is(finding.HTTPUnreachable, finding.TLSHandshake)(g)
+			return among(hosts, g) && is(finding.HTTPUnreachable, finding.TLSHandshake)(g)
 		})
 		if f.Code == finding.LBPending && len(failing) == 0 {
 			continue // nobody is hurt: a Service that waits for its first address
 		}
 		effects := v.claim(slices.Concat([]finding.Finding{f}, failing, v.unclaimed(func(g finding.Finding) bool {
-			return slices.Contains(hosts, g.Subject.Host) && g.Code == finding.DNSTTLExposure
+			return among(hosts, g) && g.Code == finding.DNSTTLExposure
 		})))
 		finding.Sort(effects)
 		in := finding.Incident{
@@ -69,7 +69,7 @@ func (v *view) atRisk(hosts []string) string {
 	}
 	byTTL := map[uint32][]string{}
 	for _, h := range hosts {
-		ttl := longestTTL(v.dns[h])
+		ttl := longestTTL(v.of(h).dns)
 		byTTL[ttl] = append(byTTL[ttl], h)
 	}
 	ttls := slices.Sorted(maps.Keys(byTTL))
@@ -92,7 +92,7 @@ func (v *view) atRisk(hosts []string) string {
 func (v *view) publishedFor(hosts []string) string {
 	var words []string
 	for _, h := range hosts {
-		words = append(words, texts(v.published(h))...)
+		words = append(words, texts(v.of(h).published)...)
 	}
 	slices.Sort(words)
 	return finding.List(slices.Compact(words), 4)
@@ -106,7 +106,7 @@ func (v *view) addressesDead() []finding.Incident {
 	for _, fs := range groupBy(dead, func(f finding.Finding) string { return f.Subject.Address }) {
 		v.claim(fs)
 		hosts := v.hostsOf(fs)
-		e := v.expectedOf(hosts[0])
+		e := v.of(hosts[0]).expected
 		addr := fs[0].Subject.Address
 		in := finding.Incident{
 			ID: "address-dead:" + addr, Code: finding.HTTPUnreachable, Severity: finding.Worst(fs), State: finding.Firing,
@@ -143,12 +143,13 @@ func has(e inventory.Expected, address string) bool {
 func (v *view) deadElsewhere(hosts []string, addr string) string {
 	good, looked := map[string]bool{}, map[string]bool{}
 	published := false
-	for _, h := range hosts {
-		for _, a := range v.published(h) {
+	for _, name := range hosts {
+		h := v.of(name)
+		for _, a := range h.published {
 			published = published || isOf(addr, a)
 		}
-		for _, t := range v.targets[h] {
-			for _, o := range v.probes[t.Key] {
+		for _, t := range h.targets {
+			for _, o := range t.probes {
 				if other := o.Address.Addr().String(); !isAt(o, addr) && !o.Stranger {
 					looked[other] = true
 					if o.Answers(v.now) {

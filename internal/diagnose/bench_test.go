@@ -3,22 +3,57 @@ package diagnose_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
+	"driftprobe/dnscheck"
 	"driftprobe/internal/diagnose"
+	"driftprobe/internal/snapshot"
 )
 
-// BenchmarkDiagnose judges 10,000 hostnames, all well: what a big installation
-// pays at each change, at most once a second.
-func BenchmarkDiagnose(b *testing.B) {
+// BenchmarkDiagnose judges 10,000 hostnames, all well and watched for an hour: what a
+// big installation pays at each change, at most once a second.
+func BenchmarkDiagnose(b *testing.B) { benchmark(b, crowd(tenThousand()), 0) }
+
+// BenchmarkDiagnoseOutage judges them when their load balancer has moved, and each has
+// its own record to correct.
+func BenchmarkDiagnoseOutage(b *testing.B) {
+	all := crowd(tenThousand())
+	stale := shop("a").publish("a", 300, oldAddr).Observations.DNS[0].Steps[0]
+	stale.WildcardOwner, stale.Wildcard = "", nil
+	for i, o := range all.Observations.DNS {
+		stale.Name = o.Host
+		all.Observations.DNS[i].Steps = []dnscheck.Step{stale}
+	}
+	benchmark(b, all.had(oldAddr, noon().Add(-7*time.Minute)), 1)
+}
+
+func benchmark(b *testing.B, all *builder, incidents int) {
+	watched := watchedFor(time.Hour, all.Snapshot)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := diagnose.Diagnose(policy(), noon(), watched); len(r.Incidents) != incidents {
+			b.Fatalf("%d incidents, want %d", len(r.Incidents), incidents)
+		}
+	}
+}
+
+func tenThousand() []string {
 	var names []string
 	for n := range 10_000 {
 		names = append(names, fmt.Sprintf("h%05d.shop.example", n))
 	}
-	snap := crowd(names).Snapshot
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := diagnose.Diagnose(policy(), noon(), snap); len(r.Findings) != 0 {
-			b.Fatalf("%+v", r.Findings[0])
+	return names
+}
+
+// watchedFor gives a snapshot the history that it has if all was like this so long.
+func watchedFor(span time.Duration, s snapshot.Snapshot) snapshot.Snapshot {
+	for ago := span; ago >= 0; ago -= span / 3 {
+		looks := make([]dnscheck.Observation, 0, len(s.Observations.DNS))
+		for _, o := range s.Observations.DNS {
+			o.At = noon().Add(-ago)
+			looks = append(looks, o)
 		}
+		s.History.Records = s.History.Records.Remember(looks)
 	}
+	return s
 }

@@ -49,7 +49,7 @@ func bypassKey(v *view, f finding.Finding) string {
 	if f.Subject.Host == "" {
 		return "service " + refOf(f).String()
 	}
-	return v.frontKey(f.Subject.Host)
+	return v.of(f.Subject.Host).front
 }
 
 func bypassCause(_ *view, fs []finding.Finding, hosts []string) string {

@@ -14,7 +14,45 @@ func clusterSituations() []situation {
 		b := shop(hosts(t, 3)...).had(oldAddr, ago(7*time.Minute))
 		return b.each(func(h string) { b.publish(h, 3600, oldAddr).probe(h, oldAddr, stranger) })
 	}
+	external := func(b *builder, bend func(*inventory.Declaration)) *builder {
+		for i := range b.Inventory.Targets {
+			d := &b.Inventory.Targets[i].Declarations[0]
+			d.ExternalDNS = "external-dns.alpha.kubernetes.io/"
+			bend(d)
+		}
+		// It gives each name a record of its own.
+		for i := range b.Observations.DNS {
+			for k := range b.Observations.DNS[i].Steps {
+				s := &b.Observations.DNS[i].Steps[k]
+				s.WildcardOwner, s.Wildcard = "", nil
+			}
+		}
+		return b
+	}
+	none := func(*inventory.Declaration) {}
 	return []situation{
+		{"external-dns has not followed a new balancer", func(t testing.TB) *builder { return external(moved(t), none) }, 1},
+		{"external-dns is told an address that is gone", func(t testing.TB) *builder {
+			return external(moved(t), func(d *inventory.Declaration) { d.RecordAddresses = ips(oldAddr) })
+		}, 1},
+		{"external-dns gives a TTL that is too long", func(t testing.TB) *builder {
+			b := shop(hosts(t, 3)...)
+			return external(b.each(func(h string) { b.publish(h, 3600, newAddr) }), none)
+		}, 1},
+		{"external-dns has not created the records", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...)
+			return external(b.each(func(h string) { b.publish(h, 300) }), none)
+		}, 1},
+		{"external-dns gives a longer TTL than it is told", func(t testing.TB) *builder {
+			return external(shop(hosts(t, 2)...), func(d *inventory.Declaration) { d.RecordTTL = 60 })
+		}, 0},
+		{"a move that the Service announces covers records that are missing", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...)
+			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
+			b.Inventory.Services[0].Addresses = ips(newAddr, mailAddr)
+			b.Observations.Clouds[0].Balancers[0].Addresses = ips(newAddr, mailAddr)
+			return b.each(func(h string) { b.probe(h, mailAddr, good) })
+		}, 0},
 		{"nothing ready is behind the balancer", func(t testing.TB) *builder {
 			b := shop(hosts(t, 3)...)
 			b.Inventory.Services[0].Endpoints = &inventory.Endpoints{Total: 2}

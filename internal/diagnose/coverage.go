@@ -24,26 +24,25 @@ func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 		}
 	}
 	fronts := map[string]*finding.Front{}
-	for _, host := range v.hosts {
-		if _, looked := v.dns[host]; hit[host] || !looked || !v.answered(host) {
+	for _, h := range v.hosts {
+		if hit[h.name] || !h.looked || !v.answered(h) {
 			continue
 		}
-		e := v.expectedOf(host)
-		key := v.frontKey(host)
-		f := fronts[key]
+		e := h.expected
+		f := fronts[h.front]
 		if f == nil {
 			f = &finding.Front{Name: frontName(e), Drift: e.Known, Why: e.Why, Addresses: texts(e.Addresses)}
-			fronts[key] = f
+			fronts[h.front] = f
 		}
 		if !e.Known || len(e.Addresses) == 0 {
-			f.Addresses = texts(v.published(host))
+			f.Addresses = texts(h.published)
 		}
-		f.Hosts = append(f.Hosts, host)
+		f.Hosts = append(f.Hosts, h.name)
 		if e.Rule != "" && !slices.Contains(f.Rules, e.Rule) {
 			f.Rules = append(f.Rules, e.Rule)
 		}
-		f.MaxTTL = max(f.MaxTTL, longestTTL(v.dns[host]))
-		if until := v.certificatesUntil(host); !until.IsZero() && (f.CertificatesUntil.IsZero() || until.Before(f.CertificatesUntil)) {
+		f.MaxTTL = max(f.MaxTTL, longestTTL(h.dns))
+		if until := h.certificatesUntil(); !until.IsZero() && (f.CertificatesUntil.IsZero() || until.Before(f.CertificatesUntil)) {
 			f.CertificatesUntil = until
 		}
 	}
@@ -66,19 +65,19 @@ func frontName(e inventory.Expected) string {
 
 // answered tells whether every target of the host answered somewhere that is not
 // a stranger's.
-func (v *view) answered(host string) bool {
-	for _, t := range v.targets[host] {
-		if !slices.ContainsFunc(v.probes[t.Key], v.well) {
+func (v *view) answered(h *host) bool {
+	for _, t := range h.targets {
+		if !slices.ContainsFunc(t.probes, v.well) {
 			return false
 		}
 	}
 	return true
 }
 
-func (v *view) certificatesUntil(host string) time.Time {
+func (h *host) certificatesUntil() time.Time {
 	var until time.Time
-	for _, t := range v.targets[host] {
-		for _, o := range v.probes[t.Key] {
+	for _, t := range h.targets {
+		for _, o := range t.probes {
 			if o.Stranger || o.TLS == nil {
 				continue
 			}
@@ -100,7 +99,9 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 	for _, o := range v.snap.Observations.DNS {
 		for _, s := range o.Steps {
 			for _, a := range s.Answers {
-				servers[a.Server] = servers[a.Server] || a.Outcome.Speaks()
+				if spoke, known := servers[a.Server]; !known || !spoke && a.Outcome.Speaks() {
+					servers[a.Server] = a.Outcome.Speaks()
+				}
 			}
 		}
 		for _, r := range o.Resolvers {
@@ -151,11 +152,11 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 	var notes []string
 	byReason := map[string]int{}
 	for _, h := range v.hosts {
-		if e := v.expectedOf(h); !e.Known && !told[h] {
-			byReason[e.Why]++
+		if !h.expected.Known && !told[h.name] {
+			byReason[h.expected.Why]++
 		}
-		if cut := v.dns[h].Cut; cut != "" {
-			notes = append(notes, h+": "+cut)
+		if h.dns.Cut != "" {
+			notes = append(notes, h.name+": "+h.dns.Cut)
 		}
 	}
 	notes = append(notes, v.zoneLimits()...)

@@ -12,7 +12,7 @@ import (
 // denialKey says which names were denied for one cause: those of one zone behind one
 // front.
 func denialKey(v *view, f finding.Finding) string {
-	return f.Record.Zone + " " + v.frontKey(f.Subject.Host)
+	return f.Record.Zone + " " + v.of(f.Subject.Host).front
 }
 
 // isMended takes the findings of names that have an address again which caches may
@@ -50,7 +50,7 @@ func (v *view) denialsDraining() []finding.Incident {
 func (v *view) mended(key string, fs []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(fs)
 	fs = append(fs, v.claim(v.unclaimed(func(f finding.Finding) bool {
-		return f.Code == finding.DNSCachedStale && f.Subject.Address == "" && slices.Contains(hosts, f.Subject.Host)
+		return f.Code == finding.DNSCachedStale && f.Subject.Address == "" && among(hosts, f)
 	}))...)
 	in := finding.Incident{
 		ID: noRecordID(key), Code: finding.DNSDraining, Severity: finding.Worst(fs), State: finding.Draining,
@@ -61,7 +61,7 @@ func (v *view) mended(key string, fs []finding.Finding) finding.Incident {
 		if f.ClearBy.After(in.ClearBy) {
 			in.ClearBy = f.ClearBy
 		}
-		for _, d := range v.snap.History.Records.DeniedOf(f.Subject.Host) {
+		for _, d := range v.of(f.Subject.Host).denied {
 			if d.Gone.After(since) {
 				since = d.Gone
 			}
@@ -80,7 +80,7 @@ func noRecordID(key string) string { return string(finding.DNSNoRecord) + ":" + 
 // bogusZone is the zone whose signatures make resolvers refuse a host: the first on
 // the way of which no resolver that refuses things accepts any other host.
 func bogusZone(v *view, f finding.Finding) string {
-	zones := zonesOf(v.dns[f.Subject.Host])
+	zones := zonesOf(v.of(f.Subject.Host).dns)
 	for _, z := range zones {
 		if !v.validates(z) {
 			return z
@@ -92,7 +92,7 @@ func bogusZone(v *view, f finding.Finding) string {
 // narrowed says why only one of the zones on the way is to blame.
 func (v *view) narrowed(f finding.Finding) []finding.Note {
 	zone := bogusZone(v, f)
-	passed := slices.DeleteFunc(zonesOf(v.dns[f.Subject.Host]), func(z string) bool { return z == zone || !v.validates(z) })
+	passed := slices.DeleteFunc(zonesOf(v.of(f.Subject.Host).dns), func(z string) bool { return z == zone || !v.validates(z) })
 	if len(passed) == 0 {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (v *view) validates(zone string) bool {
 
 func (v *view) soundZones() map[string]bool {
 	strict := map[string]bool{}
-	for _, o := range v.dns {
+	for _, o := range v.snap.Observations.DNS {
 		for _, r := range o.Resolvers {
 			if r.Bogus {
 				strict[r.Resolver.String()] = true
@@ -118,7 +118,7 @@ func (v *view) soundZones() map[string]bool {
 		}
 	}
 	sound := map[string]bool{}
-	for _, o := range v.dns {
+	for _, o := range v.snap.Observations.DNS {
 		if slices.ContainsFunc(o.Resolvers, func(r dnscheck.ResolverAnswer) bool { return r.Bogus }) {
 			continue
 		}

@@ -7,9 +7,9 @@ import (
 	"net/netip"
 	"time"
 
-	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/snapshot"
 	"driftprobe/lbcheck"
 	"driftprobe/probe"
@@ -25,7 +25,11 @@ type Policy struct {
 	Public bool           `json:"public"`
 	Allow  []netip.Prefix `json:"allow,omitempty"`
 	Probe  probe.Policy   `json:"probe"`
-	LB     lbcheck.Policy `json:"lb"`
+	// Maintenance are the times in which nobody is told of any host's faults.
+	Maintenance []inventory.Window `json:"maintenance,omitempty"`
+	LB          lbcheck.Policy     `json:"lb"`
+	// Certificates is what is said of authorities and their limits.
+	Certificates issuance.Policy `json:"certificates,omitzero"`
 }
 
 // Diagnose judges the whole snapshot.
@@ -41,14 +45,23 @@ func Diagnose(p Policy, now time.Time, s snapshot.Snapshot) finding.Report {
 // Expectations joins Kubernetes, the cloud, the configuration and the memory of
 // former addresses: for each target's key, what should be published.
 func Expectations(s snapshot.Snapshot) map[string]inventory.Expected {
-	return newView(Policy{}, s.At, s).expected
+	v := index(Policy{}, s.At, s)
+	v.eachHost(func(_ int, h *host) { v.expect(h) })
+	expected := make(map[string]inventory.Expected, len(s.Inventory.Targets))
+	for _, h := range v.hosts {
+		for _, t := range h.targets {
+			expected[t.Key] = t.expected
+		}
+	}
+	return expected
 }
 
-// Remember returns the history after the looks in fresh, and with the load
-// balancers' present addresses.
-func Remember(now time.Time, s snapshot.Snapshot, fresh []dnscheck.Observation) snapshot.History {
+// Remember returns the history after the looks in fresh (names and probes), and with the
+// load balancers' present addresses.
+func Remember(now time.Time, s snapshot.Snapshot, fresh snapshot.Observations) snapshot.History {
 	return snapshot.History{
-		Records:   s.History.Records.Remember(fresh),
-		Addresses: s.History.Addresses.Remember(now, lbcheck.Join(world(s))),
+		Records:      s.History.Records.Remember(fresh.DNS),
+		Addresses:    s.History.Addresses.Remember(now, lbcheck.Join(world(s))),
+		Certificates: s.History.Certificates.Remember(issued(fresh.Probes)),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -78,6 +79,14 @@ func situations() []situation {
 			b.resolver("8.8.8.8", 2280, oldAddr)
 			return b.resolver("1.1.1.1", 300, newAddr)
 		}, 0},
+		{"a zone that moved, and a former server of it still gives the old address", func(t testing.TB) *builder {
+			b := shop(hosts(t, 5)...).had(oldAddr, ago(12*time.Minute)).published(oldAddr, 3600, ago(5*time.Minute))
+			former := dnscheck.Answer{Server: dnscheck.Server{Name: "ns1.old.example", Address: netip.MustParseAddrPort("192.0.2.99:53")}, Type: dnscheck.A, Outcome: dnscheck.OK, Addresses: ips(oldAddr), TTL: 3600}
+			for i := range b.Observations.DNS {
+				b.Observations.DNS[i].Steps[0].Former = []dnscheck.Former{{Answer: former, Until: noon().Add(46 * time.Hour)}}
+			}
+			return b.resolver("8.8.8.8", 2280, oldAddr)
+		}, 1},
 		{"drained", func(t testing.TB) *builder {
 			return shop(hosts(t, 5)...).had(oldAddr, ago(3*time.Hour)).published(oldAddr, 3600, ago(2*time.Hour))
 		}, 0},

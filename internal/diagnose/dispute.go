@@ -19,7 +19,7 @@ func (v *view) disputes() []finding.Incident {
 		ref := refOf(f)
 		front, hosts := v.fronts[ref], v.behind(ref)
 		failing := v.unclaimed(func(g finding.Finding) bool {
-			return slices.Contains(hosts, g.Subject.Host) && is(finding.HTTPUnreachable, finding.TLSHandshake)(g) &&
+			return among(hosts, g) && is(finding.HTTPUnreachable, finding.TLSHandshake)(g) &&
 				slices.ContainsFunc(front.Uncertain, func(a netip.Addr) bool { return isOf(g.Subject.Address, a) })
 		})
 		effects := v.claim(append([]finding.Finding{f}, failing...))
@@ -45,7 +45,7 @@ func (v *view) disputes() []finding.Incident {
 		}
 		in.Evidence = append(in.Evidence, finding.Note{Label: "so", Text: settled(good, bad, len(front.Uncertain))})
 		if len(good) > 0 && slices.ContainsFunc(hosts, func(h string) bool {
-			return slices.ContainsFunc(v.published(h), func(a netip.Addr) bool { return slices.Contains(bad, a.String()) })
+			return slices.ContainsFunc(v.of(h).published, func(a netip.Addr) bool { return slices.Contains(bad, a.String()) })
 		}) {
 			in.Fix = append(in.Fix, finding.Step{Text: fmt.Sprintf("as soon as both agree on %s, set the records to it", finding.List(good, 2))})
 		}
@@ -77,8 +77,8 @@ func (v *view) testimony(a netip.Addr, hosts []string) (text string, counts answ
 	var good, looked int
 	var fault string
 	for _, h := range hosts {
-		for _, t := range v.targets[h] {
-			for _, o := range v.probes[t.Key] {
+		for _, t := range v.of(h).targets {
+			for _, o := range t.probes {
 				if o.Address.Addr() != a || o.Stranger || blind(o) {
 					continue
 				}

@@ -16,7 +16,7 @@ import (
 // foreign tells whether others run a zone: no target lies in it, and no account that is
 // read here has it. Records in it are not ours to set.
 func (v *view) foreign(zone string) bool {
-	inside := func(h string) bool { return h == zone || strings.HasSuffix(h, "."+zone) }
+	inside := func(h *host) bool { return h.name == zone || strings.HasSuffix(h.name, "."+zone) }
 	ours := func(h lbcheck.HostedZone) bool { return h.Zone == zone }
 	return zone != "" && zone != "." && !slices.ContainsFunc(v.hosts, inside) && !slices.ContainsFunc(v.snap.Observations.Hosted, ours)
 }
@@ -35,18 +35,17 @@ func (v *view) abroad(fs []finding.Finding) []finding.Finding {
 // withinReach words the fix of one host's records for where it can be made: not in a
 // zone of others, not in a record that other names need as it is, and not by an address
 // where the load balancer is known by its hostname.
-func (v *view) withinReach(host string, fs []finding.Finding) []finding.Finding {
-	e := v.expectedOf(host)
+func (v *view) withinReach(h *host, fs []finding.Finding) []finding.Finding {
 	for i, f := range fs {
 		if f.Record == nil || !is(finding.DNSStaleRecord, finding.DNSMissingRecord, finding.DNSNoRecord)(f) {
 			continue
 		}
-		end := slices.IndexFunc(v.dns[host].Steps, func(s dnscheck.Step) bool { return s.Zone == f.Record.Zone && s.Owner() == f.Record.Owner })
-		if end >= 0 && (v.foreign(f.Record.Zone) || v.torn(v.dns[host].Steps[end])) {
-			fs[i] = v.turnedOff(host, end, f)
+		end := slices.IndexFunc(h.dns.Steps, func(s dnscheck.Step) bool { return s.Zone == f.Record.Zone && s.Owner() == f.Record.Owner })
+		if end >= 0 && (v.foreign(f.Record.Zone) || v.torn(h.dns.Steps[end])) {
+			fs[i] = v.turnedOff(h, end, f)
 		}
-		if len(e.Hostnames) > 0 {
-			fs[i] = byHostname(fs[i], e)
+		if len(h.expected.Hostnames) > 0 {
+			fs[i] = byHostname(fs[i], h.expected)
 		}
 	}
 	return fs
@@ -54,8 +53,8 @@ func (v *view) withinReach(host string, fs []finding.Finding) []finding.Finding 
 
 // turnedOff moves a fix from the end of a chain to the last alias on the way there that
 // can be changed.
-func (v *view) turnedOff(host string, end int, f finding.Finding) finding.Finding {
-	alias, ok := v.turnoff(v.dns[host].Steps, end)
+func (v *view) turnedOff(h *host, end int, f finding.Finding) finding.Finding {
+	alias, ok := v.turnoff(h.dns.Steps, end)
 	if !ok {
 		return f
 	}
@@ -102,16 +101,17 @@ func (v *view) turnoff(steps []dnscheck.Step, end int) (dnscheck.Step, bool) {
 	}
 }
 
-// aliased tells whether a name of some host's way is an alias now.
-func (v *view) aliased(owner string) bool {
-	for _, o := range v.dns {
+// aliases are the names on the hosts' ways that are aliases now.
+func (v *view) aliases() map[string]bool {
+	all := map[string]bool{}
+	for _, o := range v.snap.Observations.DNS {
 		for _, s := range o.Steps {
-			if s.Owner() == owner && slices.ContainsFunc(s.Answers, func(a dnscheck.Answer) bool { return a.Outcome == dnscheck.Alias }) {
-				return true
+			if slices.ContainsFunc(s.Answers, func(a dnscheck.Answer) bool { return a.Outcome == dnscheck.Alias }) {
+				all[s.Owner()] = true
 			}
 		}
 	}
-	return false
+	return all
 }
 
 // byHostname takes the addresses out of a fix: those of a load balancer that is known
@@ -126,19 +126,19 @@ func byHostname(f finding.Finding, e inventory.Expected) finding.Finding {
 
 // unproven reports published addresses that are accepted only because nothing is known
 // of their whole family, and that nothing answered at: they may as well be stale.
-func (v *view) unproven(host string, told []finding.Finding) []finding.Finding {
-	e := v.expectedOf(host)
+func (v *view) unproven(h *host, told []finding.Finding) []finding.Finding {
+	e := h.expected
 	var fs []finding.Finding
-	for _, a := range v.published(host) {
+	for _, a := range h.published {
 		named := e.Has(a) || e.Allowed(a) || slices.Contains(e.Uncertain, a)
-		if !e.Known || !e.OneFamily || named || !e.Accepts(a) || v.wellAt(host, a) ||
+		if !e.Known || !e.OneFamily || named || !e.Accepts(a) || v.wellAt(h, a) ||
 			slices.ContainsFunc(told, func(f finding.Finding) bool { return f.Severity >= finding.Unknown && isOf(f.Subject.Address, a) }) {
 			continue
 		}
 		fs = append(fs, finding.Finding{
 			Code: finding.SelfNotObserved, Severity: finding.Unknown,
-			Subject:  finding.Subject{Host: host, Address: a.String()},
-			Summary:  fmt.Sprintf("whether %s of %s is right could not be told", a, host),
+			Subject:  finding.Subject{Host: h.name, Address: a.String()},
+			Summary:  fmt.Sprintf("whether %s of %s is right could not be told", a, h.name),
 			Expected: "an address of the load balancer, or an answer there",
 			Observed: fmt.Sprintf("the load balancer names no address of this family (%s), and nothing was seen to answer at %s", finding.List(texts(e.Addresses), 4), a),
 			Hint:     "look from a machine that reaches it, or pin it (targets[].addresses)",
@@ -149,9 +149,9 @@ func (v *view) unproven(host string, told []finding.Finding) []finding.Finding {
 }
 
 // wellAt tells whether a probe of the host went through at an address.
-func (v *view) wellAt(host string, a netip.Addr) bool {
-	for _, t := range v.targets[host] {
-		for _, o := range v.probes[t.Key] {
+func (v *view) wellAt(h *host, a netip.Addr) bool {
+	for _, t := range h.targets {
+		for _, o := range t.probes {
 			if o.Address.Addr() == a && v.well(o) {
 				return true
 			}

@@ -40,7 +40,7 @@ func (v *view) groups() []finding.Incident {
 		case finding.DNSNoRecord:
 			in.Recovery, in.ClearBy = v.negativeRecovery(fs)
 			if fix := v.records(fs); fix != nil {
-				in.Fix = fix
+				in.Fix = append(fix, v.externalDNS(fs)...)
 			}
 		case finding.DNSMissingRecord:
 			in.Fix = append(in.Fix, v.commandsFor(fs)...)
@@ -51,7 +51,7 @@ func (v *view) groups() []finding.Incident {
 				break // the rest of the name is seen
 			}
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
-			if v.zoneOf(fs[0].Subject.Host) == "." {
+			if endOf(v.of(fs[0].Subject.Host).dns) == "." {
 				in.Fix = []finding.Step{{Text: "check dns.root_servers, and that UDP and TCP port 53 leave this machine"}}
 			}
 		}
@@ -69,34 +69,36 @@ func likenesses() map[finding.Code]likeness {
 		}, summary,
 	}
 	byFront := func(cause func(*view, []finding.Finding, []string) string) likeness {
-		return likeness{func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) }, cause}
+		return likeness{frontKey, cause}
 	}
 	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, serverCause}
 	byCertificate := likeness{certificateKey, certificateCause}
 	byAnswer := likeness{
-		func(v *view, f finding.Finding) string { return v.frontKey(f.Subject.Host) + " " + f.Observed }, answerCause,
+		func(v *view, f finding.Finding) string { return frontKey(v, f) + " " + f.Observed }, answerCause,
 	}
 	bySilence := likeness{silenceKey, silenceCause}
 	byZone := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{func(_ *view, f finding.Finding) string { return f.Record.Zone }, cause}
 	}
 	table := map[finding.Code]likeness{
-		finding.DNSTTLExposure:      byFront(exposureCause),
-		finding.DNSMissingRecord:    byFront(missingCause),
-		finding.DNSServerDegraded:   byServer,
-		finding.DNSResolverDegraded: byServer,
-		finding.DNSResolverDiffers:  {byServer.key, summary},
-		finding.DNSNonconformant:    {nonconformantKey, nonconformantCause},
-		finding.DNSUnresolvable:     bySilence,
-		finding.DNSInconsistent:     byZone(disagreeCause),
-		finding.DNSOddTTL:           byZone(oddCause),
-		finding.DNSNoRecord:         {denialKey, denialCause},
-		finding.DNSBogus:            {bogusZone, bogusCause},
-		finding.SelfBypassed:        {bypassKey, bypassCause},
-		finding.HTTPStatus:          byAnswer,
-		finding.HTTPBody:            byAnswer,
-		finding.HTTPHeader:          byAnswer,
-		finding.TLSHandshake:        byAnswer,
+		finding.DNSTTLExposure:       byFront(exposureCause),
+		finding.DNSMissingRecord:     byFront(missingCause),
+		finding.DNSServerDegraded:    byServer,
+		finding.DNSResolverDegraded:  byServer,
+		finding.DNSResolverDiffers:   {byServer.key, summary},
+		finding.DNSNonconformant:     {nonconformantKey, nonconformantCause},
+		finding.DNSUnresolvable:      bySilence,
+		finding.DNSInconsistent:      byZone(disagreeCause),
+		finding.DNSOddTTL:            byZone(oddCause),
+		finding.DNSNoRecord:          {denialKey, denialCause},
+		finding.DNSBogus:             {bogusZone, bogusCause},
+		finding.SelfBypassed:         {bypassKey, bypassCause},
+		finding.HTTPStatus:           byAnswer,
+		finding.HTTPBody:             byAnswer,
+		finding.HTTPHeader:           byAnswer,
+		finding.TLSHandshake:         byAnswer,
+		finding.TLSProtocol:          byAnswer,
+		finding.TLSClientCertificate: byAnswer,
 	}
 	for _, e := range finding.Catalogue() {
 		if _, own := table[e.Code]; own {
@@ -122,18 +124,18 @@ func summary(_ *view, fs []finding.Finding, hosts []string) string {
 // present it, it is one fault. A placeholder is new at each start of a controller,
 // so there the front is the key.
 func certificateKey(v *view, f finding.Finding) string {
-	front := v.frontKey(f.Subject.Host)
+	h := v.of(f.Subject.Host)
 	if f.Code == finding.TLSDefaultCertificate {
-		return front
+		return h.front
 	}
-	for _, t := range v.targets[f.Subject.Host] {
-		for _, o := range v.probes[t.Key] {
+	for _, t := range h.targets {
+		for _, o := range t.probes {
 			if o.TLS != nil && len(o.TLS.Chain) > 0 && isAt(o, f.Subject.Address) {
 				return o.TLS.Chain[0].SHA256
 			}
 		}
 	}
-	return front
+	return h.front
 }
 
 func certificateCause(_ *view, fs []finding.Finding, hosts []string) string {
@@ -160,14 +162,14 @@ func silenceKey(v *view, f finding.Finding) string {
 	if f.Subject.Name != "" {
 		return f.Subject.Name
 	}
-	return v.zoneOf(f.Subject.Host)
+	return endOf(v.of(f.Subject.Host).dns)
 }
 
 func silenceCause(v *view, fs []finding.Finding, _ []string) string {
 	if fs[0].Subject.Name != "" {
 		return fs[0].Summary
 	}
-	zone := v.zoneOf(fs[0].Subject.Host)
+	zone := endOf(v.of(fs[0].Subject.Host).dns)
 	text := "no authoritative server of " + zone + " gives a usable answer"
 	switch zone {
 	case ".":
@@ -203,13 +205,12 @@ func oddCause(_ *view, fs []finding.Finding, hosts []string) string {
 	return fmt.Sprintf("the TTLs of %d names in the zone %s are not what they seem", len(hosts), fs[0].Record.Zone)
 }
 
-// zoneOf is the zone at which the way to a host's addresses ended.
-func (v *view) zoneOf(host string) string {
-	steps := v.dns[host].Steps
-	if len(steps) == 0 {
+// endOf is the zone at which the way to a host's addresses ended.
+func endOf(o dnscheck.Observation) string {
+	if len(o.Steps) == 0 {
 		return ""
 	}
-	last := steps[len(steps)-1]
+	last := o.Steps[len(o.Steps)-1]
 	return cmp.Or(last.Failure.At, last.Zone)
 }
 
@@ -217,9 +218,10 @@ func (v *view) zoneOf(host string) string {
 func (v *view) lastKnown(hosts []string) []finding.Note {
 	var last time.Time
 	right, seen := 0, 0
-	for _, h := range hosts {
+	for _, name := range hosts {
+		h := v.of(name)
 		var newest dnscheck.Sighting
-		for _, s := range v.snap.History.Records.Of(h) {
+		for _, s := range h.seen {
 			if s.LastSeen.After(newest.LastSeen) {
 				newest = s
 			}
@@ -228,7 +230,7 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 			continue
 		}
 		seen++
-		if e := v.expectedOf(h); e.Known && e.Accepts(newest.Address) {
+		if h.expected.Known && h.expected.Accepts(newest.Address) {
 			right++
 		}
 		if newest.LastSeen.After(last) {
@@ -272,7 +274,7 @@ func (v *view) affected(fs []finding.Finding) []string {
 	case finding.DNSServerDegraded, finding.DNSNonconformant, finding.DNSPacketLoss:
 		return v.hostsInZones(fs)
 	case finding.SelfOffline, finding.SelfSourceDegraded:
-		return v.hosts
+		return names(v.hosts)
 	}
 	if f := fs[0]; f.Subject.Namespace != "" && f.Subject.Host == "" {
 		return v.behind(refOf(f))
@@ -283,11 +285,8 @@ func (v *view) affected(fs []finding.Finding) []string {
 func (v *view) hostsIn(zone string) []string {
 	var hosts []string
 	for _, h := range v.hosts {
-		for _, s := range v.dns[h].Steps {
-			if s.Zone == zone {
-				hosts = append(hosts, h)
-				break
-			}
+		if slices.ContainsFunc(h.dns.Steps, func(s dnscheck.Step) bool { return s.Zone == zone }) {
+			hosts = append(hosts, h.name)
 		}
 	}
 	return hosts

@@ -14,13 +14,8 @@ import (
 
 // commands are what corrects a record at the provider that hosts its zone: by id, so
 // that nothing else is touched. ttl is what the record should have. There are none if
-// the provider's records were not read, if the zone is served by somebody else, or if
 // what stands there is not what is published: then it is not the place to edit.
-func (v *view) commands(wanted finding.Record, wrong []string, ttl uint32) []finding.Step {
-	zone, ok := v.hosting(wanted.Zone)
-	if !ok {
-		return nil
-	}
+func commands(zone lbcheck.HostedZone, wanted finding.Record, wrong []string, ttl uint32) []finding.Step {
 	var outdated, right []lbcheck.HostedRecord
 	for _, r := range zone.Records {
 		if r.Name != wanted.Owner || r.Type != wanted.Type {
@@ -65,33 +60,43 @@ func (v *view) commands(wanted finding.Record, wrong []string, ttl uint32) []fin
 	return steps
 }
 
-// commandsFor are the commands for all the records that findings want corrected.
+// commandsFor are the commands for the records that findings want corrected, at most
+// maxRecords. There are none for a zone whose records at the provider were not read, or
+// that is served by somebody else.
 func (v *view) commandsFor(fs []finding.Finding) []finding.Step {
 	wanted, wrong := edits(fs)
 	keys := slices.SortedFunc(maps.Keys(wanted), func(a, b rrset) int {
 		return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.owner, b.owner), cmp.Compare(a.typ, b.typ))
 	})
+	aliases := v.aliases()
+	var zone lbcheck.HostedZone
 	var steps []finding.Step
-	for _, k := range keys {
-		if v.aliased(k.owner) {
+	for i, k := range keys {
+		if i == 0 || k.zone != keys[i-1].zone {
+			zone = v.hosting(k.zone)
+		}
+		if zone.Zone == "" || aliases[k.owner] {
 			continue // beside an alias no address can be created
 		}
 		slices.Sort(wrong[k])
-		steps = append(steps, v.commands(wanted[k], wrong[k], v.step(wanted[k], wrong[k]).Record.TTL)...)
+		steps = append(steps, commands(zone, wanted[k], wrong[k], v.step(wanted[k], wrong[k]).Record.TTL)...)
+		if len(steps) >= maxRecords {
+			return steps[:maxRecords]
+		}
 	}
-	return steps[:min(len(steps), maxRecords)]
+	return steps
 }
 
-// hosting returns the records of a zone at its provider, if the provider's servers are
-// those that answer for it.
-func (v *view) hosting(zone string) (lbcheck.HostedZone, bool) {
+// hosting returns the records of a zone at its provider; the zero value, unless the
+// provider's servers are those that answer for it.
+func (v *view) hosting(zone string) lbcheck.HostedZone {
 	i := slices.IndexFunc(v.snap.Observations.Hosted, func(h lbcheck.HostedZone) bool { return h.Zone == zone && h.Failure == "" })
 	if i < 0 {
-		return lbcheck.HostedZone{}, false
+		return lbcheck.HostedZone{}
 	}
 	h := v.snap.Observations.Hosted[i]
 	asked := false
-	for _, o := range v.dns {
+	for _, o := range v.snap.Observations.DNS {
 		for _, s := range o.Steps {
 			if s.Zone != zone {
 				continue
@@ -99,12 +104,15 @@ func (v *view) hosting(zone string) (lbcheck.HostedZone, bool) {
 			for _, a := range s.Answers {
 				asked = true
 				if !slices.Contains(h.Servers, strings.ToLower(strings.TrimSuffix(a.Server.Name, "."))) {
-					return lbcheck.HostedZone{}, false
+					return lbcheck.HostedZone{}
 				}
 			}
 		}
 	}
-	return h, asked
+	if !asked {
+		return lbcheck.HostedZone{}
+	}
+	return h
 }
 
 // relative is an owner as the provider's tool wants it, as one word of a shell; false

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -29,6 +28,7 @@ func (v *view) incidents() []finding.Incident {
 		all = append(all, rule()...)
 	}
 	v.planned(all)
+	v.maintained(all)
 	slices.SortStableFunc(all, func(a, b finding.Incident) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(len(b.Hosts), len(a.Hosts)), cmp.Compare(a.ID, b.ID))
 	})
@@ -40,7 +40,7 @@ func (v *view) incidents() []finding.Incident {
 func (v *view) unclaimed(take func(finding.Finding) bool) []finding.Finding {
 	var fs []finding.Finding
 	for _, f := range v.findings {
-		if !v.claimed[f.ID()] && take(f) {
+		if take(f) && !v.claimed[f.ID()] {
 			fs = append(fs, f)
 		}
 	}
@@ -58,11 +58,17 @@ func is(codes ...finding.Code) func(finding.Finding) bool {
 	return func(f finding.Finding) bool { return slices.Contains(codes, f.Code) }
 }
 
+// among tells whether a finding is about one of the hosts, which are sorted.
+func among(hosts []string, f finding.Finding) bool {
+	_, found := slices.BinarySearch(hosts, f.Subject.Host)
+	return found
+}
+
 // hostsOf returns the hosts among the subjects that are targets, sorted.
 func (v *view) hostsOf(fs []finding.Finding) []string {
 	var hosts []string
 	for _, f := range fs {
-		if _, target := v.targets[f.Subject.Host]; target {
+		if v.byName[f.Subject.Host] != nil {
 			hosts = append(hosts, f.Subject.Host)
 		}
 	}
@@ -74,32 +80,20 @@ func (v *view) hostsOf(fs []finding.Finding) []string {
 func (v *view) behind(ref inventory.ServiceRef) []string {
 	var hosts []string
 	for _, h := range v.hosts {
-		for _, t := range v.targets[h] {
-			if v.expected[t.Key].FrontedBy(ref) {
-				hosts = append(hosts, h)
-				break
-			}
+		if slices.ContainsFunc(h.targets, func(t *target) bool { return t.expected.FrontedBy(ref) }) {
+			hosts = append(hosts, h.name)
 		}
 	}
 	return hosts
 }
 
-// frontKey names what is expected to be in front of a host: its Service, or its
-// set of pinned addresses.
-func (v *view) frontKey(host string) string {
-	e := v.expectedOf(host)
-	if s := e.Fronts(); s != "" {
-		return s
-	}
-	words := make([]string, 0, len(e.Addresses))
-	for _, a := range e.Addresses {
-		words = append(words, a.String())
-	}
-	if len(words) == 0 {
-		return host
-	}
-	return strings.Join(words, ",")
+// byFront partitions findings by what should be in front of their hosts.
+func (v *view) byFront(fs []finding.Finding) [][]finding.Finding {
+	return groupBy(fs, func(f finding.Finding) string { return frontKey(v, f) })
 }
+
+// frontKey groups findings by what should be in front of their hosts.
+func frontKey(v *view, f finding.Finding) string { return v.of(f.Subject.Host).front }
 
 // groupBy partitions findings by a key, in the order of the keys.
 func groupBy(fs []finding.Finding, key func(finding.Finding) string) [][]finding.Finding {

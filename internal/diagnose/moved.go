@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func movedID(front string) string { return "dns-drift:" + front }
 func (v *view) balancersMoved() []finding.Incident {
 	var all []finding.Incident
 	stale := v.unclaimed(is(finding.DNSStaleRecord))
-	for _, fs := range groupBy(stale, func(f finding.Finding) string { return v.frontKey(f.Subject.Host) }) {
+	for _, fs := range v.byFront(stale) {
 		all = append(all, v.moved(v.claim(fs)))
 	}
 	return all
@@ -28,16 +29,16 @@ func (v *view) balancersMoved() []finding.Incident {
 
 func (v *view) moved(stale []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(stale)
-	front := v.frontKey(hosts[0])
-	e := v.expectedOf(hosts[0])
+	first := v.of(hosts[0])
+	front, e := first.front, first.expected
 	orphan := v.orphaned(stale)
 	effects := slices.Concat(stale, v.claim(v.unclaimed(func(f finding.Finding) bool {
 		switch f.Code {
 		case finding.DNSMissingRecord, finding.DNSInconsistent, finding.DNSTTLExposure, finding.DNSOddTTL:
-			return slices.Contains(hosts, f.Subject.Host)
+			return among(hosts, f)
 		case finding.DNSCachedStale, finding.DNSDraining:
 			// Names that were corrected before the others drain beside them.
-			return v.frontKey(f.Subject.Host) == front
+			return frontKey(v, f) == front
 		}
 		return replacementOf(e.Service)(f) || orphan(f)
 	})))
@@ -61,6 +62,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	} else {
 		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
 	}
+	in.Fix = append(in.Fix, v.externalDNS(wrong)...)
 	in.Fix = append(v.notYet(e, hosts, stale), in.Fix...)
 	in.Recovery, in.ClearBy = v.recovery(stale, e)
 	if end := drainedBy(effects); end.After(in.ClearBy) {
@@ -75,7 +77,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 func (v *view) notYet(e inventory.Expected, hosts []string, stale []finding.Finding) []finding.Step {
 	good, looked := v.answers(e, hosts)
 	works := func(f finding.Finding) bool {
-		return v.strangers(f.Subject.Host)[addrOf(f.Subject.Address)].Valid
+		return v.met(f).Valid
 	}
 	if looked == 0 || good == len(hosts) || !slices.ContainsFunc(stale, works) {
 		return nil
@@ -99,7 +101,7 @@ func drainedBy(fs []finding.Finding) time.Time {
 func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 	var owners []string
 	for _, f := range stale {
-		for _, s := range v.dns[f.Subject.Host].Steps {
+		for _, s := range v.of(f.Subject.Host).dns.Steps {
 			if v.contested(s) || v.torn(s) && s.Name != f.Subject.Host {
 				owners = append(owners, s.Owner())
 			}
@@ -115,7 +117,7 @@ func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 // isBehind takes the stale records that are corrected already where the copy of the
 // zone is newest.
 func (v *view) isBehind(f finding.Finding) bool {
-	return f.Code == finding.DNSStaleRecord && len(v.dns[f.Subject.Host].Lagging(addrOf(f.Subject.Address))) > 0
+	return f.Code == finding.DNSStaleRecord && len(v.of(f.Subject.Host).dns.Lagging(addrOf(f.Subject.Address))) > 0
 }
 
 // lagging names the servers that are wrong while others of their zone are right.
@@ -138,6 +140,28 @@ func (v *view) lagging(stale []finding.Finding) []finding.Step {
 		return nil
 	}
 	return []finding.Step{{Text: fmt.Sprintf("only %s: see why its copy of the zone differs", finding.List(names, 4)+plural(len(names), " is wrong", " are wrong"))}}
+}
+
+// followed says of the load balancers that were replaced which ones all names follow
+// already: there is nothing left to do.
+func (v *view) followed(fs []finding.Finding) []finding.Finding {
+	for i, f := range fs {
+		if f.Code != finding.LBReplaced {
+			continue
+		}
+		hosts := v.behind(refOf(f))
+		if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return !v.of(h).follows() }) {
+			fs[i].Hint = fmt.Sprintf("nothing is left to do: %s %s what it has now", finding.Count(len(hosts), "name", "names"), plural(len(hosts), "publishes", "publish"))
+		}
+	}
+	return fs
+}
+
+// follows tells whether the host publishes what it should, all of it and nothing else.
+func (h *host) follows() bool {
+	return h.expected.Known && len(h.published) > 0 &&
+		!slices.ContainsFunc(h.published, func(a netip.Addr) bool { return !h.expected.Has(a) }) &&
+		!slices.ContainsFunc(h.expected.Addresses, func(a netip.Addr) bool { return !slices.Contains(h.published, a) })
 }
 
 // replacementOf takes the finding that tells of a Service's new load balancer.

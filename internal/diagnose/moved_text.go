@@ -17,19 +17,18 @@ import (
 func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string {
 	var partial, alive, owned int
 	for _, f := range stale {
-		addr := addrOf(f.Subject.Address)
-		if v.gives(f.Subject.Host, e) || v.onlySome(f) {
+		if slices.ContainsFunc(v.of(f.Subject.Host).published, e.Accepts) || v.onlySome(f) {
 			partial++
 		}
-		if s, ok := v.strangers(f.Subject.Host)[addr]; ok && s.Valid {
+		if v.met(f).Valid {
 			alive++
 		}
-		if v.owner(addr) != "" {
+		if v.owner(addrOf(f.Subject.Address)) != "" {
 			owned++
 		}
 	}
 	former := slices.ContainsFunc(stale, func(f finding.Finding) bool {
-		return slices.Contains(v.expectedOf(f.Subject.Host).Former, addrOf(f.Subject.Address))
+		return slices.Contains(v.of(f.Subject.Host).expected.Former, addrOf(f.Subject.Address))
 	})
 	what := "an address that is not the load balancer's"
 	switch {
@@ -57,17 +56,17 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 	return "DNS points at " + what
 }
 
-// gives tells whether the host publishes any right address too.
-func (v *view) gives(host string, e inventory.Expected) bool {
-	return slices.ContainsFunc(v.published(host), e.Accepts)
+// met is what the probe met at the address of a finding.
+func (v *view) met(f finding.Finding) dnscheck.Stranger {
+	return v.of(f.Subject.Host).strangers[addrOf(f.Subject.Address)]
 }
 
 // onlySome tells whether some servers of the zone give a stale address and others do
 // not, though each of them always says the same.
 func (v *view) onlySome(f finding.Finding) bool {
-	o := v.dns[f.Subject.Host]
-	return len(f.SeenAt) < serversOf(o, publisher(o, f), speaks) &&
-		!dnscheck.TakesTurns(o, v.snap.History.Records.Of(f.Subject.Host), addrOf(f.Subject.Address))
+	h := v.of(f.Subject.Host)
+	return len(f.SeenAt) < serversOf(h.dns, publisher(h.dns, f), speaks) &&
+		!dnscheck.TakesTurns(h.dns, h.seen, addrOf(f.Subject.Address))
 }
 
 // publisher is the zone that gives a stale address; the record to change may lie in
@@ -187,18 +186,18 @@ func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 	for _, fs := range groupBy(stale, func(f finding.Finding) string { return f.Subject.Address }) {
 		addr := addrOf(fs[0].Subject.Address)
 		places := distinct(fs, func(f finding.Finding) string {
-			o := v.dns[f.Subject.Host]
+			o := v.of(f.Subject.Host).dns
 			zone := publisher(o, f)
 			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, zone, isAsked), len(f.SeenAt)), zone)
 		})
 		text := fmt.Sprintf("%s %s", addr, finding.List(places, 3))
-		met := distinct(fs, func(f finding.Finding) string { return v.strangers(f.Subject.Host)[addr].Text })
+		met := distinct(fs, func(f finding.Finding) string { return v.met(f).Text })
 		if len(met) > 0 {
 			text += "; there: " + finding.List(met, 2)
 		}
 		if owner := v.owner(addr); owner != "" {
 			text += "; it belongs to " + owner
-		} else if v.accounted() && !slices.ContainsFunc(fs, func(f finding.Finding) bool { return v.strangers(f.Subject.Host)[addr].Valid }) {
+		} else if v.accounted() && !slices.ContainsFunc(fs, func(f finding.Finding) bool { return v.met(f).Valid }) {
 			text += "; owned by no load balancer of this account: it may be given to a stranger"
 		}
 		notes = append(notes, finding.Note{Label: "published", Text: text})

@@ -56,7 +56,7 @@ func (v *view) silences() (dns, probes silence, last time.Time) {
 		}
 	}
 	for _, o := range v.snap.Observations.DNS {
-		if _, mine := v.targets[o.Host]; !mine {
+		if v.byName[o.Host] == nil {
 			continue
 		}
 		if dns.looks++; lives(o) {
@@ -109,7 +109,7 @@ func (v *view) offline() []finding.Incident {
 	fs = v.claim(append(fs, v.unclaimed(is(finding.SelfSourceDegraded))...))
 	return []finding.Incident{{
 		ID: string(self.Code), Code: self.Code, Severity: self.Severity, State: finding.Firing,
-		Subject: self.Subject, Cause: self.Summary, Hosts: v.hosts, Effects: fs,
+		Subject: self.Subject, Cause: self.Summary, Hosts: names(v.hosts), Effects: fs,
 		Evidence: evidence(fs[:1]), Fix: hints(fs[:1]),
 	}}
 }

@@ -46,7 +46,8 @@ func (v *view) lowered(f finding.Finding, s finding.Severity) finding.Finding {
 }
 
 // announced is the end of a move that explains the incident: that of its Service,
-// or the first to end of those that all its hosts announce. Zero if there is none.
+// or the first to end of those that all its hosts announce, by their own objects or by
+// what fronts them. Zero if there is none.
 func (v *view) announced(in finding.Incident) time.Time {
 	ref := inventory.ServiceRef{Namespace: in.Subject.Namespace, Name: in.Subject.Name}
 	if until := v.fronts[ref].Service.MoveUntil; until.After(v.now) || len(in.Hosts) == 0 {
@@ -54,16 +55,33 @@ func (v *view) announced(in finding.Incident) time.Time {
 	}
 	var first time.Time
 	for _, h := range in.Hosts {
-		for _, t := range v.targets[h] {
-			if t.MoveUntil.IsZero() {
+		host := v.of(h)
+		fronts := v.frontsMove(host.expected)
+		for _, t := range host.targets {
+			until := t.MoveUntil
+			if fronts.After(until) {
+				until = fronts
+			}
+			if until.IsZero() {
 				return time.Time{}
 			}
-			if first.IsZero() || t.MoveUntil.Before(first) {
-				first = t.MoveUntil
+			if first.IsZero() || until.Before(first) {
+				first = until
 			}
 		}
 	}
 	return first
+}
+
+// frontsMove is the end of a move that every Service in front of a host announces.
+func (v *view) frontsMove(e inventory.Expected) time.Time {
+	end := v.fronts[e.Service].Service.MoveUntil
+	for _, ref := range e.Others {
+		if other := v.fronts[ref].Service.MoveUntil; other.Before(end) {
+			end = other
+		}
+	}
+	return end
 }
 
 // entailed tells whether a fault is part of any move.

@@ -105,7 +105,7 @@ func (v *view) recovery(stale []finding.Finding, e inventory.Expected) (string, 
 		// The host's own record is to change, so whatever leads from it lives on in
 		// caches: each alias, and the address that is read at its very end.
 		for _, f := range stale {
-			ttl = max(ttl, wholeTTL(v.dns[f.Subject.Host]))
+			ttl = max(ttl, wholeTTL(v.of(f.Subject.Host).dns))
 		}
 	}
 	text := fmt.Sprintf("(TTL %d s)", ttl)
@@ -142,7 +142,7 @@ func wholeTTL(o dnscheck.Observation) uint32 {
 func (v *view) held(fs []finding.Finding) []string {
 	until := map[string]time.Time{}
 	for _, f := range fs {
-		for _, h := range v.heldBy(f.Subject.Host) {
+		for _, h := range v.of(f.Subject.Host).held() {
 			if h.Address.String() == f.Subject.Address && h.Until.After(until[h.Resolver]) {
 				until[h.Resolver] = h.Until
 			}
@@ -158,10 +158,8 @@ func (v *view) held(fs []finding.Finding) []string {
 	return words
 }
 
-// heldBy is what the resolvers that were asked for a host give.
-func (v *view) heldBy(host string) []dnscheck.Hold {
-	return dnscheck.Held(v.dns[host], v.snap.History.Records.Of(host))
-}
+// held is what the resolvers that were asked for a host give.
+func (h *host) held() []dnscheck.Hold { return dnscheck.Held(h.dns, h.seen) }
 
 // cachesDraining makes one incident for each front whose records are right again
 // while caches still expire. It continues the incident of the wrong records.
@@ -170,7 +168,7 @@ func (v *view) cachesDraining() []finding.Incident {
 	fs := v.unclaimed(func(f finding.Finding) bool {
 		return is(finding.DNSDraining, finding.DNSCachedStale)(f) && !isMended(f)
 	})
-	for _, part := range groupBy(fs, func(f finding.Finding) string { return v.frontKey(f.Subject.Host) }) {
+	for _, part := range v.byFront(fs) {
 		all = append(all, v.drained(v.claim(part)))
 	}
 	return all
@@ -178,8 +176,8 @@ func (v *view) cachesDraining() []finding.Incident {
 
 func (v *view) drained(fs []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(fs)
-	front := v.frontKey(hosts[0])
-	e := v.expectedOf(hosts[0])
+	first := v.of(hosts[0])
+	front, e := first.front, first.expected
 	fs = append(fs, v.claim(v.unclaimed(replacementOf(e.Service)))...)
 	in := finding.Incident{
 		ID: movedID(front), Code: finding.DNSDraining, Severity: finding.Worst(fs), State: finding.Draining,
@@ -194,7 +192,7 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		if f.Code != finding.LBReplaced && f.ClearBy.After(in.ClearBy) {
 			in.ClearBy = f.ClearBy
 		}
-		for _, s := range v.snap.History.Records.Of(f.Subject.Host) {
+		for _, s := range v.of(f.Subject.Host).seen {
 			if s.Address.String() == f.Subject.Address && s.Gone.After(last) {
 				last = s.Gone
 			}
@@ -210,7 +208,11 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		// that were asked have left of it.
 		in.Cause = fmt.Sprintf("records are right; the resolvers asked hold an old answer until %s, others may hold it longer", finding.Clock(in.ClearBy, v.now))
 	}
-	if in.Severity >= finding.Warning {
+	former, moved := lastFormer(fs)
+	if moved && !slices.ContainsFunc(fs, endless) {
+		in.Cause = fmt.Sprintf("records are right, but servers that a zone had before still give an old address, and caches may ask those; all clear by %s, in %s", finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
+		in.State, in.Fix = finding.Firing, []finding.Step{{Text: former.Hint}} // it can be ended sooner
+	} else if in.Severity >= finding.Warning {
 		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy, v.now)
 		if slices.ContainsFunc(fs, endless) {
 			in.Cause = "a resolver serves an old address beyond its TTL, for nobody knows how long"
@@ -218,6 +220,9 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		}
 	}
 	in.Evidence = v.drainNotes(fs, hosts)
+	if moved {
+		in.Evidence = append(in.Evidence, finding.Note{Text: former.Observed})
+	}
 	if i := slices.IndexFunc(fs, func(f finding.Finding) bool { return f.Code == finding.DNSDraining && f.ClearBy.IsZero() }); i >= 0 && in.Severity <= finding.Unknown {
 		// A server that gave the wrong address is silent: whether it is mended is open.
 		in.State, in.Cause, in.ClearBy = finding.Firing, fs[i].Summary, time.Time{}
@@ -227,6 +232,16 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 		in.Fix = []finding.Step{{Text: fs[i].Hint}}
 	}
 	return in
+}
+
+// lastFormer is what drains last because of servers that a zone had before: see dnscheck.
+func lastFormer(fs []finding.Finding) (last finding.Finding, found bool) {
+	for _, f := range fs {
+		if f.Code == finding.DNSDraining && f.Severity == finding.Warning && f.ClearBy.After(last.ClearBy) {
+			last, found = f, true
+		}
+	}
+	return last, found
 }
 
 // endless takes the findings of resolvers that serve what has expired.
@@ -250,10 +265,11 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 	}
 	worst := map[string]hold{}
 	right := map[string]bool{}
-	for _, h := range hosts {
-		for _, held := range v.heldBy(h) {
+	for _, name := range hosts {
+		h := v.of(name)
+		for _, held := range h.held() {
 			if !stale[held.Resolver] {
-				right[held.Resolver] = right[held.Resolver] || v.expectedOf(h).Accepts(held.Address)
+				right[held.Resolver] = right[held.Resolver] || h.expected.Accepts(held.Address)
 			} else if slices.ContainsFunc(fs, func(f finding.Finding) bool {
 				return f.Subject.Server == held.Resolver && f.Subject.Address == held.Address.String()
 			}) && held.Until.After(worst[held.Resolver].until) {

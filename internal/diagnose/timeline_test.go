@@ -84,7 +84,7 @@ func told(t *testing.T, phases []phase, minutes int) []string {
 		}
 		b.Observations.Clouds[0].At = now
 		b.History = history
-		history = diagnose.Remember(now, b.Snapshot, b.Observations.DNS)
+		history = diagnose.Remember(now, b.Snapshot, snapshot.Observations{DNS: b.Observations.DNS})
 		b.History = history
 		var messages []notify.Message
 		state, messages = notify.Next(policyOfNotify, state, diagnose.Diagnose(policy(), now, b.Snapshot))
@@ -139,5 +139,29 @@ func TestADeniedNameIsToldUntilCachesHaveForgotten(t *testing.T) {
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("said\n  %q\nwant\n  %q", said, want)
+	}
+}
+
+// A replaced load balancer stays worth knowing for a while; what is to be done about it
+// is said only as long as a name does not follow it.
+func TestAReplacedBalancerThatAllNamesFollowAsksForNothing(t *testing.T) {
+	fix := func(b *builder) string {
+		r := diagnose.Diagnose(policy(), noon(), b.had(oldAddr, noon().Add(-20*time.Minute)).Snapshot)
+		i := slices.IndexFunc(r.Incidents, func(in finding.Incident) bool { return in.Code == finding.LBReplaced })
+		if i < 0 || len(r.Incidents[i].Fix) != 1 {
+			t.Fatalf("incidents: %+v", r.Incidents)
+		}
+		return r.Incidents[i].Fix[0].Text
+	}
+	if got, want := fix(shop(hosts(t, 3)...)), "nothing is left to do: 3 names publish what it has now"; got != want {
+		t.Errorf("all follow: %q, want %q", got, want)
+	}
+	unseen := shop(hosts(t, 3)...)
+	unseen.Observations.DNS = unseen.Observations.DNS[:2]
+	lacking := shop(hosts(t, 3)...).publish("api.shop.example", 300)
+	for name, b := range map[string]*builder{"a name was not looked at": unseen, "a name has no record": lacking} {
+		if got, want := fix(b), "point the names behind it at the new address"; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }

@@ -77,6 +77,11 @@ func accounts() []situation {
 		{"the account is suddenly empty and the balancer answers", emptied, 3},
 		{"the account is suddenly empty and nobody answers", func(t testing.TB) *builder { return emptied(t).probes(newAddr, silent) }, 1},
 		{"the account is suddenly empty, seen from inside the cluster", func(t testing.TB) *builder { return emptied(t).inside() }, 3},
+		{"one list lacks a balancer that answers", func(t testing.TB) *builder {
+			b := emptied(t)
+			b.Observations.Clouds[0].Balancers = []lbcheck.Balancer{{ID: "lb-other", Name: "other", Status: "active", Addresses: ips(oldAddr)}}
+			return b
+		}, 3},
 		{"a balancer that no Service owns", orphan, 0},
 		{"names that point at a balancer that no Service owns", func(t testing.TB) *builder {
 			b := orphan(t)

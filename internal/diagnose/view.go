@@ -12,6 +12,7 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/ipspace"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/snapshot"
 	"driftprobe/lbcheck"
 	"driftprobe/probe"
@@ -26,21 +27,16 @@ type view struct {
 	snap      snapshot.Snapshot
 	world     lbcheck.World
 	fronts    map[inventory.ServiceRef]lbcheck.Front
-	// expected is by target key, targets by host; hosts are sorted.
-	expected map[string]inventory.Expected
-	targets  map[string][]inventory.Target
-	hosts    []string
-	dns      map[string]dnscheck.Observation
-	probes   map[string][]probe.Observation
-	// byHost is what each host should publish: what its targets expect together.
-	byHost map[string]inventory.Expected
+	// hosts are sorted by name, by which byName finds one.
+	hosts  []*host
+	byName map[string]*host
 	// wildcards tell for each wildcard record which sets of addresses the hosts that
 	// it serves should have.
 	wildcards map[wildcard]map[string]bool
 	// sound are the zones that pass validation, once asked for; see validates.
 	sound map[string]bool
 	// lossy are the zones to which packets get lost.
-	lossy map[string]bool
+	lossy map[string]dnscheck.Loss
 	// past are the addresses at which probes went past the load balancer, and how.
 	past map[netip.Addr]probe.Bypass
 	// orphans are the cloud's balancers that no Service of this cluster owns, by id.
@@ -89,40 +85,35 @@ func world(s snapshot.Snapshot) lbcheck.World {
 	return w.Indexed()
 }
 
-func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
+// index is a view of which the hosts are known, and what was seen of each.
+func index(p Policy, now time.Time, s snapshot.Snapshot) *view {
 	v := &view{
 		policy: p, dnsPolicy: dnsPolicy(p), now: now, snap: s, world: world(s),
-		expected: make(map[string]inventory.Expected, len(s.Inventory.Targets)),
-		targets:  make(map[string][]inventory.Target, len(s.Inventory.Targets)),
-		dns:      make(map[string]dnscheck.Observation, len(s.Observations.DNS)),
-		probes:   make(map[string][]probe.Observation, len(s.Observations.Probes)),
-		claimed:  map[finding.ID]bool{},
-		past:     map[netip.Addr]probe.Bypass{},
-		orphans:  map[string]bool{},
-		byHost:   make(map[string]inventory.Expected, len(s.Inventory.Targets)),
+		byName:  make(map[string]*host, len(s.Inventory.Targets)),
+		past:    map[netip.Addr]probe.Bypass{},
+		orphans: map[string]bool{},
+		claimed: map[finding.ID]bool{},
 	}
 	v.fronts = lbcheck.Join(v.world)
-	for _, t := range s.Inventory.Targets {
-		v.expected[t.Key] = lbcheck.Expect(v.world, v.fronts, t)
-		if v.targets[t.Host] == nil {
-			v.hosts = append(v.hosts, t.Host)
+	v.gather()
+	return v
+}
+
+// newView prepares all that judging reads.
+func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
+	v := index(p, now, s)
+	v.eachHost(func(_ int, h *host) {
+		v.expect(h)
+		v.recall(h)
+	})
+	for _, h := range v.hosts {
+		for _, t := range h.targets {
+			for _, o := range t.probes {
+				if o.Bypass != nil && !o.Stranger {
+					v.past[o.Address.Addr()] = *o.Bypass
+				}
+			}
 		}
-		v.targets[t.Host] = append(v.targets[t.Host], t)
-	}
-	slices.Sort(v.hosts)
-	v.agree()
-	for _, o := range s.Observations.DNS {
-		v.dns[o.Host] = o
-	}
-	for _, o := range s.Observations.Probes {
-		// What was looked at as the target's own may be a stranger's by now.
-		if e := v.expected[o.Target]; e.Known && !e.Accepts(o.Address.Addr()) {
-			o.Stranger = true
-		}
-		if o.Bypass != nil && !o.Stranger {
-			v.past[o.Address.Addr()] = *o.Bypass
-		}
-		v.probes[o.Target] = append(v.probes[o.Target], o)
 	}
 	return v
 }
@@ -136,23 +127,25 @@ func (v *view) judge() {
 	if len(all) == 0 {
 		// Of findings that are alike the first stays, and a zone's says more.
 		all = v.judgeZones()
-		for _, host := range v.hosts {
-			all = append(all, v.judgeHost(host)...)
-		}
+		all = append(all, v.judgeHosts()...)
 	}
 	// In the order of the hosts: what a judge says must not depend on a map.
-	expected := make([]inventory.Expected, 0, len(v.expected))
-	for _, t := range v.snap.Inventory.Targets {
-		expected = append(expected, v.expected[t.Key])
+	expected := make([]inventory.Expected, 0, len(v.snap.Inventory.Targets))
+	for _, h := range v.hosts {
+		for _, t := range h.targets {
+			expected = append(expected, t.expected)
+		}
 	}
 	all = append(all, v.judgeBypassed()...)
-	all = append(all, lbcheck.Judge(v.policy.LB, v.now, v.world, v.fronts, expected)...)
+	all = append(all, v.followed(lbcheck.Judge(v.policy.LB, v.now, v.world, v.fronts, expected))...)
 	for _, f := range all {
 		if f.Code == finding.LBOrphan {
 			v.orphans[f.Subject.Name] = true
 		}
 	}
 	all = append(all, v.undecided(all)...)
+	all = append(all, issuance.Judge(v.policy.Certificates, v.now, v.snap.History.Certificates)...)
+	all = append(all, issuance.Storage(v.snap.Inventory.Workloads)...)
 	worst := make(map[finding.ID]int, len(all))
 	for _, f := range all {
 		i, seen := worst[f.ID()]
@@ -167,36 +160,37 @@ func (v *view) judge() {
 	finding.Sort(v.findings)
 }
 
-func (v *view) judgeHost(host string) []finding.Finding {
-	var fs []finding.Finding
-	observed, looked := v.dns[host]
-	if looked {
-		c := dnscheck.Case{
-			Expected: v.expectedOf(host), Observed: observed,
-			Seen: v.snap.History.Records.Of(host), Denied: v.snap.History.Records.DeniedOf(host), Strangers: v.strangers(host), Lossy: v.lossy,
-		}
-		fs = v.abroad(v.withinReach(host, v.judgeRecords(c)))
-	} else {
-		fs = append(fs, unlooked(host))
-	}
-	for _, t := range v.targets[host] {
-		e := v.expected[t.Key]
-		fs = append(fs, notYetServed(v.published(host), probe.Judge(v.policy.Probe, v.now, t, e, v.probes[t.Key]))...)
-		// A target that nothing is said of must have been seen to answer.
-		silent := finding.Worst(fs) < finding.Unknown && !slices.ContainsFunc(v.probes[t.Key], v.well)
-		if looked && len(observed.Published()) > 0 && (silent || !slices.ContainsFunc(v.probes[t.Key], sees)) {
-			fs = append(fs, unseen(t, v.probes[t.Key]))
-		}
-		if !e.Known && t.Origin != "config" && t.Origin != "command line" && e.Service == (inventory.ServiceRef{}) {
-			fs = append(fs, unmapped(t, e))
-		}
-	}
-	return append(fs, v.unproven(host, fs)...)
+// judgeHosts judges every host; the findings are in the order of the hosts.
+func (v *view) judgeHosts() []finding.Finding {
+	found := make([][]finding.Finding, len(v.hosts))
+	v.eachHost(func(i int, h *host) { found[i] = v.judgeHost(h) })
+	return slices.Concat(found...)
 }
 
-// published are the addresses that clients of a host can be given.
-func (v *view) published(host string) []netip.Addr {
-	return dnscheck.Published(v.dns[host], v.snap.History.Records.Of(host))
+func (v *view) judgeHost(h *host) []finding.Finding {
+	var fs []finding.Finding
+	if h.looked {
+		c := dnscheck.Case{
+			Expected: h.expected, Observed: h.dns, Seen: h.seen, Denied: h.denied,
+			Strangers: h.strangers, Lossy: v.lossy, Publisher: h.publisher(), Published: h.published,
+		}
+		fs = v.abroad(v.withinReach(h, v.judgeRecords(c)))
+	} else {
+		fs = append(fs, unlooked(h.name))
+	}
+	for _, t := range h.targets {
+		fs = append(fs, notYetServed(h.published, probe.Judge(v.policy.Probe, v.now, *t.Target, t.expected, t.probes))...)
+		// A target that nothing is said of must have been seen to answer.
+		right := func(o probe.Observation) bool { return v.well(o) || probe.Meant(t.Expect, o) }
+		silent := finding.Worst(fs) < finding.Unknown && !slices.ContainsFunc(t.probes, right)
+		if len(h.published) > 0 && (silent || !slices.ContainsFunc(t.probes, sees)) {
+			fs = append(fs, unseen(t))
+		}
+		if !t.expected.Known && t.Origin != "config" && t.Origin != "command line" && t.expected.Service == (inventory.ServiceRef{}) {
+			fs = append(fs, unmapped(t))
+		}
+	}
+	return append(fs, v.unproven(h, fs)...)
 }
 
 // notYetServed lowers what is found at addresses that authority does not publish:
@@ -256,7 +250,7 @@ func unlooked(host string) finding.Finding {
 func (v *view) well(o probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }
 
 // unseen says that no address of a target could be probed, and why.
-func unseen(t inventory.Target, os []probe.Observation) finding.Finding {
+func unseen(t *target) finding.Finding {
 	f := finding.Finding{
 		Code: finding.SelfNotObserved, Severity: finding.Unknown,
 		Subject:  finding.Subject{Host: t.Host},
@@ -265,7 +259,7 @@ func unseen(t inventory.Target, os []probe.Observation) finding.Finding {
 		Observed: "no address of it is known",
 		Hint:     "look from a machine that reaches it",
 	}
-	for _, o := range os {
+	for _, o := range t.probes {
 		switch {
 		case o.Stranger:
 			f.Observed = "only strangers' addresses are published, and none of its own is known"
@@ -281,25 +275,28 @@ func unseen(t inventory.Target, os []probe.Observation) finding.Finding {
 	return f
 }
 
-func unmapped(t inventory.Target, e inventory.Expected) finding.Finding {
+func unmapped(t *target) finding.Finding {
 	return finding.Finding{
 		Code: finding.SelfTargetUnmapped, Severity: finding.Unknown,
 		Subject:  finding.Subject{Host: t.Host},
 		Summary:  "no load balancer is known for " + t.Host + ", so nobody can say which addresses are right",
 		Expected: "a Service of type LoadBalancer in front of " + t.Origin,
-		Observed: e.Why,
+		Observed: t.expected.Why,
 		Hint:     "name it in the configuration: targets[].service or targets[].addresses",
 	}
 }
 
 // strangers says what the probe met at the published addresses that are not
 // expected for the host.
-func (v *view) strangers(host string) map[netip.Addr]dnscheck.Stranger {
-	met := map[netip.Addr]dnscheck.Stranger{}
-	for _, t := range v.targets[host] {
-		for _, o := range v.probes[t.Key] {
+func (v *view) strangers(h *host) map[netip.Addr]dnscheck.Stranger {
+	var met map[netip.Addr]dnscheck.Stranger
+	for _, t := range h.targets {
+		for _, o := range t.probes {
 			if !o.Stranger {
 				continue
+			}
+			if met == nil {
+				met = map[netip.Addr]dnscheck.Stranger{}
 			}
 			s := dnscheck.Stranger{Text: o.Fault.Text, Owner: v.owner(o.Address.Addr())}
 			switch {

@@ -64,8 +64,8 @@ const lately = time.Hour
 
 // heardOf tells whether a host's look has got addresses of the zone's servers lately.
 func (v *view) heardOf(zone string) bool {
-	for _, host := range v.hostsIn(zone) {
-		for _, s := range v.snap.History.Records.Of(host) {
+	for _, name := range v.hostsIn(zone) {
+		for _, s := range v.of(name).seen {
 			if v.now.Sub(s.LastSeen) <= lately {
 				return true
 			}

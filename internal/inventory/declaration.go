@@ -25,6 +25,30 @@ type Declaration struct {
 	RecordAddresses []netip.Addr `json:"record_addresses,omitempty"`
 	RecordHostnames []string     `json:"record_hostnames,omitempty"`
 	RecordTTL       uint32       `json:"record_ttl,omitempty"`
+	// ExternalDNS is the prefix of the annotations by which external-dns is told of the
+	// host's records ("external-dns.kubernetes.io/"); empty if there are none.
+	ExternalDNS string `json:"external_dns,omitempty"`
+}
+
+// Publisher is the declaration by whose annotations external-dns writes the host's
+// records: of several the first with the longest TTL. Zero if there is none.
+func Publisher(ds []Declaration) Declaration {
+	var found Declaration
+	for _, d := range ds {
+		if d.ExternalDNS != "" && (found.ExternalDNS == "" || d.RecordTTL > found.RecordTTL) {
+			found = d
+		}
+	}
+	return found
+}
+
+// PointsAt names the object whose annotation says where the records point: for a route
+// of the Gateway API external-dns reads it from the Gateway.
+func (d Declaration) PointsAt() string {
+	if d.Gateway != "" {
+		return "Gateway " + d.Gateway
+	}
+	return d.Object
 }
 
 // Declared tells whether a cluster object declares the target's host.

@@ -39,7 +39,7 @@ func FrontsOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) 
 	if !t.Declared() {
 		return nil, "no load balancer is named for it (targets[].service or targets[].addresses), and no cluster object declares it"
 	}
-	for _, d := range t.Declarations {
+	for i, d := range t.Declarations {
 		f, missing := d.front(services, former)
 		if missing != "" {
 			if why == "" {
@@ -47,7 +47,7 @@ func FrontsOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) 
 			}
 			continue
 		}
-		f.By = []Declaration{d}
+		f.By = t.Declarations[i : i+1 : i+1]
 		if at := slices.IndexFunc(found, f.same); at >= 0 {
 			found[at].By = append(found[at].By, d)
 			if found[at].Rule == RuleAnnotation {

@@ -26,6 +26,8 @@ type Inventory struct {
 	LeftAlone []Service `json:"left_alone,omitempty"`
 	// Notices are what cluster objects say that cannot be used.
 	Notices []Notice `json:"notices,omitempty"`
+	// Workloads are those that keep certificates, or stand behind a Service.
+	Workloads []Workload `json:"workloads,omitempty"`
 }
 
 // Target is one URL to look at, and what should be true of it. Secrets (request
@@ -52,8 +54,18 @@ type Target struct {
 	// Allow are ranges in which published addresses are accepted as they are (a
 	// CDN in front).
 	Allow []netip.Prefix `json:"allow,omitempty"`
+	// Scheme is SchemeHTTP or SchemeTCP; empty means https.
+	Scheme string `json:"scheme,omitempty"`
+	// Method is the request's; empty means GET.
+	Method string `json:"method,omitempty"`
+	// SendsBody tells that the request has a body. It is secret, and no part of this.
+	SendsBody bool `json:"sends_body,omitempty"`
+	// Redirects says which of them are followed; the zero value none.
+	Redirects Redirects `json:"redirects,omitzero"`
 	// Expect is the response that is right.
 	Expect Expect `json:"expect,omitzero"`
+	// Maintenance are the times in which faults are shown and nobody is told.
+	Maintenance []Window `json:"maintenance,omitempty"`
 	// TLSOnly: what answers need not speak HTTP, so the look ends after the
 	// handshake.
 	TLSOnly bool `json:"tls_only,omitempty"`
@@ -74,22 +86,6 @@ func (t Target) ProbeName() string {
 // Wildcard tells whether the target stands for every name under a domain, so
 // that no particular response can be expected.
 func (t Target) Wildcard() bool { return t.ProbeName() != t.Host }
-
-// Expect is the response that is right. The zero value expects any answer that
-// is not an error of the server (5xx).
-type Expect struct {
-	Status []StatusRange `json:"status,omitempty"`
-	// BodyRegex is an RE2 expression that must match within the body.
-	BodyRegex string `json:"body_regex,omitempty"`
-	// Headers are RE2 expressions that the named response headers must match.
-	Headers map[string]string `json:"headers,omitempty"`
-}
-
-// StatusRange is an inclusive range of HTTP status codes.
-type StatusRange struct {
-	From int `json:"from"`
-	To   int `json:"to"`
-}
 
 // ServiceRef names a Kubernetes Service.
 type ServiceRef struct {

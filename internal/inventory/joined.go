@@ -9,6 +9,9 @@ import (
 // so what each of them accepts is right for it. Those that are not known count only
 // if all are: then the first stands.
 func Joined(es []Expected) Expected {
+	if len(es) == 1 {
+		return es[0]
+	}
 	known := slices.DeleteFunc(slices.Clone(es), func(e Expected) bool { return !e.Known })
 	if len(known) == 0 {
 		return es[0]

@@ -74,6 +74,23 @@ type Pod struct {
 	Restarts int `json:"restarts,omitempty"`
 }
 
+// RefusedOrder is an Order of cert-manager that the certificate authority refused because
+// of a limit, and that is the newest of its Certificate.
+type RefusedOrder struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Certificate is the name of the object that asked for it; empty if nobody says.
+	Certificate string `json:"certificate,omitempty"`
+	// At is when it failed.
+	At time.Time `json:"at,omitzero"`
+	// Reason is the authority's own text, with the moment from which it takes orders again.
+	Reason string `json:"reason"`
+	// Hosts are the names that were ordered, sorted.
+	Hosts []string `json:"hosts,omitempty"`
+	// Requests counts the CertificateRequests of the Certificate that are still there.
+	Requests int `json:"requests,omitempty"`
+}
+
 // String returns "Deployment traefik/traefik".
 func (w Workload) String() string { return w.Kind + " " + w.Namespace + "/" + w.Name }
 

@@ -13,8 +13,7 @@ import (
 	"driftprobe/internal/ipspace"
 )
 
-// The annotations that are read from Ingresses, HTTPRoutes, IngressRoutes and
-// Services. Whoever can write one of those objects can write them, so they choose
+// The annotations that are read from Ingresses, routes and Services. Whoever can write one of those objects can write them, so they choose
 // only among what there is, and none of them makes us connect to a special-purpose
 // address. A value that cannot be used is a Notice; the object is watched without.
 //
@@ -25,7 +24,7 @@ import (
 //	driftprobe.io/planned-move-until  end of an announced move, RFC 3339, at most 31 days ahead
 //
 //	external-dns.kubernetes.io/hostname  more hosts, with commas
-//	external-dns.kubernetes.io/target    where the records are to point, addresses or a hostname (on the Gateway for an HTTPRoute)
+//	external-dns.kubernetes.io/target    where the records are to point, addresses or a hostname (on the Gateway for its routes)
 //	external-dns.kubernetes.io/ttl       TTL of the records, "300" or "5m"
 //
 // The older prefix external-dns.alpha.kubernetes.io/ is read where the newer one
@@ -58,6 +57,10 @@ type wishes struct {
 	pointAt   []netip.Addr
 	pointAtBy []string // hostnames
 	ttl       uint32
+	// external is the prefix of the annotations that tell external-dns a TTL or
+	// hostnames, and pointedBy of the one that tells it where to point them; empty if
+	// there is none.
+	external, pointedBy string
 }
 
 // annotate reads the annotations. It is false if the object asks to be left alone.
@@ -136,6 +139,9 @@ func (d *declaring) forExternalDNS(annotations map[string]any) {
 			if name = strings.TrimSpace(name); name != "" {
 				d.addHost("annotation "+key, name)
 			}
+			if _, ok := hostName(name); ok {
+				d.external = strings.TrimSuffix(key, "hostname")
+			}
 		}
 	}
 	if value, key, ok := externalAnnotation(annotations, "ttl"); ok && len(value) <= maxValue {
@@ -146,17 +152,29 @@ func (d *declaring) forExternalDNS(annotations map[string]any) {
 		if err != nil {
 			d.notice(quoted("annotation "+key, value), `it is no TTL: "300" or "5m"`)
 		}
-		d.ttl = uint32(seconds)
+		if d.ttl = uint32(seconds); seconds > 0 {
+			d.external = strings.TrimSuffix(key, "ttl")
+		}
 	}
-	d.pointAt, d.pointAtBy = d.recordTargets(annotations)
+	d.pointAt, d.pointAtBy, d.pointedBy = d.recordTargets(annotations)
 }
 
-// recordTargets reads where external-dns is to point the records.
-func (d *declaring) recordTargets(annotations map[string]any) (addresses []netip.Addr, hostnames []string) {
+// recordTargets reads where external-dns is to point the records, and the prefix of the
+// annotation that says so; empty if it says nothing that can be used.
+func (d *declaring) recordTargets(annotations map[string]any) (addresses []netip.Addr, hostnames []string, by string) {
 	value, key, ok := externalAnnotation(annotations, "target")
 	if !ok || !d.fits(key, value) {
-		return nil, nil
+		return nil, nil, ""
 	}
+	addresses, hostnames = distinct(d.places(key, value))
+	if len(addresses)+len(hostnames) > 0 {
+		by = strings.TrimSuffix(key, "target")
+	}
+	return addresses, hostnames, by
+}
+
+// places reads the value of such an annotation.
+func (d *declaring) places(key, value string) (addresses []netip.Addr, hostnames []string) {
 	space := ipspace.New()
 	for part := range strings.SplitSeq(value, ",") {
 		part = strings.TrimSpace(part)
@@ -166,7 +184,7 @@ func (d *declaring) recordTargets(annotations map[string]any) (addresses []netip
 		case part == "":
 		case len(addresses)+len(hostnames) == maxPlaces:
 			d.notice("annotation "+key, fmt.Sprintf("only %d places are looked at", maxPlaces))
-			return distinct(addresses, hostnames)
+			return addresses, hostnames
 		case err == nil && space.Special(addr) != "":
 			d.notice(quoted("annotation "+key, part), "it is a special-purpose address ("+space.Special(addr)+"), which only the configuration can allow")
 		case err == nil:
@@ -177,7 +195,7 @@ func (d *declaring) recordTargets(annotations map[string]any) (addresses []netip
 			d.notice(quoted("annotation "+key, part), "it is neither an address nor a DNS name")
 		}
 	}
-	return distinct(addresses, hostnames)
+	return addresses, hostnames
 }
 
 // externalAnnotation returns an annotation of external-dns, and its key.

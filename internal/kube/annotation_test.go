@@ -70,8 +70,12 @@ func TestAnnotations(t *testing.T) {
 		{"records never point at special addresses", externalDNS + "target", "169.254.169.254", plain, "special-purpose address (link-local)"},
 		{"nor at one in disguise", externalDNS + "target", "::ffff:127.0.0.1", plain, "special-purpose address (loopback)"},
 		{"records that point nowhere", externalDNS + "target", "a b", plain, "neither an address nor a DNS name"},
-		{"a TTL", externalDNS + "ttl", "300", has(func(t inventory.Target) bool { return t.Declarations[0].RecordTTL == 300 }), ""},
-		{"a TTL as a duration", externalDNSOlder + "ttl", "5m", has(func(t inventory.Target) bool { return t.Declarations[0].RecordTTL == 300 }), ""},
+		{"a TTL", externalDNS + "ttl", "300", has(func(t inventory.Target) bool {
+			return t.Declarations[0].RecordTTL == 300 && t.Declarations[0].ExternalDNS == externalDNS
+		}), ""},
+		{"a TTL as a duration", externalDNSOlder + "ttl", "5m", has(func(t inventory.Target) bool {
+			return t.Declarations[0].RecordTTL == 300 && t.Declarations[0].ExternalDNS == externalDNSOlder
+		}), ""},
 		{"a TTL that is none", externalDNS + "ttl", "-1", plain, "it is no TTL"},
 		{"a TTL that is too long", externalDNS + "ttl", "9999999h", plain, "it is no TTL"},
 		{"an annotation of somebody else", "example.com/path", "/x", plain, ""},

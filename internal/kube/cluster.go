@@ -1,7 +1,7 @@
 // Package kube reads from a Kubernetes cluster what should be: the Services of
-// type LoadBalancer with what is ready behind them, and the hosts that Ingresses,
-// HTTPRoutes, Traefik's IngressRoutes and annotations declare, with their classes
-// and Gateways. It watches, keeps only the fields it needs, and says what it could
+// type LoadBalancer with what is ready behind them, and the hosts that Ingresses, the
+// routes of the Gateway API, Traefik's IngressRoutes and annotations declare, with
+// their classes and Gateways. It watches, keeps only the fields it needs, and says what it could
 // not read.
 //
 // It judges nothing, writes nothing to the cluster, and does not choose which
@@ -32,6 +32,7 @@ type Cluster struct {
 	// declaring are the feeds of objects that declare hosts, Services apart.
 	declaring      []*feed[declaring]
 	gateways       []*feed[gateway]
+	listenerSets   []*feed[listenerSet]
 	classes        *feed[class]
 	gatewayClasses *feed[class]
 	served         *served
@@ -57,17 +58,21 @@ func newCluster(client dynamic.Interface, place string, namespaces []string, log
 			newFeed(c.health(networking.WithResource("ingresses"), ns), readIngress),
 			optional(c.served, newFeed(c.health(gatewayAPI.WithResource("httproutes"), ns), readHTTPRoute)),
 			optional(c.served, newFeed(c.health(traefik.WithResource("ingressroutes"), ns), readIngressRoute)),
-			optional(c.served, newFeed(c.health(traefik.WithResource("ingressroutetcps"), ns), readIngressRouteTCP)))
+			optional(c.served, newFeed(c.health(traefik.WithResource("ingressroutetcps"), ns), readIngressRouteTCP)),
+			optional(c.served, newFeed(c.health(gatewayAPI.WithResource("grpcroutes"), ns), readGRPCRoute), "v1alpha2"),
+			optional(c.served, newFeed(c.health(gatewayAPI.WithResource("tlsroutes"), ns), readTLSRoute), "v1alpha3", "v1alpha2"))
 		c.gateways = append(c.gateways, optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gateways"), ns), readGateway)))
+		c.listenerSets = append(c.listenerSets, optional(c.served, newFeed(c.health(gatewayAPI.WithResource("listenersets"), ns), readListenerSet)))
 	}
 	c.classes = newFeed(c.health(networking.WithResource("ingressclasses"), ""), readClass)
 	c.gatewayClasses = optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gatewayclasses"), ""), readGatewayClass))
 	return c
 }
 
-// optional marks a resource that the cluster need not have.
-func optional[T any](s *served, f *feed[T]) *feed[T] {
-	f.served, f.absent = s, true
+// optional marks a resource that the cluster need not have. older are further versions
+// in which its fields are the same, the newest first.
+func optional[T any](s *served, f *feed[T], older ...string) *feed[T] {
+	f.served, f.absent, f.older = s, true, older
 	return f
 }
 
@@ -96,6 +101,9 @@ func (c *Cluster) all() []reading {
 		list = append(list, f)
 	}
 	for _, f := range c.gateways {
+		list = append(list, f)
+	}
+	for _, f := range c.listenerSets {
 		list = append(list, f)
 	}
 	return append(list, c.classes, c.gatewayClasses)

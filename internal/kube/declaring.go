@@ -23,8 +23,8 @@ type declaring struct {
 	class, controller string
 	hosts             []string // sorted, each once
 	more              bool     // there are hosts past the limit
-	named             bool     // of an HTTPRoute: it names hosts, whether they are any or not
-	// parents are the Gateways of an HTTPRoute.
+	named             bool     // of a route: it names hosts, whether they are any or not
+	// parents are what a route of the Gateway API is attached to.
 	parents []parent
 	// addresses and hostnames are the object's own status.
 	addresses []netip.Addr

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
@@ -41,8 +42,10 @@ type feed[T any] struct {
 	read func(*unstructured.Unstructured) (T, bool)
 	// selector limits the objects by their labels; empty: all.
 	selector string
-	// served is set if the cluster need not have the resource.
+	// served is set if the cluster need not have the resource; older are further
+	// versions in which it is read.
 	served *served
+	older  []string
 	// items are what is known, by namespace/name; guarded by health.mu.
 	items map[string]T
 	// vanished: the resource was there, with objects, and is served no more; guarded
@@ -63,15 +66,15 @@ func newFeed[T any](h *health, read func(*unstructured.Unstructured) (T, bool)) 
 func (f *feed[T]) run(ctx context.Context, client dynamic.Interface) {
 	f.began(time.Now())
 	if f.served == nil {
-		f.follow(ctx, client, func() {})
+		f.follow(ctx, client, f.resource, func() {})
 		return
 	}
 	for ctx.Err() == nil {
-		there, err := f.served.has(ctx, f.resource)
+		at, there, err := f.served.newest(ctx, f.resource, f.older)
 		switch {
 		case there, apierrors.IsForbidden(err):
 			while, gone := context.WithCancel(ctx)
-			f.follow(while, client, gone)
+			f.follow(while, client, at, gone)
 			gone()
 			pause(ctx, f.served.every/6)
 		case err == nil:
@@ -105,8 +108,8 @@ func (f *feed[T]) missing(now time.Time) {
 
 // follow lists and watches until ctx ends. gone is called if the resource turns out
 // not to be there.
-func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, gone func()) {
-	resource := client.Resource(f.resource).Namespace(f.namespace)
+func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, at schema.GroupVersionResource, gone func()) {
+	resource := client.Resource(at).Namespace(f.namespace)
 	var lists calls
 	defer lists.end()
 	source := &cache.ListWatch{
@@ -273,4 +276,15 @@ func (f *feed[T]) snapshot() map[string]T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.items)
+}
+
+// values returns a copy of what is known, in no order.
+func (f *feed[T]) values() []T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]T, 0, len(f.items))
+	for _, value := range f.items {
+		all = append(all, value)
+	}
+	return all
 }

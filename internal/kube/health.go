@@ -45,7 +45,8 @@ type health struct {
 func (h *health) what() string {
 	text := cmp.Or(map[string]string{
 		"ingressclasses": "ingress classes", "gatewayclasses": "Gateway classes", "gateways": "Gateways",
-		"httproutes": "HTTPRoutes", "ingressroutes": "IngressRoutes", "ingressroutetcps": "IngressRouteTCPs",
+		"httproutes": "HTTPRoutes", "grpcroutes": "GRPCRoutes", "tlsroutes": "TLSRoutes", "listenersets": "ListenerSets",
+		"ingressroutes": "IngressRoutes", "ingressroutetcps": "IngressRouteTCPs",
 		"endpointslices": "EndpointSlices",
 	}[h.resource.Resource], h.resource.Resource)
 	if h.namespace != "" {

@@ -39,7 +39,7 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	slices.SortFunc(inv.Services, byName)
 	slices.SortFunc(inv.LeftAlone, byName)
 	for _, f := range c.declaring {
-		declared = slices.AppendSeq(declared, maps.Values(f.snapshot()))
+		declared = append(declared, f.values()...)
 	}
 	slices.SortFunc(declared, func(a, b declaring) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
@@ -142,6 +142,9 @@ func notices(declared []declaring, known surroundings) []inventory.Notice {
 	}
 	for _, name := range slices.Sorted(maps.Keys(known.gateways)) {
 		add(known.gateways[name].notices)
+	}
+	for _, name := range slices.Sorted(maps.Keys(known.sets)) {
+		add(known.sets[name].notices)
 	}
 	if left > 0 {
 		all[maxListed-1].Why += fmt.Sprintf("; and %d more things in the cluster cannot be used", left)

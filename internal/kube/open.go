@@ -60,9 +60,28 @@ func (e *Error) Unwrap() error { return e.err }
 // Open reads the settings and prepares a client. It asks the cluster nothing.
 // Errors are of type *Error.
 func Open(s Settings) (*Cluster, error) {
-	config, place, err := restConfig(s)
+	client, ask, place, err := connect(s)
 	if err != nil {
 		return nil, err
+	}
+	c := newCluster(client, place, namespaces(s.Namespaces), s.log())
+	c.served.ask = ask
+	c.port = cmp.Or(s.HTTPSPort, 443)
+	return c, nil
+}
+
+func (s Settings) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+// connect returns the two ways to ask, and the name of the place that they lead to.
+func connect(s Settings) (dynamic.Interface, func(context.Context, string) ([]byte, error), string, error) {
+	config, place, err := restConfig(s)
+	if err != nil {
+		return nil, nil, "", err
 	}
 	config.UserAgent = "driftprobe"
 	// Two requests for each resource and namespace come at once at the start.
@@ -76,16 +95,9 @@ func Open(s Settings) (*Cluster, error) {
 	config.WarningHandler = rest.NoWarnings{}
 	client, ask, err := clients(config)
 	if err != nil {
-		return nil, &Error{place + ": no client can be made from it", "check the server URL, certificates and keys of that context", err}
+		return nil, nil, "", &Error{place + ": no client can be made from it", "check the server URL, certificates and keys of that context", err}
 	}
-	log := s.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	c := newCluster(client, place, namespaces(s.Namespaces), log)
-	c.served.ask = ask
-	c.port = cmp.Or(s.HTTPSPort, 443)
-	return c, nil
+	return client, ask, place, nil
 }
 
 // clients makes the client for objects, and a way to get single documents.

@@ -36,7 +36,7 @@ func impatient(t *testing.T, k *lab.Kubernetes, s Settings) *Cluster {
 func TestResourcesThatAreNotThereAreNoGap(t *testing.T) {
 	for name, deny := range map[string][]string{
 		"with all rights": nil,
-		"without rights":  {"httproutes", "gateways", "gatewayclasses", "ingressroutes", "ingressroutetcps"},
+		"without rights":  {"httproutes", "grpcroutes", "tlsroutes", "listenersets", "gateways", "gatewayclasses", "ingressroutes", "ingressroutetcps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newServer(t, service("a", "one"))

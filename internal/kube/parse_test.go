@@ -165,21 +165,23 @@ func FuzzRead(f *testing.F) {
 		readGatewayClass(u)
 		s, _ := readService(u)
 		g, _ := readGateway(u)
+		set, _ := readListenerSet(u)
 		if n, _ := readSlice(u); n.Total > maxEndpoints || n.Ready > n.Total {
 			t.Errorf("endpoints: %+v", n)
 		}
 		var all []string
-		for _, read := range []func(*unstructured.Unstructured) (declaring, bool){readIngress, readHTTPRoute, readIngressRoute, readIngressRouteTCP} {
+		for _, read := range []func(*unstructured.Unstructured) (declaring, bool){readIngress, readHTTPRoute, readGRPCRoute, readTLSRoute, readIngressRoute, readIngressRouteTCP} {
 			d, _ := read(u)
 			if len(d.hosts) > maxHosts || len(d.class) > maxValue || len(d.parents) > maxParents || len(d.notices) > maxNotices {
 				t.Errorf("unbounded: %+v", d)
 			}
 			for _, p := range d.parents {
-				all = append(all, g.hostsAt(p, d)...)
+				all = append(all, g.listeners.hostsAt(p, d, 443)...)
+				all = append(all, set.listeners.hostsAt(p, d, 443)...)
 			}
 			all = append(all, d.hosts...)
 		}
-		if len(s.service.Addresses) > maxStatuses || len(s.service.BalancerID) > maxValue || len(g.listeners) > maxListeners {
+		if len(s.service.Addresses) > maxStatuses || len(s.service.BalancerID) > maxValue || len(g.listeners) > maxListeners || len(set.notices) > maxNotices {
 			t.Errorf("unbounded: %d addresses, %d listeners", len(s.service.Addresses), len(g.listeners))
 		}
 		for _, h := range all {

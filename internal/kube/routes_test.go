@@ -16,6 +16,9 @@ func installCRDs(k *lab.Kubernetes) {
 	k.AddResource(gatewayGroup, "v1", "GatewayClass", "gatewayclasses", false)
 	k.AddResource(gatewayGroup, "v1", "Gateway", "gateways", true)
 	k.AddResource(gatewayGroup, "v1", "HTTPRoute", "httproutes", true)
+	k.AddResource(gatewayGroup, "v1", "GRPCRoute", "grpcroutes", true)
+	k.AddResource(gatewayGroup, "v1", "TLSRoute", "tlsroutes", true)
+	k.AddResource(gatewayGroup, "v1", "ListenerSet", "listenersets", true)
 	k.AddResource("traefik.io", "v1alpha1", "IngressRoute", "ingressroutes", true)
 	k.AddResource("traefik.io", "v1alpha1", "IngressRouteTCP", "ingressroutetcps", true)
 }
@@ -78,6 +81,7 @@ func fed(t *testing.T, objects ...object) *Cluster {
 	feeds := map[string]interface{ Replace([]any, string) error }{
 		"Service": c.services[0], "Ingress": c.declaring[0], "HTTPRoute": c.declaring[1], "IngressRoute": c.declaring[2],
 		"IngressRouteTCP": c.declaring[3], "Gateway": c.gateways[0], "IngressClass": c.classes, "GatewayClass": c.gatewayClasses,
+		"GRPCRoute": c.declaring[4], "TLSRoute": c.declaring[5], "ListenerSet": c.listenerSets[0],
 	}
 	for kind, f := range feeds {
 		if err := f.Replace(lists[kind], "1"); err != nil {
@@ -190,7 +194,7 @@ func TestTargetOfAnHTTPRouteKnowsItsGateway(t *testing.T) {
 	want := []inventory.Declaration{
 		{
 			Object: "HTTPRoute shop/web", Class: "t", Controller: "traefik.io/gateway-controller", Gateway: "infra/edge",
-			StatusAddresses: addrs("203.0.113.10", "2001:db8::10"), StatusHostnames: []string{"lb.example"}, RecordAddresses: addrs("198.51.100.7"),
+			StatusAddresses: addrs("203.0.113.10", "2001:db8::10"), StatusHostnames: []string{"lb.example"}, RecordAddresses: addrs("198.51.100.7"), ExternalDNS: externalDNS,
 		},
 		{Object: "HTTPRoute shop/web", Class: "u", Gateway: "shop/inside"},
 	}

@@ -31,6 +31,18 @@ type catalogue struct {
 	names map[string]bool
 }
 
+// newest returns the resource in the first of its versions that the cluster serves;
+// false if it serves none.
+func (s *served) newest(ctx context.Context, r schema.GroupVersionResource, older []string) (schema.GroupVersionResource, bool, error) {
+	for _, version := range append([]string{r.Version}, older...) {
+		at := r.GroupResource().WithVersion(version)
+		if there, err := s.has(ctx, at); there || err != nil {
+			return at, there, err
+		}
+	}
+	return r, false, nil
+}
+
 // has tells whether the cluster serves a resource. One answer goes for all that ask
 // about the same group shortly after.
 func (s *served) has(ctx context.Context, r schema.GroupVersionResource) (bool, error) {

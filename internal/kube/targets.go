@@ -18,11 +18,13 @@ const maxDeclarations = 16
 type surroundings struct {
 	services map[inventory.ServiceRef]bool
 	classes  classSet
-	gateways map[string]gateway // by namespace/name
-	// serviceKnown and gatewayKnown tell of a namespace whether what is not in
-	// services and gateways is not there.
-	serviceKnown, gatewayKnown func(namespace string) bool
-	gatewayClasses             classSet
+	gateways map[string]gateway     // by namespace/name
+	sets     map[string]listenerSet // by namespace/name
+	// serviceKnown, gatewayKnown and setKnown tell of a namespace whether what is not in
+	// services, gateways and sets is not there.
+	serviceKnown, gatewayKnown, setKnown func(namespace string) bool
+	gatewayClasses                       classSet
+	port                                 uint16
 }
 
 func (c *Cluster) surroundings(services []inventory.Service) surroundings {
@@ -30,15 +32,21 @@ func (c *Cluster) surroundings(services []inventory.Service) surroundings {
 		services:       map[inventory.ServiceRef]bool{},
 		classes:        classesOf(c.classes.snapshot()),
 		gateways:       map[string]gateway{},
+		sets:           map[string]listenerSet{},
+		port:           c.port,
 		gatewayClasses: classesOf(c.gatewayClasses.snapshot()),
 		serviceKnown:   func(namespace string) bool { return reads(c.services, namespace) },
 		gatewayKnown:   func(namespace string) bool { return reads(c.gateways, namespace) },
+		setKnown:       func(namespace string) bool { return reads(c.listenerSets, namespace) },
 	}
 	for _, service := range services {
 		s.services[service.ServiceRef] = true
 	}
 	for _, f := range c.gateways {
 		maps.Copy(s.gateways, f.snapshot())
+	}
+	for _, f := range c.listenerSets {
+		maps.Copy(s.sets, f.snapshot())
 	}
 	return s
 }
@@ -82,16 +90,17 @@ type host struct {
 	inventory.Declaration
 }
 
-// hostsOf are the hosts of one object. An HTTPRoute has some at each Gateway that
-// takes it.
+// hostsOf are the hosts of one object. A route of the Gateway API has some at each
+// Gateway that takes it.
 func (s surroundings) hostsOf(d declaring) []host {
 	said := inventory.Declaration{
 		Object: d.String(), Service: d.service, Class: d.class, Controller: d.controller,
 		StatusAddresses: slices.Clone(d.addresses), StatusHostnames: slices.Clone(d.hostnames),
 		RecordAddresses: slices.Clone(d.pointAt), RecordHostnames: slices.Clone(d.pointAtBy), RecordTTL: d.ttl,
+		ExternalDNS: cmp.Or(d.external, d.pointedBy),
 	}
 	switch d.kind {
-	case "HTTPRoute":
+	case "HTTPRoute", "GRPCRoute", "TLSRoute":
 		return s.hostsOfRoute(d, said)
 	case "Ingress":
 		said.Class = cmp.Or(d.class, s.classes.fallback)
@@ -112,20 +121,21 @@ func (s surroundings) hostsOf(d declaring) []host {
 func (s surroundings) hostsOfRoute(d declaring, said inventory.Declaration) []host {
 	var all []host
 	for _, p := range d.parents {
-		said := said
-		said.Gateway = p.gateway
-		g, there := s.gateways[p.gateway]
+		at := s.placeOf(p)
 		names := d.hosts
 		switch {
-		case p.rejected != "":
+		case p.rejected != "" || at.rejected != "" || !p.accepted && at.missing != "":
 			continue
-		case there:
-			names = g.hostsAt(p, d)
+		case at.there:
+			names = at.listeners.hostsAt(p, d, s.port)
+		}
+		said := said
+		said.Gateway = at.gateway
+		if g, there := s.gateways[at.gateway]; there {
 			said.Class, said.Controller = g.class, s.gatewayClasses.controllers[g.class]
 			said.StatusAddresses, said.StatusHostnames = slices.Clone(g.addresses), slices.Clone(g.hostnames)
 			said.RecordAddresses, said.RecordHostnames = slices.Clone(g.pointAt), slices.Clone(g.pointAtBy)
-		case !p.accepted && s.gatewayMissing(p):
-			continue
+			said.ExternalDNS = cmp.Or(d.external, g.pointedBy)
 		}
 		for _, name := range names {
 			all = append(all, host{name, said})
@@ -134,10 +144,48 @@ func (s surroundings) hostsOfRoute(d declaring, said inventory.Declaration) []ho
 	return all
 }
 
-func (s surroundings) gatewayMissing(p parent) bool {
-	namespace, _, _ := strings.Cut(p.gateway, "/")
-	_, there := s.gateways[p.gateway]
-	return !there && s.gatewayKnown(namespace)
+// place is where a route is attached.
+type place struct {
+	listeners listeners
+	there     bool   // listeners are known
+	gateway   string // whose they are, namespace/name; empty if it is not known
+	missing   string // says what is certainly not there
+	rejected  string // why the place itself is not accepted
+}
+
+func (s surroundings) placeOf(p parent) place {
+	namespace, _, _ := strings.Cut(p.name, "/")
+	if p.kind == kindListenerSet {
+		set, there := s.sets[p.name]
+		switch {
+		case there:
+			return s.placeIn(set)
+		case s.setKnown(namespace):
+			return place{missing: "there is no such ListenerSet of a Gateway"}
+		}
+		return place{}
+	}
+	at := place{gateway: p.name}
+	g, there := s.gateways[p.name]
+	at.listeners, at.there = g.listeners, there
+	if !there && s.gatewayKnown(namespace) {
+		at.missing = "there is no such Gateway"
+	}
+	return at
+}
+
+// placeIn is that of routes in a ListenerSet.
+func (s surroundings) placeIn(set listenerSet) place {
+	at := place{gateway: set.gateway, listeners: set.listeners, there: true, rejected: set.rejected}
+	namespace, _, _ := strings.Cut(set.gateway, "/")
+	g, there := s.gateways[set.gateway]
+	switch {
+	case there && g.closed && !set.accepted && set.rejected == "":
+		at.rejected = "spec.allowedListeners of " + shortened(set.gateway) + " allows none"
+	case !there && s.gatewayKnown(namespace):
+		at.missing = "there is no Gateway " + shortened(set.gateway) + ", of which it is a ListenerSet"
+	}
+	return at
 }
 
 // unfit says which references of an object lead nowhere.
@@ -147,14 +195,23 @@ func (s surroundings) unfit(d declaring) []inventory.Notice {
 		all = append(all, d.noticeOf(quoted("annotation "+annotationService, pin.String()), "there is no such Service of type LoadBalancer"))
 	}
 	for _, p := range d.parents {
-		g, there := s.gateways[p.gateway]
+		at := s.placeOf(p)
+		why := ""
 		switch {
 		case p.rejected != "":
-			all = append(all, d.noticeOf(quoted("parentRef", p.gateway), "the Gateway's controller does not accept the route: "+p.rejected))
-		case s.gatewayMissing(p):
-			all = append(all, d.noticeOf(quoted("parentRef", p.gateway), "there is no such Gateway"))
-		case there && d.named && len(d.hosts) > 0 && len(g.hostsAt(p, d)) == 0:
-			all = append(all, d.noticeOf(quoted("parentRef", p.gateway), "none of its listeners takes a hostname of the route"))
+			why = "the Gateway's controller does not accept the route: " + p.rejected
+		case at.rejected != "":
+			why = "the ListenerSet is not accepted: " + at.rejected
+		case at.missing != "":
+			why = at.missing
+		case at.there && d.named && len(d.hosts) > 0 && len(at.listeners.hostsAt(p, d, s.port)) == 0:
+			why = "none of its listeners takes a hostname of the route"
+			if d.tlsOnly {
+				why += " (looked at are those of protocol TLS at port 443 or 8443)"
+			}
+		}
+		if why != "" {
+			all = append(all, d.noticeOf(quoted("parentRef", p.name), why))
 		}
 	}
 	return all

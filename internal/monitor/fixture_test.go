@@ -127,8 +127,9 @@ func (w *outside) probe(ctx context.Context, r probe.Request) probe.Observation 
 }
 
 func (w *outside) options() Options {
-	return Options{Resolve: w.resolve, Probe: w.probe, Headers: func(key string) http.Header {
-		return http.Header{"Authorization": {key}}
+	return Options{Resolve: w.resolve, Probe: w.probe, Secrets: func(r probe.Request) (probe.Request, error) {
+		r.Headers = http.Header{"Authorization": {r.Target.Key}}
+		return r, nil
 	}}
 }
 

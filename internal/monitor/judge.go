@@ -15,8 +15,8 @@ import (
 type round struct {
 	inventory inventory.Inventory
 	seen      snapshot.Observations
-	// fresh are the DNS observations since the last round, for the history.
-	fresh []dnscheck.Observation
+	// fresh are the names and probes looked at since the last round, for the history.
+	fresh snapshot.Observations
 	// answered: there is something of every cloud account.
 	answered bool
 	// publish: hand the report out even if something was not looked at yet.

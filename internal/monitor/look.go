@@ -97,15 +97,9 @@ func (o Options) probeLook(steps func(probeKey) step) look[probeKey, probe.Obser
 		begin: func(k probeKey) task[probe.Observation] {
 			s := steps(k)
 			return task[probe.Observation]{
-				name: "probe of " + k.target + " at " + k.address.String(),
-				see:  func(ctx context.Context) probe.Observation { return o.probe(ctx, s) },
-				failed: func(at time.Time, why string) probe.Observation {
-					r := s.request
-					return probe.Observation{
-						Target: k.target, Host: r.Target.ProbeName(), Address: k.address, Stranger: r.Stranger, At: at,
-						Fault: probe.Fault{Phase: probe.PhaseConnect, Kind: probe.Self, Text: lookFailed + why},
-					}
-				},
+				name:   "probe of " + k.target + " at " + k.address.String(),
+				see:    func(ctx context.Context) probe.Observation { return o.probe(ctx, s) },
+				failed: func(at time.Time, why string) probe.Observation { return unprobed(s, at, lookFailed+why) },
 			}
 		},
 		settle: func(k probeKey, seen probe.Observation) probe.Observation {
@@ -115,13 +109,25 @@ func (o Options) probeLook(steps func(probeKey) step) look[probeKey, probe.Obser
 	}
 }
 
-// probe does one step. The headers are read now, because their files may have
+// probe does one step. What is secret is read now, because its files may have
 // changed, and only for an address that is the target's own.
 func (o Options) probe(ctx context.Context, s step) probe.Observation {
-	if s.trusted && !s.request.Stranger && o.Headers != nil {
-		s.request.Headers = o.Headers(s.request.Target.Key)
+	if s.trusted && !s.request.Stranger && o.Secrets != nil {
+		var err error
+		if s.request, err = o.Secrets(s.request); err != nil {
+			return unprobed(s, time.Now(), "not sent without its secrets: "+err.Error())
+		}
 	}
 	return o.Probe(ctx, s.request)
+}
+
+// unprobed is the observation of a probe that could not be made.
+func unprobed(s step, at time.Time, why string) probe.Observation {
+	r := s.request
+	return probe.Observation{
+		Target: r.Target.Key, Host: r.Target.ProbeName(), Address: r.Address, Stranger: r.Stranger, Scheme: r.Target.Scheme, At: at,
+		Fault: probe.Fault{Phase: probe.PhaseConnect, Kind: probe.Self, Text: why},
+	}
 }
 
 // cloudLook asks an account; news are the ids of balancers whose Services have just

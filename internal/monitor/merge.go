@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"driftprobe/internal/inventory"
 )
@@ -19,29 +20,36 @@ func (o Options) current() inventory.Inventory {
 // merge joins configured targets with those of the cluster, sorted by key. Of two
 // targets with one key the configured one stays. A configured target takes over
 // what the cluster knows about its host and the configuration does not: that
-// finds the Service in front.
+// finds the Service in front, and the move that is announced.
 func merge(configured []inventory.Target, cluster inventory.Inventory) inventory.Inventory {
+	wanted := make(map[string]bool, len(configured))
+	for _, t := range configured {
+		wanted[t.Host] = true
+	}
 	facts := map[string]inventory.Target{}
+	moves := map[string]time.Time{}
 	for _, t := range cluster.Targets {
+		if !wanted[t.Host] {
+			continue
+		}
+		// Of several that declare the host all must announce it, and the first end counts.
+		if end, ok := moves[t.Host]; !ok || t.MoveUntil.Before(end) {
+			moves[t.Host] = t.MoveUntil
+		}
 		if old, ok := facts[t.Host]; !ok || (!hasFacts(old) && hasFacts(t)) {
 			facts[t.Host] = t
 		}
 	}
-	byKey := make(map[string]inventory.Target, len(configured)+len(cluster.Targets))
+	targets := make([]inventory.Target, 0, len(configured)+len(cluster.Targets))
 	for _, t := range configured {
-		if _, ok := byKey[t.Key]; !ok {
-			byKey[t.Key] = withFacts(t, facts[t.Host])
-		}
+		from := facts[t.Host]
+		from.MoveUntil = moves[t.Host]
+		targets = append(targets, withFacts(t, from))
 	}
-	for _, t := range cluster.Targets {
-		if _, ok := byKey[t.Key]; !ok {
-			byKey[t.Key] = t
-		}
-	}
-	targets := slices.SortedFunc(maps.Values(byKey), func(a, b inventory.Target) int {
-		return cmp.Compare(a.Key, b.Key)
-	})
-	cluster.Targets = targets
+	targets = append(targets, cluster.Targets...)
+	// Of one key the first stays, which is the configured one.
+	slices.SortStableFunc(targets, func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
+	cluster.Targets = slices.CompactFunc(targets, func(a, b inventory.Target) bool { return a.Key == b.Key })
 	return cluster
 }
 
@@ -55,6 +63,10 @@ func withFacts(t, from inventory.Target) inventory.Target {
 	}
 	if !t.Declared() {
 		t.Declarations = from.Declarations
+	}
+	// Where pinned addresses should be is no matter of the cluster's.
+	if len(t.Addresses) == 0 {
+		t.MoveUntil = from.MoveUntil
 	}
 	return t
 }

@@ -34,7 +34,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	dns := gather(ctx, o.dnsLook(), names, o.Workers, t)
 	lists.Wait()
 	r.seen = snapshot.Observations{DNS: inOrder(names, dns), Clouds: clouds.list()}
-	r.fresh = r.seen.DNS
+	r.fresh.DNS = r.seen.DNS
 	planned, next := j.prepare(r, time.Now())
 
 	byKey := make(map[probeKey]step, len(next.steps))
@@ -54,6 +54,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	s.Observations = r.seen
 	s.Observations.Probes = inOrder(keys, probes)
 	s.At = time.Now().Round(0)
+	s.History = diagnose.Remember(s.At, s, snapshot.Observations{Probes: s.Observations.Probes})
 	o.Stats.Judgements.Add(1)
 	report := diagnose.Diagnose(o.Policy, s.At, s)
 	if wrong := o.wrongZones(report); len(wrong) > 0 {

@@ -11,7 +11,6 @@ package monitor
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -54,9 +53,10 @@ type Options struct {
 	// each zone once in five minutes, or in DNSInterval if that is longer. nil: no zone
 	// is looked at.
 	ResolveZone func(context.Context, string) dnscheck.ZoneObservation
-	// Headers returns the secret request headers of a target, by its key. It is
-	// called before each probe that may send them; nil: there are none.
-	Headers func(targetKey string) http.Header
+	// Secrets adds what is secret to a request that goes to an address of its target
+	// for certain. It is called before each such probe; nil: there is nothing secret.
+	// An error says, without the secret, why it cannot be had.
+	Secrets func(probe.Request) (probe.Request, error)
 	// InCluster tells that this probe runs inside the cluster that it watches.
 	InCluster bool
 	// Policy is handed to the judges.

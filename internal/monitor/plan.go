@@ -46,15 +46,25 @@ func (s step) key() probeKey { return probeKey{s.request.Target.Key, s.request.A
 // If there are more than maxAddresses, those stay that were named first in this
 // list, and among equals the lower ones.
 func plan(targets []inventory.Target, expected map[string]inventory.Expected, dns map[string]dnscheck.Observation, seen dnscheck.History) []step {
-	steps := make([]step, 0, 2*len(targets))
-	for _, t := range targets {
-		steps = append(steps, planTarget(t, expected[t.Key], dnscheck.Published(dns[t.Host], seen.Of(t.Host)))...)
+	chosen := make([][]netip.Addr, len(targets))
+	total := 0
+	for i, t := range targets {
+		chosen[i] = addresses(expected[t.Key], dnscheck.Published(dns[t.Host], seen.Of(t.Host)))
+		total += len(chosen[i])
+	}
+	steps := make([]step, 0, total) // they are large, and kept
+	for i, t := range targets {
+		e := expected[t.Key]
+		for _, a := range chosen[i] {
+			steps = append(steps, stepTo(t, e, a))
+		}
 	}
 	return steps
 }
 
-func planTarget(t inventory.Target, e inventory.Expected, published []netip.Addr) []step {
-	var accepted, strangers []netip.Addr
+// addresses are those to probe for one target, in order.
+func addresses(e inventory.Expected, published []netip.Addr) []netip.Addr {
+	var accepted, strangers, chosen []netip.Addr
 	for _, a := range published {
 		if e.Known && !e.Accepts(a) {
 			strangers = append(strangers, a)
@@ -62,17 +72,15 @@ func planTarget(t inventory.Target, e inventory.Expected, published []netip.Addr
 			accepted = append(accepted, a)
 		}
 	}
-	var steps []step
 	for _, group := range [][]netip.Addr{e.Addresses, e.Uncertain, accepted, strangers} {
-		sorted := slices.SortedFunc(slices.Values(group), netip.Addr.Compare)
-		for _, a := range sorted {
-			if len(steps) < maxAddresses && a.IsValid() && !planned(steps, a) {
-				steps = append(steps, stepTo(t, e, a))
+		for _, a := range slices.SortedFunc(slices.Values(group), netip.Addr.Compare) {
+			if len(chosen) < maxAddresses && a.IsValid() && !slices.Contains(chosen, a) {
+				chosen = append(chosen, a)
 			}
 		}
 	}
-	slices.SortFunc(steps, func(a, b step) int { return a.request.Address.Compare(b.request.Address) })
-	return steps
+	slices.SortFunc(chosen, netip.Addr.Compare)
+	return chosen
 }
 
 func stepTo(t inventory.Target, e inventory.Expected, a netip.Addr) step {
@@ -85,8 +93,4 @@ func stepTo(t inventory.Target, e inventory.Expected, a netip.Addr) step {
 		},
 		trusted: e.Has(a) && !slices.Contains(e.Told, a),
 	}
-}
-
-func planned(steps []step, a netip.Addr) bool {
-	return slices.ContainsFunc(steps, func(s step) bool { return s.request.Address.Addr() == a })
 }

@@ -134,6 +134,12 @@ func TestMerge(t *testing.T) {
 	other.Key, other.Host = "https://b.example/", "b.example"
 	deep := site("a.example")
 	deep.Key, deep.Path = "https://a.example/healthz", "/healthz"
+	moving := func(c inventory.Target, hours int) inventory.Target {
+		c.MoveUntil = time.Date(2026, 3, 1, hours, 0, 0, 0, time.UTC)
+		return c
+	}
+	elsewhere := declared
+	elsewhere.Key, elsewhere.Path = "https://a.example/elsewhere", "/elsewhere"
 	own := deep
 	own.Declarations = []inventory.Declaration{{Object: "Ingress shop/own", Class: "mine"}}
 
@@ -152,6 +158,20 @@ func TestMerge(t *testing.T) {
 		},
 		"facts that a target has are kept": {
 			[]inventory.Target{own}, []inventory.Target{declared}, []inventory.Target{declared, own},
+		},
+		"a move that the cluster announces is that of the configured target too": {
+			[]inventory.Target{deep}, []inventory.Target{moving(declared, 12)}, []inventory.Target{moving(declared, 12), moving(withClusterFacts(deep), 12)},
+		},
+		"until the first of several ends": {
+			[]inventory.Target{deep}, []inventory.Target{moving(declared, 12), moving(elsewhere, 11)},
+			[]inventory.Target{moving(declared, 12), moving(elsewhere, 11), moving(withClusterFacts(deep), 11)},
+		},
+		"and not if one object does not announce it": {
+			[]inventory.Target{deep}, []inventory.Target{moving(declared, 12), elsewhere},
+			[]inventory.Target{moving(declared, 12), elsewhere, withClusterFacts(deep)},
+		},
+		"nor if the configuration pins the addresses": {
+			[]inventory.Target{pinned}, []inventory.Target{moving(declared, 12)}, []inventory.Target{withClusterFacts(pinned)},
 		},
 		"of two configured targets with one key the first stays": {
 			[]inventory.Target{pinned, site("a.example")}, nil, []inventory.Target{pinned},

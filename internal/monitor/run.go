@@ -63,8 +63,8 @@ type loop struct {
 
 	inventory inventory.Inventory
 	targets   map[string]bool
-	steps     map[probeKey]step
-	fresh     []dnscheck.Observation
+	steps     map[probeKey]*step // each is large, and lies in the plan
+	fresh     snapshot.Observations
 
 	rounds chan<- round
 	// outcomes has room for all that one judgement says, so that the judge never
@@ -84,11 +84,11 @@ type loop struct {
 }
 
 func newLoop(o Options) *loop {
-	l := &loop{o: o, began: time.Now(), pause: gap, steps: map[probeKey]step{}, outcomes: make(chan outcome, 2)}
+	l := &loop{o: o, began: time.Now(), pause: gap, steps: map[probeKey]*step{}, outcomes: make(chan outcome, 2)}
 	l.accounts = newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
 	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
 	l.zones = newLane(o.zoneLook(), max(o.DNSInterval, zoneInterval), o.zoneSlots(), hashName)
-	l.probes = newLane(o.probeLook(func(k probeKey) step { return l.steps[k] }), o.Interval, o.Workers, hashProbe)
+	l.probes = newLane(o.probeLook(func(k probeKey) step { return *l.steps[k] }), o.Interval, o.Workers, hashProbe)
 	l.hosted = newLane(o.hostedLook(), hostedInterval, maxHosted, hashName)
 	l.clouds = newLane(o.cloudLook(l.accounts, l.inTheNews), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
 	l.seed(o.Previous.Observations)
@@ -150,7 +150,7 @@ func (l *loop) run(ctx context.Context) {
 		case r := <-l.zones.results:
 			l.dirty = ctx.Err() == nil && l.zones.take(r, time.Now()) || l.dirty
 		case r := <-l.probes.results:
-			l.dirty = ctx.Err() == nil && l.probes.take(r, time.Now()) || l.dirty
+			l.takeProbe(ctx, r)
 		case r := <-l.clouds.results:
 			l.takeCloud(ctx, r)
 		case r := <-l.hosted.results:
@@ -168,7 +168,15 @@ func (l *loop) run(ctx context.Context) {
 // take keeps what the DNS said, unless it is only the echo of our own end.
 func (l *loop) take(ctx context.Context, r result[string, dnscheck.Observation]) {
 	if ctx.Err() == nil && l.dns.take(r, time.Now()) {
-		l.fresh = append(l.fresh, l.dns.newest[r.entry.key])
+		l.fresh.DNS = append(l.fresh.DNS, l.dns.newest[r.entry.key])
+		l.dirty = true
+	}
+}
+
+// takeProbe keeps what an address said.
+func (l *loop) takeProbe(ctx context.Context, r result[probeKey, probe.Observation]) {
+	if ctx.Err() == nil && l.probes.take(r, time.Now()) {
+		l.fresh.Probes = append(l.fresh.Probes, l.probes.newest[r.entry.key])
 		l.dirty = true
 	}
 }
@@ -205,7 +213,7 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	if l.dirty && !l.judging && (l.urgent || now.Sub(l.judged) >= l.pause) {
 		l.judged, l.judging, l.dirty, l.urgent = now, true, false, false
 		r := l.round()
-		l.fresh = nil
+		l.fresh = snapshot.Observations{}
 		l.rounds <- r
 	}
 }
@@ -281,8 +289,8 @@ func (l *loop) reread(now time.Time) {
 }
 
 // adopt makes the steps of targets that are still there the ones to do.
-func (l *loop) adopt(steps map[probeKey]step, now time.Time) {
-	l.steps = make(map[probeKey]step, len(steps))
+func (l *loop) adopt(steps map[probeKey]*step, now time.Time) {
+	l.steps = make(map[probeKey]*step, len(steps))
 	keys := make([]probeKey, 0, len(steps))
 	for k, s := range steps {
 		if l.targets[k.target] {
@@ -306,10 +314,11 @@ func (l *loop) follow(o outcome, now time.Time) {
 		return
 	}
 	old := l.steps
-	steps := make(map[probeKey]step, len(o.steps))
+	steps := make(map[probeKey]*step, len(o.steps))
 	var names []string
 	var again []probeKey
-	for _, s := range o.steps {
+	for i := range o.steps {
+		s := &o.steps[i]
 		k := s.key()
 		steps[k] = s
 		was, known := old[k]
@@ -317,7 +326,7 @@ func (l *loop) follow(o outcome, now time.Time) {
 		if moved && (len(names) == 0 || names[len(names)-1] != s.request.Target.Host) {
 			names = append(names, s.request.Target.Host)
 		}
-		if moved || known && !sameWay(was, s) {
+		if moved || known && !sameWay(*was, *s) {
 			again = append(again, k)
 		}
 	}

@@ -47,10 +47,10 @@ if [ ! -x "$folder/kube-apiserver" ]; then
     -ldflags "-s -w -X $stamp.gitVersion=$kubernetes -X $stamp.gitMajor=1 -X $stamp.gitMinor=37"
 fi
 
-if [ ! -e "$folder/crds/traefik.yaml" ]; then
+if [ ! -e "$folder/crds/listenersets.yaml" ]; then
   mkdir -p "$folder/crds"
   definitions=$(source_of "sigs.k8s.io/gateway-api@$gateway")/config/crd/standard
-  for kind in gatewayclasses gateways httproutes; do
+  for kind in gatewayclasses gateways httproutes grpcroutes tlsroutes listenersets; do
     install -m 644 "$definitions/gateway.networking.k8s.io_$kind.yaml" "$folder/crds/$kind.yaml"
   done
   install -m 644 "$(source_of "github.com/traefik/traefik/v3@$traefik")/docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml" "$folder/crds/traefik.yaml"

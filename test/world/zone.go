@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,6 +22,12 @@ type Zone struct {
 	Delegations []Zone
 	// NegativeTTL is the SOA's TTL and minimum, in seconds; 0 stands for 5.
 	NegativeTTL int
+	// TTL is that of the NS records and of the servers' addresses; 0 stands for 3600.
+	TTL int
+}
+
+func servers(name string, addr netip.Addr) map[string]netip.Addr {
+	return map[string]netip.Addr{name: addr}
 }
 
 // text is the zone file. RFC 1035 section 5.
@@ -46,8 +53,9 @@ func (z Zone) text(serial uint32) string {
 
 // delegation writes the NS records of the zone and the addresses of its servers.
 func (z Zone) delegation(b *strings.Builder) {
+	ttl := cmp.Or(z.TTL, 3600)
 	for name, addr := range z.Servers {
-		fmt.Fprintf(b, "%s. 3600 IN NS %s.\n%s. 3600 IN A %s\n", strings.TrimSuffix(z.Origin, "."), name, name, addr)
+		fmt.Fprintf(b, "%s. %d IN NS %s.\n%s. %[2]d IN A %[5]s\n", strings.TrimSuffix(z.Origin, "."), ttl, name, name, addr)
 	}
 }
 

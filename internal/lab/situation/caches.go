@@ -12,6 +12,10 @@ func draining(addr string, texts ...string) Want {
 	return Want{Code: "dns/draining", Severity: info, Subject: []string{addr}, Texts: texts}
 }
 
+func withheld(addr string, texts ...string) Want {
+	return Want{Code: "dns/draining", Severity: unknown, Subject: []string{addr}, Texts: append(texts, "may still publish")}
+}
+
 func cached(texts ...string) Want {
 	return Want{Code: "dns/cached-stale", Severity: info, Texts: texts}
 }
@@ -49,6 +53,12 @@ func caches() []Situation {
 			Name: "the record was corrected on two servers of three", Refs: "RFC 1034 §4.3.5, §5.3.3",
 			Shop: wrong, Later: corrected, After: 10 * time.Minute, Alone: map[byte]Edit{12: {Set: wrong}}, Clients: Sometimes,
 			Want: wants(stale(old, "on 1 of 3 authoritative servers"), disagree("192.0.2.9 on ns2")),
+		},
+		{
+			Name: "the alias was corrected, and one server has been silent since", Refs: "RFC 1034 §3.6.2, §4.3.5",
+			Shop: "www 3600 CNAME old.lb.test.", Later: &Edit{Set: "www 3600 CNAME new.lb.test."}, After: 2 * time.Hour, Faults: at(lab.Silent, 12),
+			Zones: lb("old 60 A 192.0.2.9\nnew 60 A 192.0.2.1"), Clients: Works,
+			Want: wants(withheld(old, "no usable answer now from ns2"), degraded("ns2")),
 		},
 		{
 			Name: "the record was created, and a resolver still denies it", Refs: "RFC 2308 §5",

@@ -46,6 +46,9 @@ type Situation struct {
 	// wrong with single servers began with it. After is the time since then.
 	Later *Edit
 	After time.Duration
+	// Restarted is set when the second look is by a program that was started anew, which
+	// knows of the first what the history does.
+	Restarted bool
 	// Recursive is a caching resolver that is asked too; it has read Host
 	// just before Later.
 	Recursive *Recursive
@@ -136,7 +139,7 @@ func All() []Situation {
 		broken(), healing(), overTCP(), edns(), cookies(),
 		ttls(), oddTTLs(), denials(),
 		walks(), strangeServers(), cuts(), zones(), duties(),
-		disagreements(), turns(), specials(), caches(), views(),
+		disagreements(), turns(), specials(), caches(), views(), moves(),
 	)
 	for i := range rows {
 		s := &rows[i]

@@ -1,6 +1,8 @@
 package situation
 
 import (
+	"time"
+
 	"github.com/miekg/dns"
 
 	"driftprobe/internal/lab"
@@ -98,6 +100,13 @@ func besides() []Situation {
 			Zones: moved("olddns.test.", right, two), Alone: map[byte]Edit{31: {Set: "www 60 A 192.0.2.9"}}, Clients: Sometimes,
 			Want: wants(stale(old, "on 1 of 3 authoritative servers of shop.example"), disagree("192.0.2.9 on ns1.olddns.test", "the serial is the same")),
 			Zone: wants(mismatch(warning, "", "or take it out of the NS records of the zone")),
+		},
+		{
+			Name: "a server that only the zone names has been silent about the host since the record was corrected", Refs: "RFC 2181 §5.4.1",
+			Zones: moved("olddns.test.", "www 3600 A 192.0.2.9", two), Later: &Edit{Set: right}, After: 2 * time.Hour,
+			Faults: at(lab.ForName("www.shop.example.", lab.Silent), 31), Clients: Works,
+			Want: wants(withheld(old, "no usable answer now from ns1.olddns.test")),
+			Zone: wants(mismatch(warning, "", "only the zone itself names ns1.olddns.test")),
 		},
 		{
 			Name: "one server of the top-level domain already has the delegation to another provider", Refs: "RFC 1034 §4.3.5; RFC 2181 §5.4.1",

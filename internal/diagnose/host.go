@@ -1,0 +1,134 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"driftprobe/dnscheck"
+	"driftprobe/internal/inventory"
+	"driftprobe/lbcheck"
+	"driftprobe/probe"
+)
+
+// host is all that is known about one hostname. Nothing in it changes once the view
+// is made.
+type host struct {
+	name    string
+	targets []*target
+	// expected is what the name should publish: what its targets expect together.
+	expected inventory.Expected
+	// front names what should be in front of it: its Service, or its set of pinned
+	// addresses; else the host stands for itself.
+	front string
+	// dns is the newest look at its records, if looked, and seen and denied are its
+	// history.
+	dns    dnscheck.Observation
+	looked bool
+	seen   []dnscheck.Sighting
+	denied []dnscheck.Denial
+	// published are the addresses that its clients can be given.
+	published []netip.Addr
+	// strangers is what probes met at published addresses that are not expected.
+	strangers map[netip.Addr]dnscheck.Stranger
+}
+
+// target is one URL of a host: what is expected of it, and what probes of it met.
+type target struct {
+	*inventory.Target
+	expected inventory.Expected
+	probes   []probe.Observation
+}
+
+// gather makes the hosts of the inventory, in order, each with what was seen of it.
+func (v *view) gather() {
+	targets := make([]target, len(v.snap.Inventory.Targets))
+	byKey := make(map[string]*target, len(targets))
+	for i := range targets {
+		t := &targets[i]
+		t.Target = &v.snap.Inventory.Targets[i]
+		byKey[t.Key] = t
+		h := v.byName[t.Host]
+		if h == nil {
+			h = &host{name: t.Host}
+			v.byName[t.Host] = h
+			v.hosts = append(v.hosts, h)
+		}
+		h.targets = append(h.targets, t)
+	}
+	slices.SortFunc(v.hosts, func(a, b *host) int { return cmp.Compare(a.name, b.name) })
+	for _, o := range v.snap.Observations.DNS {
+		if h := v.byName[o.Host]; h != nil {
+			h.dns, h.looked = o, true
+		}
+	}
+	for _, o := range v.snap.Observations.Probes {
+		if t := byKey[o.Target]; t != nil {
+			t.probes = append(t.probes, o)
+		}
+	}
+}
+
+// expect says what each target of a host should meet, and the host publish.
+func (v *view) expect(h *host) {
+	for _, t := range h.targets {
+		t.expected = lbcheck.Expect(v.world, v.fronts, *t.Target)
+	}
+	h.agree()
+	h.front = h.expected.Fronts()
+	if h.front == "" {
+		h.front = cmp.Or(strings.Join(texts(h.expected.Addresses), ","), h.name)
+	}
+}
+
+// recall finds what is remembered of a host, and what follows from it for the newest
+// looks.
+func (v *view) recall(h *host) {
+	h.seen, h.denied = v.snap.History.Records.Of(h.name), v.snap.History.Records.DeniedOf(h.name)
+	h.published = dnscheck.Published(h.dns, h.seen)
+	for _, t := range h.targets {
+		for i, o := range t.probes {
+			// What was looked at as the target's own may be a stranger's by now.
+			if t.expected.Known && !t.expected.Accepts(o.Address.Addr()) {
+				t.probes[i].Stranger = true
+			}
+		}
+	}
+	h.strangers = v.strangers(h)
+}
+
+// of is what is known about a name: little, if no target has it.
+func (v *view) of(name string) *host {
+	if h := v.byName[name]; h != nil {
+		return h
+	}
+	return &host{name: name, front: name}
+}
+
+// eachHost does the same for every host, on all cores: what is done for one concerns
+// no other.
+func (v *view) eachHost(do func(i int, h *host)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(v.hosts)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(v.hosts); i = int(next.Add(1)) - 1 {
+				do(i, v.hosts[i])
+			}
+		})
+	}
+	all.Wait()
+}
+
+// names are the hosts' names, in their order.
+func names(hosts []*host) []string {
+	all := make([]string, 0, len(hosts))
+	for _, h := range hosts {
+		all = append(all, h.name)
+	}
+	return all
+}
