@@ -67,6 +67,7 @@ const (
 	IssuanceReissueLoop      Code = "issuance/reissue-loop"
 	IssuanceEphemeralStorage Code = "issuance/ephemeral-storage"
 	IssuanceUnexpectedIssuer Code = "issuance/unexpected-issuer"
+	IssuanceLogUnread        Code = "issuance/log-unread"
 
 	SelfOffline        Code = "self/offline"
 	SelfSourceDegraded Code = "self/source-degraded"

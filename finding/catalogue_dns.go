@@ -52,8 +52,8 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSDraining, "the records are right; caches still expire",
-			"A wrong address was published until a moment ago, or the name was denied. Every cache that read it may keep it for the TTL that it had then, and a denial for the smaller of the TTL and the minimum of the zone's SOA record; that end is computed from the looks at the authoritative servers, of before and after. While a server that gave the address last gives no usable answer, nobody knows whether it is gone: then this is unknown and has no end, for a week at most or until the server is out of the delegation.",
-			"Nothing: wait for the all-clear time. Restarting clients that hold their own cache helps them sooner.",
+			"A wrong address was published until a moment ago, or the name was denied. Every cache that read it may keep it for the TTL that it had then, and a denial for the smaller of the TTL and the minimum of the zone's SOA record; that end is computed from the looks at the authoritative servers, of before and after. While a server that gave the address last gives no usable answer, nobody knows whether it is gone: then this is unknown and has no end, for a week at most or until the server is out of the delegation. As a warning: the zone has moved to other servers, and one that it had still gives a wrong address; caches ask that one until its NS records have expired.",
+			"Nothing: wait for the all-clear time. If a former server of the zone still gives a wrong address, ask its provider to remove or correct the zone there. Restarting clients that hold their own cache helps them sooner.",
 			"RFC 1034 section 5.3.3; RFC 2308 section 5",
 		},
 		{

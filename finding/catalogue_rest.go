@@ -95,19 +95,19 @@ func httpEntries() []Entry {
 			HTTPIdentity, "what answers does not prove to be the target",
 			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there.",
 			"Find out who has the address. If it is the target, deploy the proof to all of its servers.",
-			"",
+			"RFC 9110 section 4.3.3 (what makes a response authoritative)",
 		},
 		{
 			HTTPSlow, "the target answers more slowly than expected",
 			"The look took longer than targets[].expect.within, from the first packet to the end of the body; the look-up in the DNS is not part of it. The finding names the phase that took longest.",
 			"Look where the time goes: the network while connecting, the server that ends TLS in the handshake, the application before the first byte.",
-			"",
+			"RFC 9110 section 3.3",
 		},
 		{
 			HTTPReachable, "something answers where nothing may",
 			"The target has expect.unreachable, and answers.",
 			"Close the port, or take expect.unreachable away.",
-			"",
+			"RFC 9293 section 3.5 (connections)",
 		},
 	}
 }

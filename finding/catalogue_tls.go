@@ -54,7 +54,7 @@ func tlsEntries() []Entry {
 			TLSAccepted, "the certificate does not have the fault that it is meant to have",
 			"The target has expect.tls, and none of the faults named there is found: the certificate was replaced, or clients accept what they should refuse.",
 			"Take expect.tls away, or restore the certificate that is meant to be refused.",
-			"",
+			"RFC 5280 section 6",
 		},
 		{
 			TLSIncompleteChain, "an intermediate certificate is missing",

@@ -89,7 +89,7 @@ func TestHostHeader(t *testing.T) {
 		{"2001:db8::1", 443, "[2001:db8::1]"},
 		{"2001:db8::1", 8443, "[2001:db8::1]:8443"},
 	} {
-		if got := hostHeader(c.name, c.port); got != c.want {
+		if got := hostHeader(c.name, c.port, 443); got != c.want {
 			t.Errorf("%s %d: %s, want %s", c.name, c.port, got, c.want)
 		}
 	}
@@ -152,6 +152,7 @@ func TestResponse(t *testing.T) {
 			tg.Expect = c.expect
 			p := New(Settings{Roots: w.roots, Allow: loopback(), Timeout: time.Minute, MaxBody: 1000})
 			o := p.Observe(t.Context(), Request{Target: tg, Address: at})
+			c.want.Protocol = "HTTP/1.1"
 			if o.Fault != (Fault{}) || o.HTTP == nil || !reflect.DeepEqual(*o.HTTP, c.want) {
 				t.Errorf("fault %+v\ngot  %+v\nwant %+v", o.Fault, o.HTTP, c.want)
 			}

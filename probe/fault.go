@@ -30,7 +30,7 @@ func classify(phase Phase, doing string, at netip.AddrPort, err error) Fault {
 		return Fault{phase, own.kind, own.text}
 	}
 	if name, ok := remoteAlert(err); ok {
-		return Fault{phase, Alert, alertText(name)}
+		return Fault{phase, alertKind(name), alertText(name)}
 	}
 	if header := (tls.RecordHeaderError{}); errors.As(err, &header) && phase == PhaseTLS {
 		return Fault{phase, NotTLS, notTLSText(header.RecordHeader[:], at.Port())}
@@ -110,16 +110,29 @@ func remoteAlert(err error) (string, bool) {
 	return strings.TrimPrefix(op.Err.Error(), "tls: "), true
 }
 
+// alertKind singles out the alerts with one meaning.
+func alertKind(name string) Kind {
+	switch name {
+	case protocolVersion:
+		return OldProtocol
+	case "certificate required":
+		return NoCertificate
+	}
+	return Alert
+}
+
+const protocolVersion = "protocol version not supported"
+
 // alertText says what the usual alerts (RFC 8446 section 6.2) mean.
 func alertText(name string) string {
 	meaning := map[string]string{
-		"unrecognized name":              "the server has no certificate for this name",
-		"handshake failure":              "the server found nothing in common with us, or has no certificate for this name",
-		"internal error":                 "the server failed by itself, or has no certificate for this name",
-		"access denied":                  "the server refuses this name or this client",
-		"protocol version not supported": "the server speaks no TLS version from 1.0 to 1.3",
-		"certificate required":           "the server wants a client certificate",
-		"bad certificate":                "the server wants a client certificate",
+		"unrecognized name":    "the server has no certificate for this name",
+		"handshake failure":    "the server found nothing in common with us, or has no certificate for this name",
+		"internal error":       "the server failed by itself, or has no certificate for this name",
+		"access denied":        "the server refuses this name or this client",
+		protocolVersion:        "the server speaks no TLS version from 1.0 to 1.3",
+		"certificate required": "the server wants a client certificate",
+		"bad certificate":      "the server does not like our certificate, and we sent none",
 	}[name]
 	if meaning == "" {
 		return "the server ended the handshake with the TLS alert " + printable(name, 60)

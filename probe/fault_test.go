@@ -87,7 +87,7 @@ func TestFaults(t *testing.T) {
 				s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{w.good}, ClientAuth: tls.RequireAnyClientCert})
 				_ = s.Handshake()
 				stall(c)
-			}, false, Fault{PhaseHTTP, Alert, "wants a client certificate"}, PhaseTLS,
+			}, false, Fault{PhaseHTTP, NoCertificate, "wants a client certificate"}, PhaseTLS,
 		},
 		"hangs up after the handshake": {
 			tlsServer(w.good, func(c *tls.Conn) { _ = readRequest(c) }), false,

@@ -2,37 +2,54 @@ package probe
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"net"
+	"slices"
 	"time"
 )
 
 // handshake does TLS and records what the peer presented, whether it verifies or
-// not.
+// not, and whether the handshake comes to its end or not.
 func (l *look) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
 	l.doing = "doing the TLS handshake"
-	session := tls.Client(conn, clientConfig(l.seen.Host))
-	began := time.Now()
-	if err := session.HandshakeContext(ctx); err != nil {
-		return nil, err
+	config := clientConfig(l.seen.Host)
+	config.NextProtos = protocols(l.request.Target)
+	var shown tls.ConnectionState
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		shown = s
+		return nil
 	}
-	l.seen.Took.TLS = time.Since(began)
-
-	state := session.ConnectionState()
-	chain := state.PeerCertificates
-	if len(chain) == 0 {
+	asked, sent := false, false
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		if own := l.request.Certificate; own != nil && !l.request.Stranger {
+			sent = true
+			return own, nil
+		}
+		return &tls.Certificate{}, nil // none: RFC 8446 section 4.4.2
+	}
+	session := tls.Client(conn, config)
+	began := time.Now()
+	err := session.HandshakeContext(ctx)
+	took := time.Since(began)
+	if len(shown.PeerCertificates) > 0 {
+		l.presented(shown)
+		l.seen.TLS.ClientCertificate, l.seen.TLS.ClientCertificateSent = asked, sent
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case l.seen.TLS == nil:
 		return nil, known{Malformed, "the server presented no certificate"}
 	}
-	chain = chain[:min(len(chain), MaxChain)]
-	facts := &TLS{Version: state.Version, ALPN: clip(state.NegotiatedProtocol)}
-	for _, c := range chain {
-		facts.Chain = append(facts.Chain, certificateFacts(c))
-	}
-	facts.Trust = trustOf(chain, l.settings.Roots, l.seen.Host, l.seen.At)
-	l.seen.TLS = facts
+	l.seen.Took.TLS = took
 	if l.rootless {
 		return nil, known{Self, "this machine has no trusted root certificates, so none could be verified (install ca-certificates, or set tls.ca_file)"}
 	}
@@ -40,7 +57,19 @@ func (l *look) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) 
 	return session, nil
 }
 
-// clientConfig accepts any certificate (trustOf judges it afterwards) and offers
+// presented records the certificates and what can be said of them at once.
+func (l *look) presented(s tls.ConnectionState) {
+	chain := s.PeerCertificates[:min(len(s.PeerCertificates), MaxChain)]
+	v := l.chains.verify(chain, l.settings.Roots, l.seen.At)
+	facts := &TLS{Version: s.Version, ALPN: clip(s.NegotiatedProtocol), Chain: v.facts, Trust: v.trust}
+	facts.Trust.NameMatches = chain[0].VerifyHostname(l.seen.Host) == nil // SANs only, never the CN
+	if len(s.OCSPResponse) > 0 && v.issuer != nil {
+		facts.Staple = stapled(s.OCSPResponse, chain[0], v.issuer, l.seen.At)
+	}
+	l.seen.TLS, l.chain, l.verified = facts, chain, v
+}
+
+// clientConfig accepts any certificate (verify judges it afterwards) and offers
 // what browsers offer and somewhat more, so that old servers are seen, not
 // failed: RSA key exchange, which Go has dropped from its defaults, and TLS 1.0.
 func clientConfig(name string) *tls.Config {
@@ -53,7 +82,7 @@ func clientConfig(name string) *tls.Config {
 		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
 	return &tls.Config{
 		ServerName:         name,
-		InsecureSkipVerify: true, //nolint:gosec // verified by hand, see trustOf
+		InsecureSkipVerify: true, //nolint:gosec // verified by hand, see verify
 		MinVersion:         tls.VersionTLS10,
 		CipherSuites:       suites,
 		NextProtos:         []string{"http/1.1"},
@@ -63,7 +92,9 @@ func clientConfig(name string) *tls.Config {
 // maxNames bounds the names recorded of one certificate.
 const maxNames = 100
 
-func certificateFacts(c *x509.Certificate) Certificate {
+// certificateFacts describes one certificate. The names of an authority are not
+// recorded: it should have none, and ten lists of them would be too much.
+func certificateFacts(c *x509.Certificate, leaf bool) Certificate {
 	sum := sha256.Sum256(c.Raw)
 	f := Certificate{
 		SubjectCN:  clip(c.Subject.CommonName),
@@ -73,9 +104,15 @@ func certificateFacts(c *x509.Certificate) Certificate {
 		NotBefore:  c.NotBefore.UTC(),
 		NotAfter:   c.NotAfter.UTC(),
 		SelfSigned: selfSigned(c),
+		Signature:  c.SignatureAlgorithm.String(),
+		MustStaple: mustStaple(c),
 	}
+	f.Key, f.Bits = keyOf(c)
 	if len(c.Issuer.Organization) > 0 {
 		f.IssuerO = clip(c.Issuer.Organization[0])
+	}
+	if !leaf {
+		return f
 	}
 	for _, n := range c.DNSNames[:min(len(c.DNSNames), maxNames)] {
 		f.Names = append(f.Names, clip(n))
@@ -84,4 +121,30 @@ func certificateFacts(c *x509.Certificate) Certificate {
 		f.Names = append(f.Names, ip.String())
 	}
 	return f
+}
+
+func keyOf(c *x509.Certificate) (kind string, bits int) {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return "RSA", key.N.BitLen()
+	case *ecdsa.PublicKey:
+		return "ECDSA", key.Curve.Params().BitSize
+	case ed25519.PublicKey:
+		return "Ed25519", 8 * len(key)
+	}
+	return clip(c.PublicKeyAlgorithm.String()), 0
+}
+
+// mustStaple looks for the feature status_request, 5 (RFC 7633 section 4.2.3.1).
+func mustStaple(c *x509.Certificate) bool {
+	feature := asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
+	for _, e := range c.Extensions {
+		var features []int
+		if e.Id.Equal(feature) {
+			if _, err := asn1.Unmarshal(e.Value, &features); err == nil {
+				return slices.Contains(features, 5)
+			}
+		}
+	}
+	return false
 }

@@ -35,8 +35,15 @@ func (p Policy) withDefaults() Policy {
 
 // Answers tells whether a client that comes at the moment is served here: a
 // certificate that is valid then, and, unless it is a stranger or speaks only TLS
-// (which was not asked), a complete HTTP response, whatever its status.
+// (which was not asked), a complete HTTP response, whatever its status. Without TLS
+// nothing shows that a stranger is of the target.
 func (o Observation) Answers(now time.Time) bool {
+	switch o.Scheme {
+	case inventory.SchemeTCP:
+		return o.Fault == Fault{} && o.Reached == PhaseConnect && !o.Stranger
+	case inventory.SchemeHTTP:
+		return o.Fault == Fault{} && !o.Stranger && (o.TLSOnly || o.HTTP != nil)
+	}
 	return o.Fault == Fault{} && o.TLS != nil && o.TLS.Valid(now) && (o.Stranger || o.TLSOnly || o.HTTP != nil)
 }
 
@@ -51,7 +58,12 @@ func Judge(p Policy, now time.Time, t inventory.Target, e inventory.Expected, os
 		if o.Stranger {
 			continue
 		}
-		all = append(all, newJudge(p, now, t, e, o).findings()...)
+		j := newJudge(p, now, t, e, o)
+		j.all = os
+		all = append(all, j.findings()...)
+	}
+	if differ(os) {
+		all = append(all, newJudge(p, now, t, e, Observation{}).differing(os))
 	}
 	finding.Sort(all)
 	return all
@@ -64,6 +76,8 @@ type judge struct {
 	target   inventory.Target
 	expected inventory.Expected
 	seen     Observation
+	// all are the observations of the target, seen among them.
+	all []Observation
 	// host and at are for text, subject for findings.
 	host    string
 	at      string
@@ -91,17 +105,28 @@ func (j judge) findings() []finding.Finding {
 	if f, ok := j.fault(); ok {
 		all = append(all, f)
 	}
-	// A fault in the TLS phase that left facts is a lack of roots to judge them by.
-	if j.seen.TLS != nil && j.seen.Fault.Phase != PhaseTLS {
+	// Our own fault in the TLS phase that left facts is a lack of roots to judge them by.
+	if j.seen.TLS != nil && (j.seen.Fault.Phase != PhaseTLS || j.seen.Fault.Kind != Self) {
 		all = append(all, j.certificate(*j.seen.TLS)...)
 	}
 	if j.seen.HTTP != nil && j.seen.Fault == (Fault{}) {
 		all = append(all, j.response(*j.seen.HTTP)...)
 	}
-	if len(all) == 0 && j.seen.HTTP == nil && !j.seen.TLSOnly && j.seen.Fault == (Fault{}) {
+	switch {
+	case j.seen.Identity != nil && !*j.seen.Identity:
+		all = append(all, j.imposter())
+	case len(all) == 0 && j.silentByChoice():
 		all = append(all, j.unasked())
 	}
-	return all
+	if f, ok := j.slow(); ok && j.seen.Fault == (Fault{}) {
+		all = append(all, f)
+	}
+	return j.meant(all)
+}
+
+// silentByChoice tells whether we asked nothing although the target speaks HTTP.
+func (j judge) silentByChoice() bool {
+	return j.seen.HTTP == nil && !j.seen.TLSOnly && j.seen.Scheme != inventory.SchemeTCP && j.seen.Fault == (Fault{})
 }
 
 func (j judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
@@ -122,8 +147,12 @@ func (j judge) fault() (finding.Finding, bool) {
 		return finding.Finding{}, false
 	case Self:
 		return j.self(), true
-	case Alert, NotTLS:
+	case Alert, NotTLS, NotIntroduced:
 		return j.handshake(), true
+	case OldProtocol:
+		return j.oldProtocol(), true
+	case NoCertificate:
+		return j.clientCertificate(), true
 	case NoRoute:
 		if j.seen.Address.Addr().Unmap().Is6() {
 			return finding.Finding{}, false
@@ -161,7 +190,7 @@ func (j judge) handshake() finding.Finding {
 		fmt.Sprintf("TLS with %s fails at %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "a TLS handshake for " + j.host
 	f.Observed = j.faultText()
-	f.Hint = "compare with: " + j.openssl()
+	f.Hint = j.handshakeHint()
 	return f
 }
 
@@ -219,8 +248,12 @@ func (j judge) curl() string {
 	if a.Addr().Is6() {
 		name = "[" + name + "]"
 	}
-	url := "https://" + hostHeader(j.host, a.Port()) + printable(j.target.Path, 200)
-	return fmt.Sprintf("curl -i --resolve %s %s", quote(fmt.Sprintf("%s:%d:%s", j.host, a.Port(), name)), quote(url))
+	url := cmp.Or(j.target.Scheme, "https") + "://" + hostHeader(j.host, a.Port(), inventory.DefaultPort(j.target.Scheme)) + printable(j.target.Path, 200)
+	method := ""
+	if m := j.target.Method; m != "" && m != "GET" {
+		method = "-X " + quote(printable(m, 20)) + " "
+	}
+	return fmt.Sprintf("curl -i "+method+"--resolve %s %s", quote(fmt.Sprintf("%s:%d:%s", j.host, a.Port(), name)), quote(url))
 }
 
 // quote makes one word of a shell command. Hints are pasted, and hosts and paths

@@ -9,26 +9,59 @@ import (
 	"driftprobe/finding"
 )
 
-// certificate names each cause on its own, because they are mended by different
-// people. Two causes stand alone: a placeholder and a self-signed certificate
-// are to be replaced as a whole, so that their names and dates are noise.
+// certificate judges what was presented: whether clients believe it, and what is
+// weak about it.
 func (j judge) certificate(t TLS) []finding.Finding {
-	if len(t.Chain) == 0 || t.Valid(j.now) {
-		return j.expiring(t)
+	var all []finding.Finding
+	if f, ok := j.protocol(t); ok {
+		all = append(all, f)
 	}
+	if f, ok := j.refusedWithout(t); ok {
+		all = append(all, f)
+	}
+	if len(t.Chain) == 0 {
+		return all
+	}
+	if f, ok := j.foreign(t); ok {
+		return append(all, f)
+	}
+	return append(append(all, j.believed(t)...), j.strength(t)...)
+}
+
+// foreign finds the certificates that stand alone: they are to be replaced as a
+// whole, so that their names and dates are noise.
+func (j judge) foreign(t TLS) (finding.Finding, bool) {
 	leaf := t.Chain[0]
-	if who := placeholder(leaf); who != "" {
-		return []finding.Finding{j.defaultCertificate(leaf, who)}
+	if t.Valid(j.now) {
+		return finding.Finding{}, false
 	}
-	if leaf.SelfSigned && !t.Trust.Trusted {
-		return []finding.Finding{j.selfSigned(leaf)}
+	if who := placeholder(leaf); who != "" {
+		return j.defaultCertificate(leaf, who), true
+	}
+	if t.Trust.Trusted {
+		return finding.Finding{}, false
+	}
+	if who := staging(t.Chain); who != "" {
+		return j.stagingCertificate(leaf, who), true
+	}
+	if leaf.SelfSigned {
+		return j.selfSigned(leaf), true
+	}
+	return finding.Finding{}, false
+}
+
+// believed names each cause for which clients refuse a certificate on its own,
+// because they are mended by different people.
+func (j judge) believed(t TLS) []finding.Finding {
+	if t.Valid(j.now) {
+		return j.expiring(t)
 	}
 	var all []finding.Finding
 	if !t.Trust.Trusted {
 		all = append(all, j.untrusted(t))
 	}
 	if !t.Trust.NameMatches {
-		all = append(all, j.nameMismatch(leaf))
+		all = append(all, j.nameMismatch(t.Chain[0]))
 	}
 	if !j.now.Before(t.Trust.NotAfter) {
 		all = append(all, j.expired(t))
@@ -52,6 +85,24 @@ func placeholder(c Certificate) string {
 		return "ingress-nginx"
 	case c.IssuerCN == "cert-manager.local":
 		return "cert-manager"
+	case strings.HasPrefix(c.IssuerCN, "Caddy Local Authority"):
+		return "Caddy"
+	}
+	return ""
+}
+
+// staging names the authority for tests that issued one of the certificates. The names
+// are those of Let's Encrypt's staging hierarchies, old and new, and of pebble.
+func staging(chain []Certificate) string {
+	for _, c := range chain {
+		for _, name := range []string{c.IssuerCN, c.IssuerO, c.SubjectCN} {
+			switch {
+			case strings.HasPrefix(name, "(STAGING)"), strings.HasPrefix(name, "Fake LE "):
+				return "Let's Encrypt's staging environment"
+			case strings.HasPrefix(name, "Pebble Intermediate CA"), strings.HasPrefix(name, "Pebble Root CA"):
+				return "pebble, an ACME server for tests"
+			}
+		}
 	}
 	return ""
 }
@@ -64,8 +115,18 @@ func (j judge) defaultCertificate(c Certificate, who string) finding.Finding {
 	f.Hint = map[string]string{
 		"Traefik":       "read Traefik's log for the ACME error (a rate limit?), and check that acme.json survives restarts, before ordering again",
 		"ingress-nginx": "check that the Secret in the Ingress's tls section exists, is of type kubernetes.io/tls and names this host",
+		"Caddy":         "read Caddy's log for the ACME error; its own authority signs for names that are not public, and where the Caddyfile says local_certs or tls internal",
 		"cert-manager":  "kubectl describe certificate,order,challenge: the real certificate has not been issued yet",
 	}[who]
+	return f
+}
+
+func (j judge) stagingCertificate(c Certificate, who string) finding.Finding {
+	f := j.finding(finding.TLSStagingCertificate, finding.Critical,
+		fmt.Sprintf("%s gets a certificate from %s at %s, which no client trusts", j.host, who, j.at))
+	f.Expected = "a certificate from an authority that clients trust"
+	f.Observed = certificateText(c)
+	f.Hint = "set the ACME client's directory to production (Let's Encrypt: https://acme-v02.api.letsencrypt.org/directory), delete the certificate it keeps, and order anew"
 	return f
 }
 
@@ -79,6 +140,12 @@ func (j judge) selfSigned(c Certificate) finding.Finding {
 }
 
 func (j judge) untrusted(t TLS) finding.Finding {
+	switch {
+	case t.Trust.Missing != nil:
+		return j.incomplete(t, *t.Trust.Missing)
+	case t.Trust.Cause == WeakSignature:
+		return j.weakSignature(t)
+	}
 	why := printable(t.Trust.Why, 200)
 	if why == "" {
 		why = "no path to a trusted root"
@@ -86,9 +153,35 @@ func (j judge) untrusted(t TLS) finding.Finding {
 	f := j.finding(finding.TLSUntrusted, finding.Critical,
 		fmt.Sprintf("the certificate of %s at %s is not trusted: %s", j.host, j.at, why))
 	f.Expected = "a chain that leads to a trusted root"
-	f.Observed = fmt.Sprintf("%s, with %s sent beside it", certificateText(t.Chain[0]), count(len(t.Chain)-1, "certificate"))
+	f.Observed = sent(t)
 	f.Hint = "present the whole chain (fullchain.pem); for a private authority set tls.ca_file"
+	if t.Trust.Cause == OtherRoot && len(t.Chain) > 1 {
+		f.Hint = "order the certificate from an authority that clients trust; if yours trust this one, name its root in tls.ca_file"
+	}
 	return f
+}
+
+// incomplete is a chain that lacks a certificate. Who tries it in a browser often
+// sees nothing amiss.
+func (j judge) incomplete(t TLS, m Missing) finding.Finding {
+	name := printable(m.Subject, maxText)
+	f := j.finding(finding.TLSIncompleteChain, finding.Critical,
+		fmt.Sprintf("the chain of %s at %s lacks the intermediate «%s»", j.host, j.at, name))
+	f.Expected = "the certificate with every intermediate up to a trusted root"
+	f.Observed = sent(t)
+	f.Hint = "install the whole chain (fullchain.pem), or add the intermediate, which is published at " + quote(printable(m.URL, 200)) +
+		"; browsers hide the fault, because they know or fetch intermediates, and curl, Go, Java and mobile apps fail"
+	if m.Found {
+		f.Observed += "; with the intermediate fetched from " + printable(m.URL, 200) + " it leads to a trusted root"
+	} else {
+		f.Hint += "; if «" + name + "» is a private root, name it in tls.ca_file"
+	}
+	return f
+}
+
+// sent is the certificate and how many came with it.
+func sent(t TLS) string {
+	return fmt.Sprintf("%s, with %s sent beside it", certificateText(t.Chain[0]), count(len(t.Chain)-1, "certificate"))
 }
 
 func (j judge) nameMismatch(c Certificate) finding.Finding {
@@ -105,24 +198,33 @@ func (j judge) nameMismatch(c Certificate) finding.Finding {
 }
 
 func (j judge) expired(t TLS) finding.Finding {
-	what := culprit(t)
+	what := ending(t)
 	f := j.finding(finding.TLSExpired, finding.Critical,
 		fmt.Sprintf("%s of %s at %s expired %s ago", what, j.host, j.at, finding.Left(j.now.Sub(t.Trust.NotAfter))))
 	f.Expected = "valid at " + moment(j.now)
 	f.Observed = fmt.Sprintf("%s ended %s", what, moment(t.Trust.NotAfter))
 	f.Hint = "renew it; if that was done, reload the server that presents it"
-	if !leafEnds(t) {
+	if newer, ok := j.newer(); ok {
+		f.Hint = "reload or deploy the server that presents it: " + newer + " has the renewed one already"
+	} else if !leafEnds(t) {
 		f.Hint = "present the current intermediate: install the whole chain that came with the certificate"
+	}
+	if text := j.clocks(); text != "" {
+		f.Observed += "; " + text
 	}
 	return f
 }
 
 func (j judge) notYetValid(t TLS) finding.Finding {
+	what := culprit(t.Trust.Starts, t.Trust.NotBefore.Equal(t.Chain[0].NotBefore))
 	f := j.finding(finding.TLSNotYetValid, finding.Critical,
-		fmt.Sprintf("the certificate of %s at %s is not valid for another %s", j.host, j.at, finding.Left(t.Trust.NotBefore.Sub(j.now))))
+		fmt.Sprintf("%s of %s at %s is not valid for another %s", what, j.host, j.at, finding.Left(t.Trust.NotBefore.Sub(j.now))))
 	f.Expected = "valid at " + moment(j.now)
 	f.Observed = "valid from " + moment(t.Trust.NotBefore)
 	f.Hint = "compare the clocks of the machine that issued it and of this one"
+	if text := j.clocks(); text != "" {
+		f.Observed += "; " + text
+	}
 	return f
 }
 
@@ -141,24 +243,34 @@ func (j judge) expiring(t TLS) []finding.Finding {
 	if left < min(share(j.policy.UrgentFraction), j.policy.UrgentTime) {
 		severity = finding.Critical
 	}
-	what := culprit(t)
+	newer, renewed := j.newer()
+	if renewed && severity == finding.Warning {
+		return nil // told once, of all addresses: see differing
+	}
+	what := ending(t)
 	f := j.finding(finding.TLSExpiring, severity,
 		fmt.Sprintf("%s of %s at %s ends in %s", what, j.host, j.at, finding.Left(left)))
 	f.Expected = fmt.Sprintf("more than %s left of a lifetime of %s", finding.Left(share(j.policy.ExpiringFraction)), finding.Left(lifetime))
 	f.Observed = fmt.Sprintf("%s ends %s", what, moment(t.Trust.NotAfter))
 	f.Hint = "find out why it was not renewed: the ACME client's log names the refusal"
+	if renewed {
+		f.Hint = "reload or deploy the server that presents it: " + newer + " has the renewed one already"
+	}
 	return []finding.Finding{f}
 }
 
 // leafEnds tells whether it is the leaf that ends first, not an intermediate.
 func leafEnds(t TLS) bool { return t.Trust.NotAfter.Equal(t.Chain[0].NotAfter) }
 
-// culprit is the certificate that ends first.
-func culprit(t TLS) string {
-	if leafEnds(t) {
+// ending is the certificate that ends first.
+func ending(t TLS) string { return culprit(t.Trust.Ends, leafEnds(t)) }
+
+// culprit is the certificate that is meant: the leaf, or one of the chain.
+func culprit(name string, leaf bool) string {
+	if leaf {
 		return "the certificate"
 	}
-	return fmt.Sprintf("the intermediate «%s» in the chain", printable(t.Trust.Ends, maxText))
+	return fmt.Sprintf("the intermediate «%s» in the chain", printable(name, maxText))
 }
 
 // certificateText is "subject «a», issuer «b», ends 2026-01-02 15:04 UTC".

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"driftprobe/finding"
@@ -16,27 +18,67 @@ func (j judge) response(h HTTP) []finding.Finding {
 		return nil
 	}
 	var all []finding.Finding
-	if f, ok := j.status(h); ok {
-		all = append(all, f)
+	take := func(f finding.Finding, found bool) bool {
+		if found {
+			all = append(all, f)
+		}
+		return found
 	}
-	expect := j.target.Expect
-	if expect.BodyRegex != "" && h.BodyMatched != nil && !*h.BodyMatched {
-		f := j.finding(finding.HTTPBody, finding.Critical,
-			fmt.Sprintf("%s answers at %s with a body that is not the expected one", j.host, j.at))
-		f.Expected = fmt.Sprintf("a body with a match of \"%s\"", printable(expect.BodyRegex, maxText))
-		f.Observed = fmt.Sprintf("%s, no match in %d bytes", j.responseText(h), h.BodyBytes)
-		f.Hint = "read what it says: " + j.curl()
-		all = append(all, f)
+	take(j.versions(h))
+	if take(j.redirected(h)) || take(j.misplaced(h)) {
+		return all
 	}
-	if len(h.HeadersMissing) > 0 {
-		f := j.finding(finding.HTTPHeader, finding.Critical,
-			fmt.Sprintf("%s answers at %s without an expected header", j.host, j.at))
-		f.Expected = headerText(expect, h.HeadersMissing)
-		f.Observed = fmt.Sprintf("%s, absent or different: %s", j.responseText(h), few(h.HeadersMissing))
-		f.Hint = "read what it says: " + j.curl()
-		all = append(all, f)
-	}
+	take(j.arrived(h))
+	take(j.status(h))
+	take(j.body(h))
+	take(j.json(h))
+	take(j.header(h))
 	return all
+}
+
+func (j judge) body(h HTTP) (finding.Finding, bool) {
+	expect := j.target.Expect
+	if expect.BodyRegex == "" || h.BodyMatched == nil || *h.BodyMatched {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPBody, finding.Critical,
+		fmt.Sprintf("%s answers at %s with a body that is not the expected one", j.host, j.at))
+	f.Expected = fmt.Sprintf("a body with a match of \"%s\"", printable(expect.BodyRegex, maxText))
+	f.Observed = fmt.Sprintf("%s, no match in %d bytes", j.responseText(h), h.BodyBytes)
+	f.Hint = "read what it says: " + j.curl()
+	return f, true
+}
+
+func (j judge) json(h HTTP) (finding.Finding, bool) {
+	if !h.NotJSON && len(h.JSONWrong) == 0 {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPBody, finding.Critical,
+		fmt.Sprintf("%s answers at %s with JSON that is not the expected one", j.host, j.at))
+	var want []string
+	for _, path := range slices.Sorted(maps.Keys(j.target.Expect.JSON)) {
+		want = append(want, path+": "+j.target.Expect.JSON[path])
+	}
+	f.Expected = "JSON with " + few(want)
+	f.Observed = j.responseText(h) + ", " + few(h.JSONWrong)
+	if h.NotJSON {
+		f.Summary = fmt.Sprintf("%s answers at %s with a body that is not JSON", j.host, j.at)
+		f.Observed = fmt.Sprintf("%s, %d bytes that are not a JSON text", j.responseText(h), h.BodyBytes)
+	}
+	f.Hint = "read what it says: " + j.curl()
+	return f, true
+}
+
+func (j judge) header(h HTTP) (finding.Finding, bool) {
+	if len(h.HeadersMissing) == 0 {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPHeader, finding.Critical,
+		fmt.Sprintf("%s answers at %s without an expected header", j.host, j.at))
+	f.Expected = headerText(j.target.Expect, h.HeadersMissing)
+	f.Observed = fmt.Sprintf("%s, absent or different: %s", j.responseText(h), few(h.HeadersMissing))
+	f.Hint = "read what it says: " + j.curl()
+	return f, true
 }
 
 // status: what was asked for is critical if it is missing. Unasked, only the
@@ -53,7 +95,7 @@ func (j judge) status(h HTTP) (finding.Finding, bool) {
 		expected = rangesText(ranges)
 	} else if h.Status == 404 {
 		severity = finding.Info
-	} else if h.Status < 500 {
+	} else if h.Status < 500 && !misdirected(h.Status) {
 		return finding.Finding{}, false
 	}
 	f := j.finding(finding.HTTPStatus, severity,
@@ -70,6 +112,10 @@ func (j judge) statusHint(status int) string {
 		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
 	case status == 404:
 		return "check that the ingress controller has a route for this host and path; if the answer is right, set expect.status"
+	case status == 421:
+		return "the server does not serve this name over this connection: check the rule that chooses the site by name, and the load balancer's SNI towards its backend"
+	case status == 429:
+		return "the server limits how often we may ask: let it except the probe, or ask less often"
 	case status == 401 || status == 403:
 		return "give the probe what it needs (headers), or set expect.status"
 	case status >= 300 && status < 400:

@@ -27,7 +27,7 @@ func seen(edits ...func(*Observation)) Observation {
 		Target: shop().Key, Host: host, Address: netip.MustParseAddrPort("203.0.113.10:443"), At: noon(), Reached: PhaseHTTP,
 		TLS: &TLS{
 			Chain: []Certificate{leaf},
-			Trust: Trust{Trusted: true, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Ends: host, NameMatches: true},
+			Trust: Trust{Trusted: true, Path: []int{0}, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Ends: host, NameMatches: true},
 		},
 		HTTP: &HTTP{Status: 200, Server: "lab"},
 	}
@@ -68,6 +68,21 @@ func untrusted(why string) func(*Observation) {
 
 func misnamed(names ...string) func(*Observation) {
 	return func(o *Observation) { o.TLS.Trust.NameMatches, o.TLS.Chain[0].Names = false, names }
+}
+
+// lacking is a chain that breaks off.
+func lacking(issuer string, found bool) func(*Observation) {
+	return func(o *Observation) {
+		o.TLS.Trust.Cause = Incomplete
+		o.TLS.Trust.Missing = &Missing{Subject: issuer, URL: "http://r3.i.lencr.org/", Found: found}
+	}
+}
+
+func clientAsked(o *Observation) { o.TLS.ClientCertificate = true }
+
+// serial makes it another certificate.
+func serial(s string) func(*Observation) {
+	return func(o *Observation) { o.TLS.Chain[0].Serial, o.TLS.Chain[0].SHA256 = s, s }
 }
 
 func leaf(change func(*Certificate)) func(*Observation) {
@@ -148,12 +163,41 @@ func TestJudge(t *testing.T) {
 			nil, []Observation{seen(untrusted("signed by itself"), selfSigned, misnamed("localhost"), lasting(-2*day, -day))},
 			[]string{on("critical tls/self-signed")},
 		},
-		"self-signed and trusted is fine": {nil, []Observation{seen(selfSigned)}, nil},
-		"untrusted":                       {nil, []Observation{seen(untrusted("x"))}, []string{on("critical tls/untrusted")}},
-		"name mismatch":                   {nil, []Observation{seen(misnamed("b.example"))}, []string{on("critical tls/name-mismatch")}},
-		"expired":                         {nil, []Observation{seen(lasting(-90*day, -2*day))}, []string{on("critical tls/expired")}},
-		"expired this very moment":        {nil, []Observation{seen(lasting(-90*day, 0))}, []string{on("critical tls/expired")}},
-		"not yet valid":                   {nil, []Observation{seen(lasting(time.Hour, 90*day))}, []string{on("critical tls/not-yet-valid")}},
+		"self-signed and trusted is fine":       {nil, []Observation{seen(selfSigned)}, nil},
+		"untrusted":                             {nil, []Observation{seen(untrusted("x"))}, []string{on("critical tls/untrusted")}},
+		"a missing intermediate":                {nil, []Observation{seen(untrusted("x"), lacking("R3", false))}, []string{on("critical tls/incomplete-chain")}},
+		"a SHA-1 signature":                     {nil, []Observation{seen(untrusted("x"), func(o *Observation) { o.TLS.Trust.Cause = WeakSignature })}, []string{on("critical tls/weak")}},
+		"an RSA key of 1024 bits":               {nil, []Observation{seen(leaf(func(c *Certificate) { c.Key, c.Bits = "RSA", 1024 }))}, []string{on("critical tls/weak")}},
+		"RSA 1024 off the path":                 {nil, []Observation{seen(func(o *Observation) { o.TLS.Chain = append(o.TLS.Chain, Certificate{Key: "RSA", Bits: 1024}) })}, nil},
+		"a staging certificate":                 {nil, []Observation{seen(untrusted("x"), misnamed("b"), leaf(func(c *Certificate) { c.IssuerCN = "(STAGING) Riddling Rhubarb R12" }))}, []string{on("critical tls/staging-certificate")}},
+		"staging that is trusted is meant":      {nil, []Observation{seen(leaf(func(c *Certificate) { c.IssuerO = "(STAGING) Let's Encrypt" }))}, nil},
+		"TLS 1.1 only":                          {nil, []Observation{seen(func(o *Observation) { o.TLS.Version = 0x0302 })}, []string{on("critical tls/protocol")}},
+		"no TLS version in common":              {nil, []Observation{seen(fault(PhaseTLS, OldProtocol, "x"))}, []string{on("critical tls/protocol")}},
+		"a client certificate demanded":         {nil, []Observation{seen(fault(PhaseHTTP, NoCertificate, "x"))}, []string{on("critical tls/client-certificate")}},
+		"PROXY protocol expected":               {nil, []Observation{seen(fault(PhaseTLS, NotIntroduced, "x"))}, []string{on("critical tls/handshake")}},
+		"asked for, and 400":                    {nil, []Observation{seen(clientAsked, status(400))}, []string{on("critical tls/client-certificate")}},
+		"asked for, and 400 is expected":        {wants(400, 400), []Observation{seen(clientAsked, status(400))}, nil},
+		"asked for, and served":                 {nil, []Observation{seen(clientAsked)}, nil},
+		"revoked by a staple":                   {nil, []Observation{seen(func(o *Observation) { o.TLS.Staple = &Statement{Says: Revoked} })}, []string{on("critical tls/revoked")}},
+		"revoked by staple and list":            {nil, []Observation{seen(func(o *Observation) { o.TLS.Staple, o.TLS.List = &Statement{Says: Revoked}, &Statement{Says: Revoked} })}, []string{on("critical tls/revoked")}},
+		"a list that says good":                 {nil, []Observation{seen(func(o *Observation) { o.TLS.List = &Statement{Says: Good} })}, nil},
+		"a staple that is missing":              {nil, []Observation{seen(leaf(func(c *Certificate) { c.MustStaple = true }))}, []string{on("warning tls/bad-staple")}},
+		"a staple that is bad":                  {nil, []Observation{seen(func(o *Observation) { o.TLS.Staple = &Statement{Says: Unusable, Why: "x"} })}, []string{on("warning tls/bad-staple")}},
+		"two certificates, both young":          {nil, []Observation{seen(serial("a")), seen(serial("b"), address("203.0.113.11:443"))}, []string{"info tls/differs api.shop.example "}},
+		"two certificates, one newer, none due": {nil, []Observation{seen(serial("a"), lasting(-20*day, 70*day)), seen(serial("b"), lasting(-day, 89*day), address("203.0.113.11:443"))}, []string{"info tls/differs api.shop.example "}},
+		"an old certificate at one of two addresses is told once": {
+			nil, []Observation{seen(serial("a"), lasting(-80*day, 10*day)), seen(serial("b"), address("203.0.113.11:443"))},
+			[]string{"warning tls/differs api.shop.example "},
+		},
+		"what ends within hours is told all the same": {
+			nil, []Observation{seen(serial("a"), lasting(-90*day, time.Hour)), seen(serial("b"), address("203.0.113.11:443"))},
+			[]string{on("critical tls/expiring"), "warning tls/differs api.shop.example "},
+		},
+		"a stranger's certificate is no second one": {nil, []Observation{seen(serial("a")), seen(serial("b"), stranger, address("203.0.113.11:443"))}, nil},
+		"name mismatch":            {nil, []Observation{seen(misnamed("b.example"))}, []string{on("critical tls/name-mismatch")}},
+		"expired":                  {nil, []Observation{seen(lasting(-90*day, -2*day))}, []string{on("critical tls/expired")}},
+		"expired this very moment": {nil, []Observation{seen(lasting(-90*day, 0))}, []string{on("critical tls/expired")}},
+		"not yet valid":            {nil, []Observation{seen(lasting(time.Hour, 90*day))}, []string{on("critical tls/not-yet-valid")}},
 		"several causes, each on its own": {
 			nil, []Observation{seen(untrusted("x"), misnamed("b"), lasting(-90*day, -day), status(503))},
 			[]string{on("critical http/status"), on("critical tls/expired"), on("critical tls/name-mismatch"), on("critical tls/untrusted")},

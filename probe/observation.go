@@ -8,6 +8,7 @@
 package probe
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"time"
@@ -27,8 +28,11 @@ type Request struct {
 	Pinned bool
 	// Bypass tells that the probe does not cross the load balancer; nil if it does.
 	Bypass *Bypass
-	// Headers are sent with the request, never to a stranger. They are secret.
-	Headers http.Header
+	// Headers and Body are sent with the request, Certificate is presented if the
+	// server asks for one; never to a stranger. They are secret.
+	Headers     http.Header
+	Body        []byte
+	Certificate *tls.Certificate
 }
 
 // Observation is what happened at one address.
@@ -38,7 +42,10 @@ type Observation struct {
 	Host     string         `json:"host"`
 	Address  netip.AddrPort `json:"address"`
 	Stranger bool           `json:"stranger,omitempty"`
-	// TLSOnly: the target need not speak HTTP, and was not asked.
+	// Scheme is the target's: "http" or "tcp"; empty means https.
+	Scheme string `json:"scheme,omitempty"`
+	// TLSOnly: the target need not speak HTTP, or what it would be asked is secret and
+	// this address is not certain to be its own. It was not asked.
 	TLSOnly bool `json:"tls_only,omitempty"`
 	// Bypass tells that the probe went past the load balancer, straight to what is
 	// behind it; nil if it went as a client does.
@@ -52,6 +59,9 @@ type Observation struct {
 	TLS   *TLS     `json:"tls,omitempty"`
 	HTTP  *HTTP    `json:"http,omitempty"`
 	Took  Duration `json:"took"`
+	// Identity tells whether the peer proved to be the target (Expect.Identity); nil if
+	// it was not asked to. Without the proof nothing else is sent to it.
+	Identity *bool `json:"identity,omitempty"`
 }
 
 // Bypass is how a probe differs from a client: from inside the cluster it goes past the
@@ -100,6 +110,13 @@ const (
 	Closed Kind = "closed"
 	// Alert: the peer ended the handshake with a TLS alert.
 	Alert Kind = "tls-alert"
+	// OldProtocol: the peer speaks no TLS version from 1.0 to 1.3.
+	OldProtocol Kind = "old-protocol"
+	// NoCertificate: the peer wants a client certificate, and we have none that it
+	// accepts.
+	NoCertificate Kind = "no-client-certificate"
+	// NotIntroduced: the peer speaks TLS only after a PROXY protocol header.
+	NotIntroduced Kind = "proxy-protocol"
 	// NotTLS: the peer does not speak TLS on this port.
 	NotTLS Kind = "not-tls"
 	// Malformed: the reply breaks the protocol or a limit.
@@ -116,15 +133,34 @@ type Duration struct {
 	TLS       time.Duration `json:"tls_ns,omitempty"`
 	FirstByte time.Duration `json:"first_byte_ns,omitempty"`
 	Transfer  time.Duration `json:"transfer_ns,omitempty"`
+	// Redirects is the time of all that was visited after the first response.
+	Redirects time.Duration `json:"redirects_ns,omitempty"`
 }
 
-// TLS is what the handshake showed, also when the certificate does not verify.
+// Total is the time of all phases.
+func (d Duration) Total() time.Duration {
+	return d.Connect + d.TLS + d.FirstByte + d.Transfer + d.Redirects
+}
+
+// TLS is what the handshake showed, also when the certificate does not verify, and
+// when the handshake failed after the certificate had come.
+//
+// Chain and Trust.Path are shared between observations of one chain: read only.
 type TLS struct {
 	Version uint16 `json:"version"`
 	ALPN    string `json:"alpn,omitempty"`
+	// ClientCertificate: the server asked for a client certificate, which it may
+	// do without (RFC 8446 section 4.3.2). ClientCertificateSent: it was sent one.
+	ClientCertificate     bool `json:"client_certificate,omitempty"`
+	ClientCertificateSent bool `json:"client_certificate_sent,omitempty"`
 	// Chain are the certificates as presented, leaf first, at most MaxChain.
 	Chain []Certificate `json:"chain"`
 	Trust Trust         `json:"trust"`
+	// Staple is the OCSP response sent with the certificate (RFC 6066 section 8), nil
+	// if there was none or no issuer to check it with. List is what the authority's
+	// revocation list (RFC 5280 section 5) says, nil if it is not known.
+	Staple *Statement `json:"staple,omitempty"`
+	List   *Statement `json:"list,omitempty"`
 }
 
 // MaxChain bounds the certificates that are recorded.
@@ -132,7 +168,7 @@ const MaxChain = 10
 
 // Certificate holds the facts of one certificate. Text is as the peer sent it:
 // hostile until escaped by an outlet; each string is cut at 256 bytes, Names at
-// 100 entries.
+// 100 entries, and only a leaf has any.
 type Certificate struct {
 	SubjectCN string   `json:"subject_cn,omitempty"`
 	IssuerCN  string   `json:"issuer_cn,omitempty"`
@@ -140,10 +176,20 @@ type Certificate struct {
 	Names     []string `json:"names,omitempty"`
 	Serial    string   `json:"serial"`
 	// SHA256 is the fingerprint in lower-case hex.
-	SHA256     string    `json:"sha256"`
-	NotBefore  time.Time `json:"not_before"`
-	NotAfter   time.Time `json:"not_after"`
+	SHA256    string    `json:"sha256"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	// Logged is when the first log of Certificate Transparency had it: the moment of
+	// issuance. Zero if it carries no log's signature.
+	Logged     time.Time `json:"logged,omitzero"`
 	SelfSigned bool      `json:"self_signed,omitempty"`
+	// Key is the kind of key, "RSA", "ECDSA" or "Ed25519", and Bits its size.
+	// Signature is the algorithm of the issuer's signature, as "SHA256-RSA".
+	Key       string `json:"key,omitempty"`
+	Bits      int    `json:"bits,omitempty"`
+	Signature string `json:"signature,omitempty"`
+	// MustStaple: clients must be sent an OCSP response with it (RFC 7633).
+	MustStaple bool `json:"must_staple,omitempty"`
 }
 
 // Trust is the result of verifying by hand, time and name set aside: dates and
@@ -151,17 +197,77 @@ type Certificate struct {
 type Trust struct {
 	// Trusted: a path leads to a trusted root at some moment.
 	Trusted bool `json:"trusted"`
-	// Why says why no path does, as a sentence.
-	Why string `json:"why,omitempty"`
+	// Cause classes why no path does, and Why says it as a sentence.
+	Cause Cause  `json:"cause,omitempty"`
+	Why   string `json:"why,omitempty"`
+	// Missing is the certificate at whose absence the chain breaks off; nil if none
+	// is missed.
+	Missing *Missing `json:"missing,omitempty"`
+	// Path are the places in Chain of the certificates on the best path, leaf first;
+	// the root is not among them. The leaf alone if there is no path.
+	Path []int `json:"path,omitempty"`
 	// NotBefore and NotAfter bound the validity of the best path, i.e. the latest
 	// start and earliest end on it; of the leaf alone if there is no path.
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
-	// Ends is the subject of the certificate that ends first on that path.
-	Ends string `json:"ends,omitempty"`
+	// Starts and Ends are the subjects of the certificates that begin last and end
+	// first on that path.
+	Starts string `json:"starts,omitempty"`
+	Ends   string `json:"ends,omitempty"`
 	// NameMatches: the leaf is valid for the host.
 	NameMatches bool `json:"name_matches"`
 }
+
+// Cause classes why no path leads to a trusted root.
+type Cause string
+
+// The causes.
+const (
+	// Incomplete: the certificate of an authority on the way was not sent, which
+	// says itself where to get it.
+	Incomplete Cause = "incomplete"
+	// WeakSignature: a signature on the way is made with MD5 or SHA-1.
+	WeakSignature Cause = "weak-signature"
+	// OtherRoot: it leads to a root, or to an authority, that is not trusted.
+	OtherRoot Cause = "other-root"
+	// Unfit: a certificate on the way must not be used so (constraints, key usage,
+	// critical extensions).
+	Unfit Cause = "unfit"
+)
+
+// Missing is a certificate that was not sent.
+type Missing struct {
+	// Subject is its name, as the certificate that it signed says.
+	Subject string `json:"subject"`
+	// URL is where the authority publishes it (caIssuers, RFC 5280 section 4.2.2.1),
+	// as the certificate says: the word of whoever made that.
+	URL string `json:"url,omitempty"`
+	// Found: it was fetched from there, and the chain leads to a trusted root with it.
+	Found bool `json:"found,omitempty"`
+}
+
+// Statement is what an authority says of its certificate, its signature verified.
+type Statement struct {
+	Says Word `json:"says"`
+	// Why says what is wrong with an unusable statement.
+	Why string `json:"why,omitempty"`
+	// Revoked is since when, and Reason why (RFC 5280 section 5.3.1).
+	Revoked time.Time `json:"revoked,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
+	// Until is when the statement has to be renewed; zero if it does not say.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Word is what a statement says.
+type Word string
+
+// The words. A list on which a certificate does not stand says Good.
+const (
+	Good     Word = "good"
+	Revoked  Word = "revoked"
+	Unknown  Word = "unknown"
+	Unusable Word = "unusable"
+)
 
 // Valid tells whether a client that comes at the moment accepts the
 // certificate.
@@ -169,17 +275,46 @@ func (t TLS) Valid(now time.Time) bool {
 	return t.Trust.Trusted && t.Trust.NameMatches && !now.Before(t.Trust.NotBefore) && now.Before(t.Trust.NotAfter)
 }
 
-// HTTP is what came back to the request.
+// HTTP is what came back to the request; after redirects that were followed, to
+// the last one.
 type HTTP struct {
 	Status int `json:"status"`
+	// Protocol is the version that was spoken: "HTTP/1.1", "HTTP/2.0".
+	Protocol string `json:"protocol,omitempty"`
 	// Location and Server are the response's headers of that name, cut at 256
 	// bytes.
 	Location string `json:"location,omitempty"`
 	Server   string `json:"server,omitempty"`
+	// Date is the server's clock, as its response says; zero if it does not.
+	Date time.Time `json:"date,omitzero"`
 	// BodyBytes is the number of body bytes read, at most the limit.
 	BodyBytes int64 `json:"body_bytes"`
 	// BodyMatched tells whether Expect.BodyRegex was found; nil if not asked.
 	BodyMatched *bool `json:"body_matched,omitempty"`
+	// NotJSON: Expect.JSON was asked, and the body is not JSON. JSONWrong are the
+	// paths that are absent or do not match, with what is there, each cut at 256 bytes.
+	NotJSON   bool     `json:"not_json,omitempty"`
+	JSONWrong []string `json:"json_wrong,omitempty"`
 	// HeadersMissing are the expected headers that are absent or do not match.
 	HeadersMissing []string `json:"headers_missing,omitempty"`
+	// PlainToTLS: the server says that plain HTTP came to a port of TLS.
+	PlainToTLS bool `json:"plain_to_tls,omitempty"`
+	// Circular: the redirect leads to the very URL that was asked, and sets no cookie.
+	Circular bool `json:"circular,omitempty"`
+	// Hops are the redirects that were followed, FinalURL is where they ended.
+	Hops     []Hop  `json:"hops,omitempty"`
+	FinalURL string `json:"final_url,omitempty"`
+	// FinalMatched tells whether FinalURL is as Expect.FinalURL wants it; nil if not
+	// asked.
+	FinalMatched *bool `json:"final_matched,omitempty"`
+	// Stopped says why a redirect was not followed to its end, as a sentence.
+	Stopped string `json:"stopped,omitempty"`
+}
+
+// Hop is one redirect: the status that sent us on, and whereto. The URL is cut at
+// 256 bytes, Address is invalid if nothing was connected to.
+type Hop struct {
+	Status  int            `json:"status"`
+	URL     string         `json:"url"`
+	Address netip.AddrPort `json:"address,omitzero"`
 }

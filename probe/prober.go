@@ -1,14 +1,18 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"time"
 
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/ipspace"
 )
 
@@ -26,18 +30,31 @@ type Settings struct {
 	// MaxBody is how much of a body is read, in bytes after inflating; default
 	// 1 MiB.
 	MaxBody int64
+	// FetchIssuers allows to fetch the certificate that a chain lacks from where the
+	// presented one says it is published. SkipLists forbids to fetch the revocation
+	// lists of trusted authorities.
+	FetchIssuers, SkipLists bool
+	// Lookup finds the addresses of a host that redirects lead to and may lead to; nil
+	// means that none is found.
+	Lookup func(ctx context.Context, host string) []netip.Addr
 }
 
 // maxHeader bounds all that a peer may send before the body: the interim (1xx)
 // responses and the response's own header together, in bytes.
 const maxHeader = 64 << 10
 
-// Prober makes observations. It is immutable and safe for concurrent use.
+// Prober makes observations. It is safe for concurrent use. What it remembers saves
+// work, and changes nothing that is seen but one thing: a certificate that was on a
+// revocation list stays revoked when the list is gone.
 type Prober struct {
 	settings Settings
 	space    ipspace.Space
 	// rootless: there is nothing to verify certificates against.
 	rootless bool
+	// What was found out before, see each.
+	chains  *chains
+	lists   *lists
+	issuers *remembered[string, *x509.Certificate]
 }
 
 // New returns a Prober. It opens nothing; the system's roots are read once.
@@ -51,7 +68,10 @@ func New(s Settings) *Prober {
 	if s.UserAgent == "" {
 		s.UserAgent = "driftprobe"
 	}
-	return &Prober{settings: s, space: ipspace.New(), rootless: s.Roots == nil && systemRootless()}
+	return &Prober{
+		settings: s, space: ipspace.New(), rootless: s.Roots == nil && systemRootless(),
+		chains: newChains(), lists: &lists{}, issuers: &remembered[string, *x509.Certificate]{most: maxIssuers},
+	}
 }
 
 // systemRootless finds the image or machine without ca-certificates. Without
@@ -65,32 +85,96 @@ func systemRootless() bool {
 // said, at the latest at Settings.Timeout (Fault Timeout) or when ctx ends
 // (Fault Self), has closed the connection then and left no goroutine. It never
 // panics: a bug of ours is a Fault of kind Self.
+//
+// If the target has a page that proves its identity, that is asked for first, and
+// if redirects are followed, those come last; all within the same time.
 func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
-	o = Observation{
-		Target:   r.Target.Key,
-		Host:     r.Target.ProbeName(),
-		Address:  r.Address,
-		Stranger: r.Stranger, TLSOnly: r.Target.TLSOnly,
-		Bypass: r.Bypass, At: time.Now().UTC().Round(0),
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			o.Fault = Fault{after(o.Reached), Self, panicText(v)}
-		}
-	}()
-	limited, cancel := context.WithTimeout(ctx, p.settings.Timeout)
+	o = blank(r)
+	defer ownUp(&o)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.settings.Timeout, timeIsUp{})
 	defer cancel()
+	if page := r.Target.Expect.Identity.Path; page != "" && !r.Stranger && !r.Target.Wildcard() {
+		proof, _ := p.visit(ctx, proving(r, page))
+		if proof.HTTP == nil || proof.Fault != (Fault{}) || !found(proof.HTTP.BodyMatched) {
+			return unproved(proof)
+		}
+	}
+	var next *url.URL
+	o, next = p.visit(ctx, r)
+	if r.Target.Expect.Identity.Path != "" && o.HTTP != nil {
+		proved := true
+		o.Identity = &proved
+	}
+	if next != nil && r.Target.Redirects.Follow && o.Fault == (Fault{}) && !o.HTTP.Circular {
+		p.follow(ctx, r, &o, next)
+	}
+	if re, err := pattern("expect.final_url", r.Target.Expect.FinalURL); err == nil && re != nil && o.HTTP != nil && !r.Target.Wildcard() {
+		o.HTTP.FinalURL = cmp.Or(o.HTTP.FinalURL, clip(urlOf(r.Target)))
+		matched := re.MatchString(o.HTTP.FinalURL)
+		o.HTTP.FinalMatched = &matched
+	}
+	return o
+}
+
+// proving is the request for the page that only the target has: nothing secret is
+// in it but the page's path, and the answer decides about the rest.
+func proving(r Request, page string) Request {
+	r.Target.Path, r.Target.Method, r.Target.SendsBody = page, "", false
+	r.Target.Expect = inventory.Expect{BodyRegex: r.Target.Expect.Identity.Regex, Protocol: r.Target.Expect.Protocol}
+	r.Headers, r.Body = nil, nil
+	return r
+}
+
+// unproved turns the look for the proof into that of the target. A response that
+// lacks the proof is not the target's.
+func unproved(proof Observation) Observation {
+	if proof.Fault == (Fault{}) && proof.HTTP != nil {
+		proof.Identity, proof.HTTP = new(bool), nil
+	}
+	return proof
+}
+
+func found(b *bool) bool { return b != nil && *b }
+
+// visit does one request, and returns where its response redirects to, if it does.
+func (p *Prober) visit(ctx context.Context, r Request) (o Observation, next *url.URL) {
+	o = blank(r)
+	defer ownUp(&o)
 	l := look{Prober: p, request: r, seen: &o}
-	phase, err := l.run(limited)
+	phase, err := l.run(ctx)
+	err = l.refine(ctx, phase, err)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), timeIsUp{}):
 		o.Fault = Fault{phase, Self, "the look was cut short by us while " + l.doing}
 	default:
 		o.Fault = classify(phase, l.doing, r.Address, err)
 	}
-	return o
+	l.consult(ctx)
+	return o, l.next
 }
+
+// blank is an observation in which nothing has been seen yet.
+func blank(r Request) Observation {
+	return Observation{
+		Target: r.Target.Key, Host: r.Target.ProbeName(), Address: r.Address, Stranger: r.Stranger, Scheme: r.Target.Scheme,
+		TLSOnly: r.Target.TLSOnly || r.Target.SendsBody && r.Body == nil,
+		Bypass:  r.Bypass, At: time.Now().UTC().Round(0),
+	}
+}
+
+// ownUp turns a panic into a fault of ours.
+func ownUp(o *Observation) {
+	if v := recover(); v != nil {
+		o.Fault = Fault{after(*o), Self, panicText(v)}
+	}
+}
+
+// timeIsUp is why our own time ended, and not that of whoever asked.
+type timeIsUp struct{}
+
+// Error says so.
+func (timeIsUp) Error() string { return "the time of the look is up" }
 
 // panicText tells of a panic. Only the runtime's own messages are repeated: any
 // other value could hold something secret.
@@ -101,16 +185,15 @@ func panicText(v any) string {
 	return "a bug in driftprobe ended this look"
 }
 
-// after returns the phase that follows.
-func after(reached Phase) Phase {
-	switch reached {
-	case PhaseNone:
+// after returns the phase that follows the last that succeeded.
+func after(o Observation) Phase {
+	switch {
+	case o.Reached == PhaseNone:
 		return PhaseConnect
-	case PhaseConnect:
+	case o.Reached == PhaseConnect && o.Scheme == "":
 		return PhaseTLS
-	default:
-		return PhaseHTTP
 	}
+	return PhaseHTTP
 }
 
 // look is one observation under way.
@@ -119,6 +202,11 @@ type look struct {
 	request Request
 	seen    *Observation
 	want    wanted
+	// next is where the response redirects to; nil if it does not.
+	next *url.URL
+	// chain is what was presented, at most MaxChain, and verified what it is worth.
+	chain    []*x509.Certificate
+	verified verified
 	// doing completes "timeout while …".
 	doing string
 }
@@ -133,16 +221,29 @@ func (l *look) run(ctx context.Context) (Phase, error) {
 	release := interrupt(ctx, conn)
 	defer release()
 
+	first := PhaseTLS
+	if l.request.Target.Scheme != "" {
+		first = PhaseHTTP
+	}
 	if err := l.introduce(conn); err != nil {
-		return PhaseTLS, err
+		return first, err
+	}
+	if first == PhaseHTTP {
+		if l.request.Stranger || l.request.Target.Scheme == inventory.SchemeTCP || l.seen.TLSOnly {
+			return PhaseNone, nil
+		}
+		return PhaseHTTP, l.exchange(conn)
 	}
 	session, err := l.handshake(ctx, conn)
 	if err != nil {
 		return PhaseTLS, err
 	}
-	if l.request.Stranger || l.request.Target.TLSOnly || l.mustStop() {
+	switch {
+	case l.request.Stranger || l.seen.TLSOnly || l.mustStop():
 		_ = session.Close() // a courtesy: close_notify instead of a bare hang-up
 		return PhaseNone, nil
+	case l.seen.TLS.ALPN == "h2":
+		return PhaseHTTP, l.exchange2(ctx, session)
 	}
 	return PhaseHTTP, l.exchange(session)
 }
@@ -152,7 +253,8 @@ func (l *look) run(ctx context.Context) (Phase, error) {
 // made all the same: that the application behind a bad certificate answers is
 // worth knowing.
 func (l *look) mustStop() bool {
-	return len(l.request.Headers) > 0 && !l.seen.TLS.Valid(l.seen.At)
+	secret := len(l.request.Headers) > 0 || l.request.Body != nil
+	return secret && !l.seen.TLS.Valid(l.seen.At)
 }
 
 // connect opens the TCP connection, if this address may be connected to at all.
@@ -180,9 +282,9 @@ func (l *look) connect(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-func (l *look) allowed(a netip.Addr) bool {
-	for _, p := range l.settings.Allow {
-		if p.Contains(a.WithZone("")) {
+func (p *Prober) allowed(a netip.Addr) bool {
+	for _, allow := range p.settings.Allow {
+		if allow.Contains(a.WithZone("")) {
 			return true
 		}
 	}

@@ -10,25 +10,52 @@ import (
 	"time"
 )
 
-// trustOf verifies a presented chain (leaf first, not empty, at most MaxChain).
+// verified is what was found out about a chain.
+type verified struct {
+	facts []Certificate
+	trust Trust
+	// issuer is the certificate that signed the leaf on the best path, nil if there
+	// is none or the leaf signed itself.
+	issuer *x509.Certificate
+	// stuck is the certificate whose issuer was not sent, nil if there is none.
+	stuck *x509.Certificate
+	// until is when the dates of what was presented may make another path the best.
+	until time.Time
+}
+
+// verify verifies a presented chain (leaf first, not empty, at most MaxChain).
 // Dates and name are set aside and reported on their own.
 //
 // The dates of the root do not count: RFC 5280 section 6.1 takes from a trust
 // anchor its name and key only, and browsers, Android and Java do so. Trust
 // stores drop old roots by themselves.
-func trustOf(chain []*x509.Certificate, roots *x509.CertPool, name string, now time.Time) Trust {
-	leaf := chain[0]
-	t := Trust{NameMatches: leaf.VerifyHostname(name) == nil} // SANs only, never the CN
+func verify(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) verified {
+	v := verified{until: now.Add(recheck)}
+	for i, c := range chain {
+		v.facts = append(v.facts, certificateFacts(c, i == 0))
+		for _, at := range []time.Time{c.NotBefore, c.NotAfter} {
+			if at.After(now) && at.Before(v.until) {
+				v.until = at
+			}
+		}
+	}
 	path, err := bestPath(chain, roots, now)
 	if err != nil {
-		t.Why = whyUntrusted(chain, err)
+		v.trust, v.stuck = whyUntrusted(chain, err)
 		path = chain[:1]
+	} else if len(path) > 1 {
+		v.issuer = path[1]
 	}
-	t.Trusted = err == nil
-	var ends *x509.Certificate
-	t.NotBefore, ends = bounds(path)
-	t.NotAfter, t.Ends = ends.NotAfter.UTC(), clip(title(ends.Subject))
-	return t
+	v.trust.Trusted = err == nil
+	for _, c := range path {
+		if i := slices.Index(chain, c); i >= 0 {
+			v.trust.Path = append(v.trust.Path, i)
+		}
+	}
+	starts, ends := bounds(path)
+	v.trust.NotBefore, v.trust.Starts = starts.NotBefore.UTC(), clip(title(starts.Subject))
+	v.trust.NotAfter, v.trust.Ends = ends.NotAfter.UTC(), clip(title(ends.Subject))
+	return v
 }
 
 // bestPath finds the path to a root that a client would like best: one that is
@@ -87,8 +114,8 @@ func moments(chain []*x509.Certificate, now time.Time) []time.Time {
 func comparePaths(a, b []*x509.Certificate, now time.Time) int {
 	startA, endA := bounds(a)
 	startB, endB := bounds(b)
-	validA := !now.Before(startA) && now.Before(endA.NotAfter)
-	validB := !now.Before(startB) && now.Before(endB.NotAfter)
+	validA := !now.Before(startA.NotBefore) && now.Before(endA.NotAfter)
+	validB := !now.Before(startB.NotBefore) && now.Before(endB.NotAfter)
 	if validA != validB {
 		if validA {
 			return 1
@@ -98,37 +125,41 @@ func comparePaths(a, b []*x509.Certificate, now time.Time) int {
 	return endA.NotAfter.Compare(endB.NotAfter)
 }
 
-// bounds returns the latest start on a path and the certificate that ends first.
-// The root, if there is one beside the leaf, does not count.
-func bounds(path []*x509.Certificate) (start time.Time, ends *x509.Certificate) {
-	ends, start = path[0], path[0].NotBefore
+// bounds returns the certificates on a path that begin last and end first. The
+// root, if there is one beside the leaf, does not count.
+func bounds(path []*x509.Certificate) (starts, ends *x509.Certificate) {
+	starts, ends = path[0], path[0]
 	for _, c := range path[:max(1, len(path)-1)] {
-		if c.NotBefore.After(start) {
-			start = c.NotBefore
+		if c.NotBefore.After(starts.NotBefore) {
+			starts = c
 		}
 		if c.NotAfter.Before(ends.NotAfter) {
 			ends = c
 		}
 	}
-	return start.UTC(), ends
+	return starts, ends
 }
 
 // whyUntrusted names the cause. Verify says "unknown authority" for most of
-// them, so we follow the issuers through what was presented ourselves.
-func whyUntrusted(chain []*x509.Certificate, err error) string {
+// them, so we follow the issuers through what was presented ourselves. stuck is
+// where the way ends, if a certificate that was not sent could lead on.
+func whyUntrusted(chain []*x509.Certificate, err error) (t Trust, stuck *x509.Certificate) {
+	because := func(c Cause, format string, args ...any) Trust {
+		return Trust{Cause: c, Why: fmt.Sprintf(format, args...)}
+	}
 	if selfSigned(chain[0]) {
-		return "signed by itself"
+		return because(OtherRoot, "signed by itself"), nil
 	}
 	if text := invalidText(err); text != "" {
-		return text
+		return because(Unfit, "%s", text), nil
 	}
-	at, used := chain[0], 1
-	for ; used <= len(chain); used++ {
+	at := chain[0]
+	for range chain {
 		if selfSigned(at) {
-			return fmt.Sprintf("signed by an unknown authority «%s»", shown(at.Subject))
+			return because(OtherRoot, "signed by an unknown authority «%s», whose root was sent along", shown(at.Subject)), nil
 		}
 		if weak(at.SignatureAlgorithm) {
-			return fmt.Sprintf("«%s» is signed with %s, which clients no longer accept", shown(at.Subject), at.SignatureAlgorithm)
+			return because(WeakSignature, "«%s» is signed with %s, which clients no longer accept", shown(at.Subject), at.SignatureAlgorithm), nil
 		}
 		issuers := issuersOf(at, chain[1:])
 		if len(issuers) == 0 {
@@ -136,20 +167,26 @@ func whyUntrusted(chain []*x509.Certificate, err error) string {
 		}
 		i := slices.IndexFunc(issuers, func(c *x509.Certificate) bool { return signed(at, c) })
 		if i < 0 {
-			return fmt.Sprintf("the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer))
+			return because(Unfit, "the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer)), at
 		}
 		if at = issuers[i]; at.Version == 3 && !at.IsCA {
-			return fmt.Sprintf("«%s» on its path is not allowed to sign others", shown(at.Subject))
+			return because(Unfit, "«%s» on its path is not allowed to sign others", shown(at.Subject)), nil
 		}
 	}
+	published := publishedAt(at)
 	switch {
 	case at != chain[0]:
-		return fmt.Sprintf("signed by an unknown authority «%s»", shown(at.Issuer))
+		t = because(OtherRoot, "signed by an unknown authority «%s»", shown(at.Issuer))
 	case len(chain) == 1:
-		return fmt.Sprintf("issuer «%s» is not trusted and no intermediate was sent", shown(at.Issuer))
+		t = because(OtherRoot, "issuer «%s» is not trusted and no intermediate was sent", shown(at.Issuer))
 	default:
-		return fmt.Sprintf("issuer «%s» is not trusted and its certificate is not among those sent", shown(at.Issuer))
+		t = because(OtherRoot, "issuer «%s» is not trusted and its certificate is not among those sent", shown(at.Issuer))
 	}
+	if at == chain[0] && published != "" {
+		t.Cause = Incomplete
+		t.Missing = &Missing{Subject: clip(title(at.Issuer)), URL: clip(published)}
+	}
+	return t, at
 }
 
 // invalidText puts Verify's own reasons into words, where it has one.

@@ -115,7 +115,9 @@ func TestTrust(t *testing.T) {
 			for _, k := range c.chain {
 				chain = append(chain, k.cert)
 			}
-			got := trustOf(chain, roots, host, now)
+			v := verify(chain, roots, now)
+			got := v.trust
+			got.NameMatches = chain[0].VerifyHostname(host) == nil
 			if got.Trusted != c.trusted || !strings.HasPrefix(got.Why, c.why) || c.why == "" && got.Why != "" || got.NameMatches != c.names {
 				t.Errorf("got %+v", got)
 			}

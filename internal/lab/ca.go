@@ -9,6 +9,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -37,6 +39,9 @@ type CertSpec struct {
 	NotAfter          time.Time
 	RSABits           int  // a key of RSA instead, for instance 1024
 	OmitIntermediates bool // send the leaf alone
+	// Logged is when a log of Certificate Transparency had it; zero: none. NotBefore
+	// is an hour earlier then, if it is not given.
+	Logged time.Time
 	// Alter has the last word on the template.
 	Alter func(*x509.Certificate)
 }
@@ -166,11 +171,16 @@ func (spec CertSpec) template() (*x509.Certificate, error) {
 	if spec.Organization != "" {
 		t.Subject.Organization = []string{spec.Organization}
 	}
+	issued := time.Now()
+	if !spec.Logged.IsZero() {
+		issued = spec.Logged
+		t.ExtraExtensions = []pkix.Extension{signedTimestamp(spec.Logged)}
+	}
 	if t.NotBefore.IsZero() {
-		t.NotBefore = time.Now().Add(-time.Hour)
+		t.NotBefore = issued.Add(-time.Hour)
 	}
 	if t.NotAfter.IsZero() {
-		t.NotAfter = time.Now().Add(90*24*time.Hour - time.Hour)
+		t.NotAfter = issued.Add(90*24*time.Hour - time.Hour)
 	}
 	for _, name := range spec.Names {
 		if ip := net.ParseIP(name); ip != nil {
@@ -180,4 +190,16 @@ func (spec CertSpec) template() (*x509.Certificate, error) {
 		}
 	}
 	return t, nil
+}
+
+// signedTimestamp is the extension with one signed certificate timestamp (RFC 6962 section
+// 3.3), whose signature is empty: clients of ours do not know the log.
+func signedTimestamp(at time.Time) pkix.Extension {
+	sct := make([]byte, 1+32, 47) // version 1 and the log's id
+	sct = binary.BigEndian.AppendUint64(sct, uint64(at.UnixMilli()))
+	sct = append(sct, 0, 0, 4, 3, 0, 0) // no extensions, SHA-256 with ECDSA, no signature
+	list := binary.BigEndian.AppendUint16(nil, uint16(2+len(sct)))
+	list = append(binary.BigEndian.AppendUint16(list, uint16(len(sct))), sct...)
+	value, _ := asn1.Marshal(list) // never fails for bytes
+	return pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}, Value: value}
 }

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ type DigitalOcean struct {
 
 // NewDigitalOcean starts the API on 127.0.0.1.
 func NewDigitalOcean(token string) (*DigitalOcean, error) {
-	d := &DigitalOcean{token: token, records: map[string][]DomainRecord{}, denied: map[string]bool{}, given: map[netip.Addr]bool{}, quota: doQuota{limit: 5000, left: 5000}}
+	d := &DigitalOcean{token: token, records: map[string][]DomainRecord{}, denied: map[string]bool{}, given: map[netip.Addr]bool{}, quota: doQuota{limit: doHourly, left: doHourly}}
 	d.handler = d.routes()
 	if err := d.startAt(localhost()); err != nil {
 		return nil, err
@@ -103,11 +102,26 @@ func (d *DigitalOcean) SetScope(prefix string, allowed bool) {
 }
 
 // SetQuota sets how many requests are left of the hour's limit; at 0 all answer
-// 429. The default is 5,000.
+// 429, until the hour is over. The default is 5,000 and an hour from each request.
 func (d *DigitalOcean) SetQuota(left int) {
 	d.state.Lock()
 	defer d.state.Unlock()
-	d.quota.left = left
+	d.quota.left, d.quota.reset = left, time.Time{}
+}
+
+// SetReset sets when the hour is over: from then on the whole limit is left again.
+func (d *DigitalOcean) SetReset(at time.Time) {
+	d.state.Lock()
+	defer d.state.Unlock()
+	d.quota.reset = at
+}
+
+// SetBurst sets how many requests a minute may have; at DigitalOcean 250. The default
+// is no limit, because tests ask more often than anybody else.
+func (d *DigitalOcean) SetBurst(perMinute int) {
+	d.state.Lock()
+	defer d.state.Unlock()
+	d.quota.burst, d.quota.minute, d.quota.spent = perMinute, time.Time{}, 0
 }
 
 // SetPool sets the addresses that new balancers get, in turn, and how long after
@@ -269,19 +283,4 @@ func (d *DigitalOcean) updateRecord(zone string, id int, change DomainRecord) (D
 		f(zone, updated)
 	}
 	return updated, true
-}
-
-// doQuota is the hour's rate limit.
-type doQuota struct{ limit, left int }
-
-// take spends one request and writes the headers; false means 429.
-func (q *doQuota) take(h http.Header) bool {
-	ok := q.left > 0
-	if ok {
-		q.left--
-	}
-	h.Set("ratelimit-limit", fmt.Sprint(q.limit))
-	h.Set("ratelimit-remaining", fmt.Sprint(q.left))
-	h.Set("ratelimit-reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
-	return ok
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // doPageLimit is the largest page the API gives; 20 is its default.
@@ -39,8 +40,7 @@ func (d *DigitalOcean) admit(w http.ResponseWriter, r *http.Request) bool {
 		doError(w, http.StatusUnauthorized, "unauthorized", "Unable to authenticate you")
 		return false
 	}
-	if !d.quota.take(w.Header()) {
-		w.Header().Set("retry-after", "1")
+	if !d.quota.take(w.Header(), time.Now()) {
 		doError(w, http.StatusTooManyRequests, "too_many_requests", "API Rate limit exceeded.")
 		return false
 	}

@@ -57,14 +57,39 @@ func HTTPReset(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHan
 // Half is an HTTPFault: it sends the first half of the body that the part would
 // have sent, under the length of the whole, and breaks off.
 func (p *HTTPPart) Half(w http.ResponseWriter, r *http.Request) bool {
+	body := p.announce(w, r)
+	_, _ = w.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// Trickle is an HTTPFault: it sends the body that the part would have sent byte by
+// byte, a tenth of a second apart, until the client goes. No pause in it is long.
+func (p *HTTPPart) Trickle(w http.ResponseWriter, r *http.Request) bool {
+	body := p.announce(w, r)
+	next := time.NewTicker(100 * time.Millisecond)
+	defer next.Stop()
+	for i := range body {
+		_, _ = w.Write(body[i : i+1])
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-next.C:
+		case <-r.Context().Done():
+			return true
+		}
+	}
+	return true
+}
+
+// announce has the part answer, sends the head of that with the length of the whole
+// body, and returns the body.
+func (p *HTTPPart) announce(w http.ResponseWriter, r *http.Request) []byte {
 	rec := &recorder{header: w.Header(), status: http.StatusOK}
 	p.handler.ServeHTTP(rec, r)
 	body := rec.body.Bytes()
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(rec.status)
-	_, _ = w.Write(body[:len(body)/2])
-	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
+	return body
 }
 
 // recorder holds an answer back.

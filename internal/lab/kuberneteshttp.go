@@ -247,6 +247,10 @@ func (k *Kubernetes) write(w http.ResponseWriter, r *http.Request, req kubeReque
 	if req.namespace != "" {
 		meta["namespace"] = req.namespace
 	}
+	if why := kubeRefused(req.res.kind, obj); why != "" {
+		kubeStatus(w, http.StatusUnprocessableEntity, "Invalid", req.res.kind+" is invalid: "+why)
+		return
+	}
 	name, _ := meta["name"].(string)
 	if code, reason := k.update(req, name, meta["resourceVersion"], r.Method == http.MethodPost, obj); code != 0 {
 		kubeStatus(w, code, reason, fmt.Sprintf("%s %q: %s", req.res.plural, name, reason))

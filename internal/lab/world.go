@@ -26,6 +26,9 @@ type WorldSpec struct {
 	DNS, LB Net
 	TTL     time.Duration // of the address records, whole seconds; default 1 h
 	Hosts   []string      // names under shop.example; default 14 of them
+	// Forgetful: a configMap is mounted over the folder of Traefik's acme.json, so that
+	// each restart loses it.
+	Forgetful bool
 }
 
 // World is the whole outage on loopback. At first all is well: DNS, the Service
@@ -53,6 +56,7 @@ type World struct {
 	mu        sync.Mutex
 	cert      tls.Certificate // what balancers serve
 	good      tls.Certificate
+	restarts  int
 	balancers map[netip.Addr]*Balancer
 	placed    map[string]netip.Addr // load balancer id → where it listens
 	handlers  map[string]http.Handler
@@ -113,7 +117,7 @@ func (w *World) startTLS() error {
 	if err != nil {
 		return err
 	}
-	w.CA, err = root.Intermediate(CertSpec{CommonName: "Lab R1", Organization: "Lab Encrypt", NotAfter: time.Now().AddDate(3, 0, 0)})
+	w.CA, err = root.Intermediate(CertSpec{CommonName: "Lab R1", Organization: "Let's Encrypt", NotAfter: time.Now().AddDate(3, 0, 0)})
 	if err != nil {
 		return err
 	}

@@ -121,6 +121,34 @@ func (w *World) LoseCertificates() error {
 	return nil
 }
 
+// RestartTraefik starts the ingress controller anew, at a moment that can lie in the past.
+// It has lost its certificates and orders them again right then, as the pod and the
+// certificate say.
+func (w *World) RestartTraefik(at time.Time) error { return w.restart(at, w.Zone, "*."+w.Zone) }
+
+// MendTraefik gives Traefik a claim for acme.json, and its certificate one more name, so
+// that the authority has no reason to refuse it.
+func (w *World) MendTraefik(at time.Time) error {
+	if err := w.Kube.Apply(traefikDeployment(false)); err != nil {
+		return err
+	}
+	return w.restart(at, w.Zone, "*."+w.Zone, "spare.example")
+}
+
+func (w *World) restart(at time.Time, names ...string) error {
+	cert, err := w.CA.Issue(CertSpec{Names: names, Logged: at.Add(20 * time.Second)})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.good = cert
+	w.restarts++
+	restarts := w.restarts
+	w.mu.Unlock()
+	w.serve(cert)
+	return w.Kube.Apply(traefikPod(at, restarts))
+}
+
 // RestoreCertificates ends LoseCertificates.
 func (w *World) RestoreCertificates() { w.serve(w.good) }
 
@@ -152,7 +180,7 @@ func traefikService() map[string]any {
 }
 
 // clusterObjects is all but the Service: namespaces, the class, Traefik's
-// Deployment with the fatal mount, and an Ingress for each three hosts.
+// Deployment, and an Ingress for each three hosts.
 func (w *World) clusterObjects() []map[string]any {
 	objects := []map[string]any{
 		{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "traefik"}},
@@ -162,7 +190,7 @@ func (w *World) clusterObjects() []map[string]any {
 			"metadata": map[string]any{"name": "traefik"},
 			"spec":     map[string]any{"controller": "traefik.io/ingress-controller"},
 		},
-		traefikDeployment(),
+		traefikDeployment(w.spec.Forgetful),
 	}
 	for i := 0; i < len(w.Hosts); i += 3 {
 		objects = append(objects, ingressFor(fmt.Sprintf("shop-%d", i/3+1), w.Hosts[i:min(i+3, len(w.Hosts))]))
@@ -170,8 +198,13 @@ func (w *World) clusterObjects() []map[string]any {
 	return objects
 }
 
-// traefikDeployment keeps acme.json on a configMap: the hidden cause.
-func traefikDeployment() map[string]any {
+// traefikDeployment keeps acme.json on a claim; or on a configMap, which is what the
+// outage begins with.
+func traefikDeployment(forgetful bool) map[string]any {
+	volume := map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": "traefik"}}
+	if forgetful {
+		volume = map[string]any{"name": "data", "configMap": map[string]any{"name": "traefik-config"}}
+	}
 	labels := map[string]any{"app.kubernetes.io/name": "traefik"}
 	container := map[string]any{
 		"name": "traefik", "image": "traefik:v3.7",
@@ -180,7 +213,7 @@ func traefikDeployment() map[string]any {
 			"--certificatesresolvers.letsencrypt.acme.storage=/data/acme.json",
 			"--certificatesresolvers.letsencrypt.acme.dnschallenge.provider=digitalocean",
 		},
-		"volumeMounts": []any{map[string]any{"name": "traefik-config", "mountPath": "/data"}},
+		"volumeMounts": []any{map[string]any{"name": "data", "mountPath": "/data"}},
 	}
 	return map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment",
@@ -192,11 +225,30 @@ func traefikDeployment() map[string]any {
 				"metadata": map[string]any{"labels": labels},
 				"spec": map[string]any{
 					"containers": []any{container},
-					"volumes":    []any{map[string]any{"name": "traefik-config", "configMap": map[string]any{"name": "traefik-config"}}},
+					"volumes":    []any{volume},
 				},
 			},
 		},
 		"status": map[string]any{"replicas": 1, "readyReplicas": 1},
+	}
+}
+
+// traefikPod is the pod whose container runs since a moment.
+func traefikPod(started time.Time, restarts int) map[string]any {
+	at := started.UTC().Format(time.RFC3339)
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{
+			"name": "traefik-5d8f9c7b6-x7k2p", "namespace": "traefik", "creationTimestamp": at,
+			"labels": map[string]any{"app.kubernetes.io/name": "traefik"},
+		},
+		"spec": map[string]any{"containers": []any{map[string]any{"name": "traefik", "image": "traefik:v3.7"}}},
+		"status": map[string]any{
+			"phase": "Running",
+			"containerStatuses": []any{map[string]any{
+				"name": "traefik", "restartCount": restarts, "state": map[string]any{"running": map[string]any{"startedAt": at}},
+			}},
+		},
 	}
 }
 

@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// readBody reads at most MaxBody bytes and looks in them for what is expected. in
+// counts what the peer sent, framing and all; nil over HTTP/2, which has its own
+// limits.
+func (l *look) readBody(response *http.Response, in *budget) error {
+	l.doing = "reading the response's body"
+	raw := &io.LimitedReader{R: response.Body, N: l.settings.MaxBody}
+	var body io.Reader = raw
+	if strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") && response.Body != http.NoBody {
+		inflated, err := gzip.NewReader(raw)
+		if err != nil {
+			return bodyFault(err, in)
+		}
+		body = io.LimitReader(inflated, l.settings.MaxBody)
+	}
+	var text []byte
+	var err error
+	if l.reads(response) {
+		text, err = io.ReadAll(body)
+		l.seen.HTTP.BodyBytes = int64(len(text))
+	} else {
+		l.seen.HTTP.BodyBytes, err = io.Copy(io.Discard, body)
+	}
+	if err != nil && raw.N > 0 { // else it is only our limit that cut a gzip stream
+		return bodyFault(err, in)
+	}
+	l.search(text)
+	return nil
+}
+
+// reads tells whether the body is searched, and not only counted.
+func (l *look) reads(response *http.Response) bool {
+	return l.want.body != nil || len(l.want.json) > 0 || response.StatusCode == http.StatusBadRequest
+}
+
+func (l *look) search(text []byte) {
+	h := l.seen.HTTP
+	if l.want.body != nil {
+		matched := l.want.body.Match(text)
+		h.BodyMatched = &matched
+	}
+	if len(l.want.json) > 0 {
+		h.NotJSON, h.JSONWrong = jsonFaults(l.want.json, text)
+	}
+	h.PlainToTLS = h.Status == http.StatusBadRequest && saysPlainToTLS(text)
+}
+
+// jsonFaults lists what is not as expected. The text is checked first by a reader
+// that bounds how deep it nests.
+func jsonFaults(want map[string]*regexp.Regexp, text []byte) (notJSON bool, wrong []string) {
+	if !json.Valid(text) {
+		return true, nil
+	}
+	for _, path := range slices.Sorted(maps.Keys(want)) {
+		got, re := gjson.GetBytes(text, path), want[path]
+		switch {
+		case !got.Exists():
+			wrong = append(wrong, clip(path+": absent"))
+		case re != nil && !re.MatchString(got.String()):
+			wrong = append(wrong, clip(path+": "+got.String()))
+		}
+	}
+	return false, wrong
+}
+
+// saysPlainToTLS knows the words with which servers refuse plain HTTP on a port of
+// TLS: those in the sources of nginx, Go (Caddy, Traefik), Apache and Jetty.
+func saysPlainToTLS(text []byte) bool {
+	text = bytes.ToLower(text[:min(len(text), 4096)])
+	for _, words := range []string{
+		"the plain http request was sent to https port",
+		"client sent an http request to an https server",
+		"you're speaking plain http to an ssl-enabled server port",
+		"combination of host and port requires tls",
+	} {
+		if bytes.Contains(text, []byte(words)) {
+			return true
+		}
+	}
+	return false
+}
+
+func bodyFault(err error, in *budget) error {
+	spent := in != nil && in.spent()
+	if networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) && !spent {
+		return err
+	}
+	return known{Malformed, "the response's body breaks its own encoding"}
+}

@@ -1,0 +1,163 @@
+package probe
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+)
+
+// redirected judges where the redirects led, or why they led nowhere. In both
+// cases what the last response looks like is of no interest.
+func (j judge) redirected(h HTTP) (finding.Finding, bool) {
+	var why, hint string
+	switch {
+	case h.Circular:
+		why = "to the very URL that was asked"
+		hint = "a server behind a load balancer that ends TLS takes the request for plain http and redirects it to https again: let it trust X-Forwarded-Proto, or take the redirect out there"
+	case h.Stopped != "":
+		why = printable(h.Stopped, 200)
+		hint = j.stoppedHint(h)
+	default:
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPRedirect, finding.Critical,
+		fmt.Sprintf("the redirects of %s at %s do not come to an end: %s", j.host, j.at, why))
+	f.Expected = "redirects that end at a response"
+	f.Observed = j.way(h)
+	f.Hint = hint
+	return f, true
+}
+
+func (j judge) stoppedHint(h HTTP) string {
+	switch {
+	case strings.Contains(h.Stopped, "redirects.hosts"):
+		return "if clients are meant to go there, add the host to the target's redirects.hosts"
+	case strings.Contains(h.Stopped, "circle"):
+		return "take one of the redirects out; if the server counts on a cookie: none is kept here"
+	}
+	return "follow it by hand: " + strings.Replace(j.curl(), "curl -i", "curl -iL", 1)
+}
+
+// way lists the redirects: "HTTP 301 to https://a/, HTTP 302 to https://b/".
+func (j judge) way(h HTTP) string {
+	if len(h.Hops) == 0 {
+		return j.responseText(h)
+	}
+	var parts []string
+	for _, hop := range h.Hops {
+		parts = append(parts, fmt.Sprintf("HTTP %d to %s", hop.Status, hop.URL))
+	}
+	return few(parts)
+}
+
+// arrived judges the URL at which the redirects ended.
+func (j judge) arrived(h HTTP) (finding.Finding, bool) {
+	if h.FinalMatched == nil || *h.FinalMatched {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPRedirect, finding.Critical,
+		fmt.Sprintf("%s leads at %s to another URL than expected", j.host, j.at))
+	f.Expected = fmt.Sprintf("a final URL with a match of \"%s\"", printable(j.target.Expect.FinalURL, maxText))
+	f.Observed = printable(h.FinalURL, 200)
+	if len(h.Hops) > 0 {
+		f.Observed = j.way(h)
+	} else if h.Location != "" {
+		f.Observed += ", " + j.responseText(h)
+	}
+	f.Hint = "follow it by hand: " + strings.Replace(j.curl(), "curl -i", "curl -iL", 1)
+	if h.Location != "" && !j.target.Redirects.Follow {
+		f.Hint = "redirects are not followed by themselves: set redirects: {follow: true}"
+	}
+	return f, true
+}
+
+// imposter is somebody who cannot prove to be the target.
+func (j judge) imposter() finding.Finding {
+	expect := j.target.Expect.Identity
+	f := j.finding(finding.HTTPIdentity, finding.Critical,
+		fmt.Sprintf("what answers for %s at %s does not prove to be it", j.host, j.at))
+	f.Expected = fmt.Sprintf("a page %s with a match of \"%s\"", printable(expect.Path, maxText), printable(expect.Regex, maxText))
+	f.Observed = "a response without it; nothing else was sent there"
+	if expect.Header != "" {
+		f.Expected = fmt.Sprintf("a header %s with a match of \"%s\"", printable(expect.Header, maxText), printable(expect.Regex, maxText))
+		f.Observed = "a response without it"
+	}
+	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + j.curl()
+	return f
+}
+
+// slow compares the time of the whole look.
+func (j judge) slow() (finding.Finding, bool) {
+	limit, took := j.target.Expect.Within, j.seen.Took
+	if limit <= 0 || took.Total() <= limit {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPSlow, finding.Warning,
+		fmt.Sprintf("%s took %s at %s", j.host, brief(took.Total()), j.at))
+	f.Expected = "a response within " + brief(limit)
+	longest, name := took.Connect, "connecting"
+	for _, p := range []struct {
+		time time.Duration
+		name string
+	}{{took.TLS, "the TLS handshake"}, {took.FirstByte, "waiting for the response"}, {took.Transfer, "reading the body"}, {took.Redirects, "following redirects"}} {
+		if p.time > longest {
+			longest, name = p.time, p.name
+		}
+	}
+	f.Observed = fmt.Sprintf("%s, most of it (%s) %s", brief(took.Total()), brief(longest), name)
+	f.Hint = map[string]string{
+		"connecting":               "look at the network between here and there: a look from another place tells which side it is",
+		"the TLS handshake":        "look at the load of the server that ends TLS",
+		"waiting for the response": "look at the application and what it waits for: the way there is quick",
+		"reading the body":         "look at the size of the response and at the network",
+		"following redirects":      "point the target at the URL where the redirects end",
+	}[name]
+	return f, true
+}
+
+// brief rounds a time to what a person reads.
+func brief(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+// versions judges the version of HTTP that was agreed on.
+func (j judge) versions(h HTTP) (finding.Finding, bool) {
+	want := j.target.Expect.Protocol
+	got := map[string]string{"HTTP/2.0": "h2", "HTTP/1.1": "http/1.1"}[h.Protocol]
+	if want == "" || got == want {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPProtocol, finding.Warning,
+		fmt.Sprintf("%s speaks %s at %s, not %s", j.host, printable(h.Protocol, 20), j.at, want))
+	f.Expected = "the protocol " + want
+	f.Observed = printable(h.Protocol, 20)
+	f.Hint = "let the server that ends TLS offer " + want + " by ALPN; a load balancer in front that ends TLS chooses by itself"
+	return f, true
+}
+
+// misplaced is plain HTTP that came to a port of TLS, as the server itself says.
+func (j judge) misplaced(h HTTP) (finding.Finding, bool) {
+	if !h.PlainToTLS {
+		return finding.Finding{}, false
+	}
+	f := j.finding(finding.HTTPStatus, finding.Critical,
+		fmt.Sprintf("%s answers at %s with HTTP 400: plain HTTP was sent to a port that speaks TLS", j.host, j.at))
+	f.Expected = "a response of the application"
+	f.Observed = j.responseText(h) + ", the server says that plain HTTP came to its port of TLS"
+	f.Hint = "the load balancer ends TLS and passes plain HTTP on to a port of TLS: let it pass TLS through, encrypt to its backend, or use the backend's port for HTTP"
+	if j.target.Scheme == inventory.SchemeHTTP {
+		f.Hint = fmt.Sprintf("port %d speaks TLS: watch https:// there, or name the port for plain HTTP", j.seen.Address.Port())
+	}
+	return f, true
+}
+
+// misdirected are the statuses below 500 that say of themselves that the request
+// came to the wrong place.
+func misdirected(status int) bool { return status == http.StatusMisdirectedRequest }

@@ -1,0 +1,168 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"driftprobe/internal/inventory"
+)
+
+// maxHops is how many redirects are followed, as many as by Go and curl's users;
+// browsers go on to 20.
+const maxHops = 10
+
+// redirect is where a response sends a client (RFC 9110 section 15.4), without its
+// fragment; nil if it sends it nowhere.
+func redirect(t inventory.Target, response *http.Response) *url.URL {
+	switch response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	location := response.Header.Get("Location")
+	base, err := url.Parse(urlOf(t))
+	if err != nil || location == "" {
+		return nil
+	}
+	next, err := base.Parse(location)
+	if err != nil {
+		return nil
+	}
+	next.Fragment, next.RawFragment = "", ""
+	if next.Path == "" {
+		next.Path = "/"
+	}
+	return next
+}
+
+// follow visits what the response redirects to, one after the other, and puts the
+// last response in the place of the first. Each visit is an observation of its
+// own: address, deadline and limits are those of any other.
+func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *url.URL) {
+	began := time.Now()
+	been := map[string]bool{urlOf(first.Target): true}
+	last, at := o.HTTP, first
+	var hops []Hop
+	stopped := ""
+	for to != nil && stopped == "" {
+		hops = append(hops, Hop{Status: last.Status, URL: clip(to.Redacted())})
+		switch {
+		case been[to.String()]:
+			stopped = "the redirects go in a circle, back to " + to.Redacted()
+			continue
+		case len(hops) > maxHops:
+			stopped = fmt.Sprintf("there are more than %d redirects, the next one to %s", maxHops, to.Redacted())
+			continue
+		}
+		been[to.String()] = true
+		var next Request
+		if next, stopped = p.hop(ctx, first, at, last.Status, to); stopped != "" {
+			continue
+		}
+		hops[len(hops)-1].Address = next.Address
+		seen, onward := p.visit(ctx, next)
+		switch {
+		case seen.Fault != Fault{}:
+			stopped = fmt.Sprintf("%s at %s: %s", seen.Host, seen.Address, seen.Fault.Text)
+		case seen.TLS != nil && !seen.TLS.Valid(seen.At):
+			stopped = "the certificate of " + seen.Host + " is not valid"
+		case seen.HTTP == nil:
+			stopped = seen.Host + " was not asked"
+		default:
+			last, at, to = seen.HTTP, next, onward
+		}
+	}
+	last.Hops, last.FinalURL, last.Stopped = hops, clip(urlOf(at.Target)), clip(stopped)
+	o.HTTP = last
+	o.Took.Redirects = time.Since(began)
+}
+
+// hop makes the request for one redirect, or says why it is not followed. What is
+// secret goes only to where it went first: the same scheme, host and port.
+func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *url.URL) (Request, string) {
+	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
+	target := inventory.Target{
+		Key: first.Target.Key, Host: host, Path: to.RequestURI(),
+		Method: methodAfter(status, from.Target.Method), Expect: first.Target.Expect,
+	}
+	if first.Target.Wildcard() {
+		target.Expect = inventory.Expect{}
+	}
+	switch to.Scheme {
+	case "https":
+	case "http":
+		if from.Target.Scheme != inventory.SchemeHTTP {
+			return Request{}, "it leads from https to plain http: " + to.Redacted()
+		}
+		target.Scheme = inventory.SchemeHTTP
+	default:
+		return Request{}, "it leads to a URL that is not of the web: " + to.Redacted()
+	}
+	target.Port = inventory.DefaultPort(target.Scheme)
+	if text := to.Port(); text != "" {
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || port == 0 {
+			return Request{}, "it leads to no port: " + to.Redacted()
+		}
+		target.Port = uint16(port)
+	}
+	next := Request{Target: target}
+	same := first.Target
+	switch {
+	case host == same.ProbeName():
+		next.Address, next.Pinned, next.Bypass = netip.AddrPortFrom(first.Address.Addr(), target.Port), first.Pinned, first.Bypass
+		if target.Scheme == same.Scheme && target.Port == same.Port {
+			next.Headers, next.Certificate = first.Headers, first.Certificate
+		}
+	case !slices.Contains(same.Redirects.Hosts, host):
+		return Request{}, "it leads to another host, which redirects.hosts does not name: " + to.Redacted()
+	default:
+		addr := p.lookup(ctx, host, first.Address.Addr())
+		if !addr.IsValid() {
+			return Request{}, "no address was found for " + host
+		}
+		next.Address = netip.AddrPortFrom(addr, target.Port)
+	}
+	if from.Body != nil && target.Method == from.Target.Method {
+		if next.Headers == nil {
+			return Request{}, "it asks that the request's body be sent to another place: " + to.Redacted()
+		}
+		next.Body = from.Body
+	}
+	return next, ""
+}
+
+// methodAfter is the method of the request that follows a redirect (RFC 9110
+// section 15.4, and what browsers do).
+func methodAfter(status int, method string) string {
+	switch {
+	case status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect, method == http.MethodHead:
+		return method
+	}
+	return ""
+}
+
+// lookup asks for a host's addresses, and takes the first of the family in which
+// we came.
+func (p *Prober) lookup(ctx context.Context, host string, like netip.Addr) netip.Addr {
+	if p.settings.Lookup == nil {
+		return netip.Addr{}
+	}
+	found := p.settings.Lookup(ctx, host)
+	for _, a := range found {
+		if a.Unmap().Is4() == like.Unmap().Is4() {
+			return a
+		}
+	}
+	if len(found) == 0 {
+		return netip.Addr{}
+	}
+	return found[0]
+}

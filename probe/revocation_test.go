@@ -1,0 +1,106 @@
+package probe
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"math/big"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// signedList is a revocation list by the authority.
+func signedList(t *testing.T, by *keypair, entries ...x509.RevocationListEntry) []byte {
+	t.Helper()
+	template := &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-day), NextUpdate: time.Now().Add(day), RevokedCertificateEntries: entries,
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, template, by.cert, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// TestListsAreRemembered: a list is fetched once in a while; what it said stays true
+// when it cannot be had any more.
+func TestListsAreRemembered(t *testing.T) {
+	root := newCA(t, nil, "Test Root", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign })
+	var body atomic.Pointer[[]byte]
+	s, count := publisher(t, func(w http.ResponseWriter, r *http.Request) {
+		if b := body.Load(); b != nil {
+			_, _ = w.Write(*b)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	leaf := newLeaf(t, root, host, func(c *x509.Certificate) { c.CRLDistributionPoints = []string{s.URL} })
+	p := New(Settings{Roots: pool(root), Allow: loopback()})
+	now := time.Now()
+	says := func(after time.Duration) Word {
+		l := look{Prober: p, seen: &Observation{At: now.Add(after)}, chain: []*x509.Certificate{leaf.cert}}
+		l.verified = verify(l.chain, pool(root), now)
+		if st := l.listed(t.Context()); st != nil {
+			return st.Says
+		}
+		return ""
+	}
+	serve := func(der []byte) { body.Store(&der) }
+	gone := x509.RevocationListEntry{SerialNumber: leaf.cert.SerialNumber, RevocationTime: now.Add(-time.Hour), ReasonCode: 1}
+	released := gone
+	released.ReasonCode = 8
+	for _, step := range []struct {
+		name    string
+		serve   []byte // nil: nothing there
+		after   time.Duration
+		want    Word
+		fetched int64
+	}{
+		{"nothing there: not known", nil, 0, "", 1},
+		{"not asked again at once", signedList(t, root, gone), time.Minute, "", 1},
+		{"asked again later: released from hold", signedList(t, root, released), retryAfter, Good, 2},
+		{"remembered", signedList(t, root, gone), retryAfter + time.Hour, Good, 2},
+		{"asked again after hours: revoked", signedList(t, root, gone), retryAfter + listFor, Revoked, 3},
+		{"gone: what was said stays", nil, retryAfter + 2*listFor, Revoked, 4},
+		{"rubbish: what was said stays", []byte("<html>"), 2*retryAfter + 2*listFor, Revoked, 5},
+		{"signed by another: what was said stays", signedList(t, newCA(t, nil, "Test Root", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign })), 3*retryAfter + 2*listFor, Revoked, 6},
+	} {
+		body.Store(nil)
+		if step.serve != nil {
+			serve(step.serve)
+		}
+		if got := says(step.after); got != step.want || count.Load() != step.fetched {
+			t.Errorf("%s: %q after %d fetches, want %q after %d", step.name, got, count.Load(), step.want, step.fetched)
+		}
+	}
+	p.lists.fetching.Lock() // another look fetches
+	if got := says(100 * listFor); got != Revoked || count.Load() != 6 {
+		t.Errorf("while another fetches: %q after %d fetches", got, count.Load())
+	}
+	p.lists.fetching.Unlock()
+	p.settings.SkipLists = true
+	if got := says(200 * listFor); got != "" || count.Load() != 6 {
+		t.Errorf("forbidden: %q after %d fetches", got, count.Load())
+	}
+}
+
+func TestListsAreBounded(t *testing.T) {
+	var l lists
+	large := &list{revoked: make([]revoked, maxEntries/2+1)}
+	l.put("a", large)
+	l.put("b", large)
+	if l.get("a") != nil || l.get("b") == nil || l.entries != len(large.revoked) {
+		t.Errorf("%d lists of %d entries", len(l.known), l.entries)
+	}
+	l.put("b", &list{})
+	if l.entries != 0 || len(l.known) != 1 {
+		t.Errorf("%d lists of %d entries", len(l.known), l.entries)
+	}
+	for i := range 2 * maxLists {
+		l.put(string(rune(i)), &list{})
+		if len(l.known) > maxLists {
+			t.Fatalf("%d lists", len(l.known))
+		}
+	}
+}
