@@ -1,16 +1,17 @@
 // Package kube reads from a Kubernetes cluster what should be: the Services of
 // type LoadBalancer with what is ready behind them, and the hosts that Ingresses, the
 // routes of the Gateway API, Traefik's IngressRoutes and annotations declare, with
-// their classes and Gateways. It watches, keeps only the fields it needs, and says what it could
+// their classes and Gateways; and the workloads that order certificates. It watches, keeps only the fields it needs, and says what it could
 // not read.
 //
-// It judges nothing, writes nothing to the cluster, and does not choose which
-// Service fronts which host.
+// It judges nothing, and does not choose which Service fronts which host. What it
+// writes to the cluster is ours alone: Events, a ConfigMap with the state, a Lease.
 package kube
 
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -35,6 +36,8 @@ type Cluster struct {
 	listenerSets   []*feed[listenerSet]
 	classes        *feed[class]
 	gatewayClasses *feed[class]
+	clients        *acmeClients
+	certManagers   []certManager
 	served         *served
 
 	once sync.Once
@@ -44,14 +47,14 @@ type Cluster struct {
 func newCluster(client dynamic.Interface, place string, namespaces []string, log *slog.Logger) *Cluster {
 	c := &Cluster{
 		place: place, log: log, client: client, changed: make(chan struct{}, 1),
-		endpoints: newEndpoints(), served: &served{every: lookAgain},
+		endpoints: newEndpoints(), clients: newACMEClients(), served: &served{every: lookAgain},
 	}
 	networking := schema.GroupVersion{Group: "networking.k8s.io", Version: "v1"}
 	gatewayAPI := schema.GroupVersion{Group: gatewayGroup, Version: "v1"}
 	traefik := schema.GroupVersion{Group: "traefik.io", Version: "v1alpha1"}
 	for _, ns := range namespaces {
 		services := newFeed(c.health(schema.GroupVersionResource{Version: "v1", Resource: "services"}, ns), readService)
-		services.signal = func() { c.signal(); c.endpoints.poke() }
+		services.signal = func() { c.signal(); c.endpoints.poke(); c.clients.pods.poke() }
 		services.precious = true
 		c.services = append(c.services, services)
 		c.declaring = append(c.declaring,
@@ -63,6 +66,8 @@ func newCluster(client dynamic.Interface, place string, namespaces []string, log
 			optional(c.served, newFeed(c.health(gatewayAPI.WithResource("tlsroutes"), ns), readTLSRoute), "v1alpha3", "v1alpha2"))
 		c.gateways = append(c.gateways, optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gateways"), ns), readGateway)))
 		c.listenerSets = append(c.listenerSets, optional(c.served, newFeed(c.health(gatewayAPI.WithResource("listenersets"), ns), readListenerSet)))
+		c.clients.add(c, ns)
+		c.certManagers = append(c.certManagers, newCertManager(c, ns))
 	}
 	c.classes = newFeed(c.health(networking.WithResource("ingressclasses"), ""), readClass)
 	c.gatewayClasses = optional(c.served, newFeed(c.health(gatewayAPI.WithResource("gatewayclasses"), ""), readGatewayClass))
@@ -106,19 +111,36 @@ func (c *Cluster) all() []reading {
 	for _, f := range c.listenerSets {
 		list = append(list, f)
 	}
-	return append(list, c.classes, c.gatewayClasses)
+	return append(list, append(c.optional(), c.classes, c.gatewayClasses)...)
 }
 
-// feeds returns the health of every resource, in a fixed order.
-func (c *Cluster) feeds() []*health {
-	var list []*health
-	for _, f := range c.all() {
-		list = append(list, f.state())
-	}
-	for _, f := range c.endpoints.list() {
-		list = append(list, f.health)
+// optional are the feeds of what tells how certificates come to be.
+func (c *Cluster) optional() []reading {
+	list := c.clients.feeds()
+	for _, m := range c.certManagers {
+		list = append(list, m.orders, m.requests)
 	}
 	return list
+}
+
+// feeds returns the health of every resource, in a fixed order, those without which
+// nothing is unknown apart.
+func (c *Cluster) feeds() (needed, mild []*health) {
+	optional := c.optional()
+	for _, f := range c.all() {
+		if slices.Contains(optional, f) {
+			mild = append(mild, f.state())
+		} else {
+			needed = append(needed, f.state())
+		}
+	}
+	for _, f := range c.endpoints.list() {
+		needed = append(needed, f.health)
+	}
+	for _, f := range c.clients.pods.list() {
+		mild = append(mild, f.health)
+	}
+	return needed, mild
 }
 
 // Start begins to watch, until ctx ends; Wait waits for that end. Only the first
@@ -132,6 +154,7 @@ func (c *Cluster) Start(ctx context.Context) {
 			c.wg.Go(func() { f.run(ctx, c.client) })
 		}
 		c.wg.Go(func() { c.followEndpoints(ctx) })
+		c.wg.Go(func() { c.followClients(ctx) })
 	})
 }
 
@@ -148,14 +171,7 @@ func (c *Cluster) Sync(ctx context.Context) {
 			return
 		}
 	}
-	if !closed(ctx, c.endpoints.first) {
-		return
-	}
-	for _, f := range c.endpoints.list() {
-		if !closed(ctx, f.settled) {
-			return
-		}
-	}
+	_ = c.endpoints.sync(ctx) && c.clients.pods.sync(ctx)
 }
 
 func closed(ctx context.Context, done <-chan struct{}) bool {

@@ -3,10 +3,8 @@ package kube
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -49,34 +47,12 @@ func readSlice(u *unstructured.Unstructured) (slice, bool) {
 	return s, true
 }
 
-// endpoints watches the EndpointSlices of the Services of type LoadBalancer, and of
-// no others: a cluster has many. It keeps one feed for each namespace that has such
-// Services (one more for each hundred), and makes it anew when they change.
-type endpoints struct {
-	// news has an event when the Services may have changed.
-	news chan struct{}
-	// first is closed when the Services were known and their feeds made.
-	first chan struct{}
-
-	mu    sync.Mutex
-	feeds map[string]*sliceFeed // by namespace and number
-}
-
-type sliceFeed struct {
-	*feed[slice]
-	stop context.CancelFunc
-}
+// endpoints watches the EndpointSlices of the Services of type LoadBalancer: one feed for
+// each namespace that has such Services, and one more for each hundred.
+type endpoints struct{ *selection[slice] }
 
 func newEndpoints() *endpoints {
-	return &endpoints{news: make(chan struct{}, 1), first: make(chan struct{}), feeds: map[string]*sliceFeed{}}
-}
-
-// poke says that the Services may have changed.
-func (e *endpoints) poke() {
-	select {
-	case e.news <- struct{}{}:
-	default:
-	}
+	return &endpoints{newSelection(schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}, readSlice)}
 }
 
 // followEndpoints keeps the feeds in step with the Services until ctx ends.
@@ -84,51 +60,14 @@ func (c *Cluster) followEndpoints(ctx context.Context) {
 	for {
 		settled := !slices.ContainsFunc(c.services, func(f *feed[balanced]) bool { return !f.isSettled() })
 		if settled {
-			c.selectEndpoints(ctx, selectors(c.services))
-			select {
-			case <-c.endpoints.first:
-			default:
-				close(c.endpoints.first)
-			}
+			c.endpoints.want(ctx, c, selectors(c.services))
+			c.endpoints.made()
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.endpoints.news:
 		}
-	}
-}
-
-// selectEndpoints starts and stops feeds, so that there is one for each selector.
-// What an older one knew stays until the newer one has its list.
-func (c *Cluster) selectEndpoints(ctx context.Context, wanted map[string]string) {
-	e := c.endpoints
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for key, f := range e.feeds {
-		if _, still := wanted[key]; !still {
-			f.stop()
-			delete(e.feeds, key)
-		}
-	}
-	for key, selector := range wanted {
-		old := e.feeds[key]
-		if old != nil && old.selector == selector {
-			continue
-		}
-		namespace, _, _ := strings.Cut(key, " ")
-		resource := schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
-		next := &sliceFeed{feed: newFeed(c.health(resource, namespace), readSlice)}
-		next.selector = selector
-		if old != nil {
-			old.stop()
-			next.items = old.snapshot()
-			next.synced = old.whole()
-		}
-		running, stop := context.WithCancel(ctx)
-		next.stop = stop
-		e.feeds[key] = next
-		c.wg.Go(func() { next.run(running, c.client) })
 	}
 }
 
@@ -151,17 +90,6 @@ func selectors(services []*feed[balanced]) map[string]string {
 			all[fmt.Sprintf("%s %d", namespace, n)] = labelService + " in (" + strings.Join(part, ",") + ")"
 			n++
 		}
-	}
-	return all
-}
-
-// list returns the feeds in a fixed order.
-func (e *endpoints) list() []*sliceFeed {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var all []*sliceFeed
-	for _, key := range slices.Sorted(maps.Keys(e.feeds)) {
-		all = append(all, e.feeds[key])
 	}
 	return all
 }

@@ -47,7 +47,8 @@ func (h *health) what() string {
 		"ingressclasses": "ingress classes", "gatewayclasses": "Gateway classes", "gateways": "Gateways",
 		"httproutes": "HTTPRoutes", "grpcroutes": "GRPCRoutes", "tlsroutes": "TLSRoutes", "listenersets": "ListenerSets",
 		"ingressroutes": "IngressRoutes", "ingressroutetcps": "IngressRouteTCPs",
-		"endpointslices": "EndpointSlices",
+		"endpointslices": "EndpointSlices", "deployments": "Deployments", "statefulsets": "StatefulSets", "daemonsets": "DaemonSets",
+		"horizontalpodautoscalers": "HorizontalPodAutoscalers", "certificaterequests": "CertificateRequests", "orders": "Orders",
 	}[h.resource.Resource], h.resource.Resource)
 	if h.namespace != "" {
 		text += " in namespace " + h.namespace
@@ -193,6 +194,12 @@ func (h *health) gap() (inventory.Gap, bool) {
 		Source: "kubernetes", Resources: []string{h.resource.Resource}, What: h.what(), Why: why.why, Hint: why.hint,
 		Since: h.since.UTC(), Held: h.synced,
 	}, true
+}
+
+func (h *health) hasFailed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.failed) > 0
 }
 
 // expired tells whether the server only asks for a new list: 410 Gone, and its

@@ -47,7 +47,8 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	known := c.surroundings(inv.Services)
 	inv.Targets = targets(declared, known, c.port)
 	inv.Notices = notices(declared, known)
-	inv.Gaps = append(joined(c.feeds()), excess(declared)...)
+	inv.Workloads, inv.Refused = c.workloads(), c.refused()
+	inv.Gaps = append(c.gaps(), excess(declared)...)
 	return bounded(inv, maxTargets)
 }
 
@@ -74,6 +75,20 @@ func clone(s inventory.Service) inventory.Service {
 	s.Addresses, s.Hostnames, s.Proxied = slices.Clone(s.Addresses), slices.Clone(s.Hostnames), slices.Clone(s.Proxied)
 	s.Labels = maps.Clone(s.Labels)
 	return s
+}
+
+// gaps returns what is missing. What only tells how certificates come to be is named when
+// it was refused, and not where something else has the same cause.
+func (c *Cluster) gaps() []inventory.Gap {
+	needed, mild := c.feeds()
+	gaps := joined(needed)
+	mild = slices.DeleteFunc(mild, func(h *health) bool { return !h.hasFailed() })
+	for _, m := range append(joined(mild), c.clients.unread()...) {
+		if !slices.ContainsFunc(gaps, func(g inventory.Gap) bool { return g.Why == m.Why }) {
+			gaps = append(gaps, m)
+		}
+	}
+	return gaps
 }
 
 // joined returns the gaps, those with one cause as one: a cluster that is down is

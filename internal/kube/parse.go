@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/manifest"
 )
 
 // Limits on what is taken from one object: nobody gives more by honest means.
@@ -41,6 +42,8 @@ const (
 type balanced struct {
 	service  inventory.Service
 	declares declaring
+	// declared is what decides which load balancer it has.
+	declared inventory.Balanced
 	// alone: it asks not to be looked at; only what names its balancer is kept.
 	alone bool
 }
@@ -72,6 +75,9 @@ func readService(u *unstructured.Unstructured) (balanced, bool) {
 		MoveUntil:    d.moveUntil,
 	}
 	d.service = s.ServiceRef
+	declared, _ := manifest.Service(manifest.Object{
+		Kind: "Service", APIVersion: "v1", Namespace: s.Namespace, Name: s.Name, Fields: u.Object,
+	})
 	for _, key := range inventory.WellKnownLabels() {
 		if value := limited(text(u.Object, "metadata", "labels", key)); value != "" {
 			if s.Labels == nil {
@@ -85,13 +91,13 @@ func readService(u *unstructured.Unstructured) (balanced, bool) {
 	}
 	if alone {
 		left := inventory.Service{ServiceRef: s.ServiceRef, UID: uid, BalancerID: s.BalancerID, BalancerName: s.BalancerName}
-		return balanced{service: left, alone: true}, true
+		return balanced{service: left, declared: declared, alone: true}, true
 	}
 	s.Addresses, s.Hostnames = statusOf(u)
 	s.Proxied = proxied(u)
 	s.Disowned, s.ProxyProtocol = flagged(u, annotationDisowned), flagged(u, annotationProxyProtocol)
 	s.TerminatesTLS = terminatesTLS(u)
-	return balanced{service: s, declares: d}, true
+	return balanced{service: s, declares: d, declared: declared}, true
 }
 
 // flagged tells whether an annotation says yes, in the words that the controller

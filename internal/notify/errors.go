@@ -30,6 +30,13 @@ func (e *DeadHookError) Error() string {
 	return "the webhook does not work any more: " + e.Reason
 }
 
+// GivenUpError is returned by a Sink that does not want the message tried again: what
+// it would need is not there, and is told elsewhere.
+type GivenUpError struct{ Reason string }
+
+// Error names the reason.
+func (e *GivenUpError) Error() string { return "given up: " + e.Reason }
+
 const (
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute

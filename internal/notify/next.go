@@ -42,10 +42,10 @@ const maxGap = 5 * time.Minute
 func Next(p Policy, s State, r finding.Report) (State, []Message) {
 	l := look{policy: p, now: r.At, step: step(s.At, r.At), blind: newBlind(r)}
 	next := State{Version: Version, At: r.At, Queue: slices.Clone(s.Queue), Dropped: s.Dropped}
-	current := map[string]finding.Incident{}
-	for _, i := range r.Incidents {
+	current := map[string]*finding.Incident{} // of the report: they are large
+	for n, i := range r.Incidents {
 		if old, twice := current[i.ID]; !twice || i.Severity > old.Severity {
-			current[i.ID] = i
+			current[i.ID] = &r.Incidents[n]
 		}
 	}
 	var messages []Message
@@ -62,23 +62,23 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		i, here := current[id]
 		delete(current, id)
 		if here {
-			keep(l.present(t, i))
+			keep(l.present(t, *i))
 		} else {
 			keep(l.absent(t))
 		}
 	}
-	for _, i := range r.Incidents {
-		i, here := current[i.ID]
+	for n := range r.Incidents {
+		i, here := current[r.Incidents[n].ID]
 		if !here {
 			continue
 		}
 		delete(current, i.ID)
 		switch {
-		case !l.worthTelling(i):
+		case !l.worthTelling(*i):
 		case len(next.Incidents) >= maxTracked:
 			next.Untracked++
 		default:
-			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now}}, i))
+			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now}}, *i))
 		}
 	}
 	return next, messages

@@ -18,7 +18,8 @@ type Sink interface {
 	// Name is stable over restarts and different for each sink.
 	Name() string
 	// Send returns nil if and only if the message has arrived. It may return a
-	// RetryAfterError or a DeadHookError; any other error is tried again soon.
+	// RetryAfterError, a DeadHookError or a GivenUpError; any other error is tried
+	// again soon.
 	Send(ctx context.Context, m Message) error
 }
 
@@ -62,7 +63,7 @@ type Delivery struct {
 	Sent, Failed uint64
 	// Queued is the number of messages that wait.
 	Queued int
-	// Dead: the last attempt failed with a DeadHookError.
+	// Dead: the last attempt failed with a DeadHookError or a GivenUpError.
 	Dead bool
 	// LastSent is when the last message arrived; zero if none did.
 	LastSent time.Time
@@ -161,6 +162,7 @@ func (o *Outbox) save() error {
 		err = o.store.Save(storeName, encoded)
 	}
 	if err != nil {
+		o.saved = time.Time{} // try again with the next report
 		return fmt.Errorf("save the state of alerts: %w", err)
 	}
 	o.saved = o.state.At
@@ -218,7 +220,7 @@ func (o *Outbox) deliver(ctx context.Context, s Sink) {
 		}
 		o.done(s.Name(), m, err)
 		pause := pace
-		if err != nil {
+		if _, over := errors.AsType[*GivenUpError](err); err != nil && !over {
 			failures++
 			pause = wait(failures, err, rand.Float64())
 			o.log.Warn("alert not delivered", "sink", s.Name(), "message", m.Key, "attempt", failures, "retry_in", pause.Round(time.Second), "error", err)
@@ -230,20 +232,25 @@ func (o *Outbox) deliver(ctx context.Context, s Sink) {
 }
 
 // done notes the outcome of one attempt. Only success takes the message off the
-// queue.
+// queue, or that the sink gave it up.
 func (o *Outbox) done(sink string, m Message, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := o.stats[sink]
 	if err != nil {
 		d.Failed++
-		_, d.Dead = errors.AsType[*DeadHookError](err)
+		_, dead := errors.AsType[*DeadHookError](err)
+		_, over := errors.AsType[*GivenUpError](err)
+		d.Dead = dead || over
 		o.stats[sink] = d
-		return
+		if !over {
+			return
+		}
+	} else {
+		d.Sent++
+		d.Dead, d.LastSent = false, time.Now()
+		o.stats[sink] = d
 	}
-	d.Sent++
-	d.Dead, d.LastSent = false, time.Now()
-	o.stats[sink] = d
 	o.state = Delivered(o.state, sink, m.Key)
 	if err := o.save(); err != nil {
 		o.log.Warn("a delivered alert may be sent again after a restart", "sink", sink, "message", m.Key, "error", err)

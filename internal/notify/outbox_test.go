@@ -321,6 +321,38 @@ func TestADeadHookIsSeenUntilItWorks(t *testing.T) {
 	})
 }
 
+func TestWhatASinkGivesUpIsOffItsQueueAndCountedAsFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "a", errs: []error{&GivenUpError{Reason: "forbidden"}}}
+		o := newOutbox(t, nil, p)
+		observe(t, o, "x")
+		run(t, o, time.Hour)
+		if d := o.Deliveries()[0]; !d.Dead || d.Queued != 0 || d.Failed != 1 || d.Sent != 0 || len(p.tries) != 1 {
+			t.Errorf("%+v after %d attempts", d, len(p.tries))
+		}
+		observe(t, o, "x", "y")
+		run(t, o, time.Minute)
+		if d := o.Deliveries()[0]; d.Dead || d.Sent != 1 {
+			t.Errorf("after the next: %+v", d)
+		}
+	})
+}
+
+func TestAFailedSaveIsTriedAgainWithTheNextReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{fail: errors.New("disk full")}
+		o := newOutbox(t, store)
+		if err := o.Observe(finding.Report{At: time.Now(), Incidents: []finding.Incident{incident(finding.Critical)}}); err == nil {
+			t.Error("the failure is not told")
+		}
+		store.fail = nil
+		time.Sleep(time.Second)
+		if err := o.Observe(finding.Report{At: time.Now(), Incidents: []finding.Incident{incident(finding.Critical)}}); err != nil || store.saves != 1 {
+			t.Errorf("%d saves, %v; want one", store.saves, err)
+		}
+	})
+}
+
 func TestAnAlertIsSentThoughItCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("disk full")

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,23 +12,24 @@ import (
 	"testing"
 )
 
-func open(t *testing.T, path string) *File {
+// open expects a file without a fault.
+func open(t *testing.T, path string) *Store {
 	t.Helper()
-	f, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
+	f, warning, err := Open(path)
+	if err != nil || warning != nil {
+		t.Fatal(err, warning)
 	}
 	return f
 }
 
-func save(t *testing.T, f *File, name, value string) {
+func save(t *testing.T, f *Store, name, value string) {
 	t.Helper()
 	if err := f.Save(name, []byte(value)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantValue(t *testing.T, f *File, name, want string) {
+func wantValue(t *testing.T, f *Store, name, want string) {
 	t.Helper()
 	got, err := f.Load(name)
 	if err != nil {
@@ -50,9 +52,6 @@ func TestValuesSurviveReopening(t *testing.T) {
 	wantValue(t, f, "alerts", `[1,2]`)
 
 	again := open(t, path)
-	if again.Warning() != nil {
-		t.Errorf("warning: %v", again.Warning())
-	}
 	wantValue(t, again, "history", `{"a":"<b> & c"}`)
 	wantValue(t, again, "alerts", `[1,2]`)
 
@@ -82,9 +81,9 @@ func TestAnUnusableFileStartsEmptyAndIsKeptAside(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			f := open(t, path)
-			if f.Warning() == nil || !strings.Contains(f.Warning().Error(), c.says) || !strings.Contains(f.Warning().Error(), path) {
-				t.Errorf("warning %v, want one that names the file and says %q", f.Warning(), c.says)
+			f, warning, err := Open(path)
+			if err != nil || warning == nil || !strings.Contains(warning.Error(), c.says) || !strings.Contains(warning.Error(), path) {
+				t.Fatalf("warning %v, %v; want one that names the file and says %q", warning, err, c.says)
 			}
 			wantValue(t, f, "a", "")
 			if got, err := os.ReadFile(path); err != nil || string(got) != c.content {
@@ -94,11 +93,7 @@ func TestAnUnusableFileStartsEmptyAndIsKeptAside(t *testing.T) {
 			if got, err := os.ReadFile(path + ".corrupt"); err != nil || string(got) != c.content {
 				t.Errorf("the old content was not kept aside: %v", err)
 			}
-			again := open(t, path)
-			wantValue(t, again, "a", "1")
-			if again.Warning() != nil {
-				t.Errorf("warning after the repair: %v", again.Warning())
-			}
+			wantValue(t, open(t, path), "a", "1")
 		})
 	}
 }
@@ -167,7 +162,7 @@ func TestOpenRefusesAPlaceThatCannotHoldAFile(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.rule, func(t *testing.T) {
-			if f, err := Open(c.path); err == nil || f != nil {
+			if f, _, err := Open(c.path); err == nil || f != nil {
 				t.Errorf("Open = %v, %v, want an error", f, err)
 			}
 		})
@@ -181,8 +176,8 @@ func TestSaveRefusesWhatItCouldNotReadBack(t *testing.T) {
 		t.Error("a value that is not JSON was saved")
 	}
 	huge := append(append([]byte{'"'}, bytes.Repeat([]byte{'x'}, MaxSize)...), '"')
-	if err := f.Save("a", huge); err == nil {
-		t.Error("a value over MaxSize was saved")
+	if err := f.Save("a", huge); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a value over MaxSize: %v, want %v", err, ErrTooLarge)
 	}
 	save(t, f, "b", "1")
 	again := open(t, path)
