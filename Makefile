@@ -4,7 +4,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE   ?= driftprobe:$(VERSION)
 FUZZ    ?= 200000x
 
-.PHONY: help build test race fuzz test-real lint bench demo image clean
+.PHONY: help build test race fuzz soak test-real lint bench demo image clean
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 build: ## build the static binary ./driftprobe
@@ -15,6 +15,8 @@ race: ## run the tests with the race detector
 	go test -race ./...
 fuzz: ## fuzz what reads packets and judges, FUZZ executions a target
 	for f in $$(go test -list '^Fuzz' ./dnscheck | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) ./dnscheck || exit 1; done
+soak: ## probe servers that misbehave ten thousand times: nothing may be left behind
+	go test -count=1 -run NothingIsLeftBehind ./probe -probes 10000
 test-real: ## run the tests on real servers (root; packages: see .ci/run)
 	cd test && go test -count=1 ./...
 lint: ## check format, vet and linters (golangci-lint in PATH)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"regexp"
 	"time"
+
+	"driftprobe/internal/inventory"
 )
 
 // Config is one whole configuration: decoded, defaulted and valid when it
@@ -19,17 +21,22 @@ type Config struct {
 	DigitalOcean DigitalOcean  `yaml:"digitalocean"`
 	Alerts       Alerts        `yaml:"alerts"`
 	State        State         `yaml:"state"`
+	Certificates Certificates  `yaml:"certificates"`
+	// Maintenance holds for all hosts, those of the cluster too.
+	Maintenance []Window `yaml:"maintenance"`
 }
 
 // Target is one URL to watch and what is expected of it. ParseTarget or Parse
-// make it; URL, Host, Port and Path always agree.
+// make it; URL, Scheme, Host, Port and Path always agree.
 type Target struct {
-	// URL is canonical: https, ASCII host in lower case without a trailing
-	// dot, no default port, never an empty path. It is the target's identity.
+	// URL is canonical: https, http, tls or tcp, ASCII host in lower case without a
+	// trailing dot, no default port, never an empty path. It is the target's identity.
 	URL string `yaml:"url"`
 	// Host is the ASCII (IDNA 2008) name, lower case, no trailing dot. It
 	// starts with "*." for a wildcard.
 	Host string `yaml:"host"`
+	// Scheme is "https", "http", "tls" or "tcp".
+	Scheme string `yaml:"-"`
 	// Port is 1 to 65535.
 	Port uint16 `yaml:"-"`
 	// Path is what a request line carries: path and query, never empty.
@@ -44,11 +51,22 @@ type Target struct {
 	// expected addresses (a CDN in front).
 	Allow []netip.Prefix `yaml:"allow"`
 
-	Expect Expect `yaml:"expect"`
+	Expect    Expect    `yaml:"expect"`
+	Redirects Redirects `yaml:"redirects"`
+	// Method is GET if it is empty. Body and BodyFile are what is sent with it; at
+	// most one of the two is set.
+	Method   string `yaml:"method"`
+	Body     Secret `yaml:"body"`
+	BodyFile string `yaml:"body_file"`
 	// Headers and HeaderFiles are keyed by canonical header name; no name is
 	// in both. A file's content is the value, see ReadSecretFile.
 	Headers     map[string]Secret `yaml:"headers"`
 	HeaderFiles map[string]string `yaml:"header_files"`
+	// At most one of BasicAuth, BearerTokenFile and the header Authorization is set.
+	BasicAuth         BasicAuth         `yaml:"basic_auth"`
+	BearerTokenFile   string            `yaml:"bearer_token_file"`
+	ClientCertificate ClientCertificate `yaml:"client_certificate"`
+	Maintenance       []Window          `yaml:"maintenance"`
 }
 
 // Key is the canonical URL: two targets are the same when their keys are.
@@ -57,11 +75,67 @@ func (t Target) Key() string { return t.URL }
 // Wildcard says whether the target stands for every name under a zone.
 func (t Target) Wildcard() bool { return len(t.Host) > 1 && t.Host[0] == '*' }
 
+// Secrets says whether anything is sent that not everybody may see.
+func (t Target) Secrets() bool {
+	return len(t.Headers)+len(t.HeaderFiles) > 0 || t.SendsBody() || t.BasicAuth.Username != "" ||
+		t.BearerTokenFile != "" || t.ClientCertificate.CertFile != ""
+}
+
+// SendsBody says whether the request has a body.
+func (t Target) SendsBody() bool { return !t.Body.IsZero() || t.BodyFile != "" }
+
 // Expect is the response a target should give. An empty field asks nothing.
 type Expect struct {
 	Status    []StatusRange             `yaml:"status"`
 	BodyRegex *regexp.Regexp            `yaml:"body_regex"`
-	Headers   map[string]*regexp.Regexp `yaml:"headers"` // by canonical header name
+	Headers   map[string]*regexp.Regexp `yaml:"headers"`   // by canonical header name
+	JSON      map[string]*regexp.Regexp `yaml:"json"`      // by gjson path
+	FinalURL  *regexp.Regexp            `yaml:"final_url"` // where the redirects end
+	Protocol  string                    `yaml:"protocol"`  // "h2" or "http/1.1"
+	Within    time.Duration             `yaml:"within"`    // for the whole look, at most Timeout
+	Identity  Identity                  `yaml:"identity"`
+	// Unreachable: nothing may answer. TLS are codes without "tls/": the faults that
+	// the certificate is meant to have.
+	Unreachable bool     `yaml:"unreachable"`
+	TLS         []string `yaml:"tls"`
+}
+
+// Identity is a header or a page, by its path, that only the target itself gives.
+type Identity struct {
+	Header string         `yaml:"header"`
+	Path   string         `yaml:"path"`
+	Regex  *regexp.Regexp `yaml:"regex"`
+}
+
+// Redirects says which redirects are followed: none, those to the target's own
+// host, or those to some further hosts too.
+type Redirects struct {
+	Follow bool     `yaml:"follow"`
+	Hosts  []string `yaml:"hosts"` // ASCII, lower case
+}
+
+// BasicAuth is a user and a password (RFC 7617); exactly one of the two last is set.
+type BasicAuth struct {
+	Username     string `yaml:"username"`
+	Password     Secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// ClientCertificate names PEM files; both are set, or none.
+type ClientCertificate struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Window is a time of maintenance: between two moments (RFC 3339), or between two
+// times of the day ("22:00") on some days of the week, or on all of them.
+type Window struct {
+	From     string   `yaml:"from"`
+	Until    string   `yaml:"until"`
+	Days     []string `yaml:"days"` // "mon" to "sun"
+	Timezone string   `yaml:"timezone"`
+	// Parsed is what the four say.
+	Parsed inventory.Window `yaml:"-"`
 }
 
 // DNS is how names are resolved and judged.
@@ -90,12 +164,55 @@ type Rate int
 // TLS is what certificates are verified against.
 type TLS struct {
 	CAFile string `yaml:"ca_file"` // PEM file, instead of the system's roots; empty: the system's
+	// AIA allows to fetch a missing intermediate from where the certificate says that
+	// it is published; CRL, to fetch revocation lists of trusted authorities.
+	AIA bool `yaml:"aia"`
+	CRL bool `yaml:"crl"`
 }
 
 // Probe limits where probes go.
 type Probe struct {
 	// AllowAddresses are special-purpose networks that may be connected to.
 	AllowAddresses []netip.Prefix `yaml:"allow_addresses"`
+	// AllowAnyTarget lets whoever can ask /probe name any host of the public Internet,
+	// and not only targets of the configuration.
+	AllowAnyTarget bool `yaml:"allow_any_target"`
+}
+
+// Certificates is what is known of those who issue certificates, by the organisation
+// that they have in the issuer.
+type Certificates struct {
+	// Authorities are all that may issue for the targets; empty: any.
+	Authorities []string `yaml:"authorities"`
+	// Limits are those for certificates with exactly the same set of names. That of
+	// Let's Encrypt is known.
+	Limits map[string]Limit `yaml:"limits"`
+	CT     CT               `yaml:"ct"`
+}
+
+// CT is where Certificate Transparency is read; nothing is by default.
+type CT struct {
+	CertSpotter CertSpotter `yaml:"certspotter"`
+	Logs        []CTLog     `yaml:"logs"`
+}
+
+// CertSpotter is SSLMate's search service for the public logs.
+type CertSpotter struct {
+	Configured bool   `yaml:"-"`       // the file has this section, even an empty one
+	APIURL     string `yaml:"api_url"` // empty: the public API
+	KeyFile    string `yaml:"key_file"`
+}
+
+// CTLog is one log with the Static CT API. Both are set.
+type CTLog struct {
+	URL           string `yaml:"url"` // the monitoring prefix
+	PublicKeyFile string `yaml:"public_key_file"`
+}
+
+// Limit is "5 per 168h": as many at once, and evenly in that time one after the other.
+type Limit struct {
+	Count int
+	Per   time.Duration
 }
 
 // Toggle is a switch with a third position.
@@ -117,6 +234,10 @@ type Kubernetes struct {
 	Context    string   `yaml:"context"`    // empty: the kubeconfig's current one
 	Namespaces []string `yaml:"namespaces"` // empty: all
 	HTTPSPort  uint16   `yaml:"https_port"` // where the hosts found in the cluster answer; 1 to 65535
+	// Lease is "namespace/name" of the Lease that says which of several processes
+	// alerts and writes the state, or empty: this one does. Never set without
+	// State.ConfigMap.
+	Lease string `yaml:"lease"`
 }
 
 // DigitalOcean is how the cloud's API is reached. Without TokenFile the token
@@ -135,6 +256,9 @@ type Alerts struct {
 	Repeat       time.Duration `yaml:"repeat"`        // 0: never repeated
 	MinSeverity  string        `yaml:"min_severity"`  // critical, warning, unknown or info
 	Slack        Slack         `yaml:"slack"`
+	// Events: incidents are written as Events of the Service. Auto and On are the
+	// same where a cluster is watched; elsewhere On is for nothing.
+	Events Toggle `yaml:"events"`
 }
 
 // Pending is how long an incident must last before it is told.
@@ -150,9 +274,11 @@ type Slack struct {
 	WebhookURL     Secret `yaml:"webhook_url"`
 }
 
-// State is where memory is kept over restarts; an empty File means nowhere.
+// State is where memory is kept over restarts: in a file, in a ConfigMap
+// ("namespace/name"), or nowhere if both are empty.
 type State struct {
-	File string `yaml:"file"`
+	File      string `yaml:"file"`
+	ConfigMap string `yaml:"configmap"`
 }
 
 // Default is the configuration of an empty file. Each call returns a value of
@@ -171,12 +297,14 @@ func Default() Config {
 			Port:      53,
 			Resolvers: []netip.AddrPort{resolver(1, 1, 1, 1), resolver(8, 8, 8, 8), resolver(9, 9, 9, 9)},
 		},
+		TLS:        TLS{CRL: true},
 		Kubernetes: Kubernetes{Enabled: Auto, HTTPSPort: 443},
 		Alerts: Alerts{
 			Pending:      Pending{Critical: 30 * time.Second, Warning: 5 * time.Minute},
 			ResolveAfter: time.Minute,
 			Repeat:       4 * time.Hour,
 			MinSeverity:  "warning",
+			Events:       Auto,
 		},
 	}
 }

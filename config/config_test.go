@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"driftprobe/internal/inventory"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata/bad anew")
@@ -137,7 +139,18 @@ func TestFullFile(t *testing.T) {
 	check("keys", keys, []string{
 		"https://api.example.com/healthz", "https://www.example.com:8443/?q=%C3%BC", "https://shop.example.com/",
 		"https://*.example.com/", "https://xn--bcher-kva.example/",
+		"https://login.example.com/session", "http://plain.example.com/", "https://upload.example.com/",
+		"tcp://db.example.com:5432/", "tls://mail.example.com:465/",
 	})
+	login := c.Targets[5]
+	check("request", []any{login.Method, login.Body.Reveal(), login.BasicAuth.Username, login.BasicAuth.PasswordFile, login.ClientCertificate.KeyFile},
+		[]any{"POST", `{"probe": "not-for-your-eyes"}`, "probe", filepath.Join("testdata", "good", "secrets", "password"), filepath.Join("testdata", "good", "secrets", "client-key.pem")})
+	check("redirects", login.Redirects, Redirects{true, []string{"www.example.com"}})
+	check("JSON", login.Expect.JSON["checks.0.healthy"].String(), "true")
+	check("within", login.Expect.Within, 2*time.Second)
+	check("once", login.Maintenance[0].Parsed.Until, time.Date(2030, 2, 1, 1, 0, 0, 0, time.UTC))
+	check("weekly", *login.Maintenance[1].Parsed.Weekly, inventory.Weekly{Days: []time.Weekday{6, 0}, Start: 22 * 60, End: 2 * 60, Zone: "Europe/Berlin"})
+	check("daily", len(c.Maintenance[0].Parsed.Weekly.Days), 7)
 	check("host, port, path", []any{second.Host, second.Port, second.Path}, []any{"www.example.com", uint16(8443), "/?q=%C3%BC"})
 	check("wildcards", []bool{first.Wildcard(), c.Targets[3].Wildcard()}, []bool{false, true})
 	check("addresses", second.Addresses, []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")})
@@ -156,7 +169,16 @@ func TestFullFile(t *testing.T) {
 		"corp.example": {netip.MustParseAddrPort("10.0.0.53:5353")}, "other.example": {netip.MustParseAddrPort("10.0.0.54:53")},
 	})
 	check("absolute path", c.Kubernetes.Kubeconfig, "/etc/kubeconfig")
-	check("relative path", c.State.File, filepath.Join("testdata", "good", "state.json"))
+	check("relative path", c.TLS.CAFile, filepath.Join("testdata", "good", "ca.pem"))
+	check("what may be fetched", []bool{c.TLS.AIA, c.TLS.CRL}, []bool{true, false})
+	check("objects of the cluster", []string{c.State.ConfigMap, c.Kubernetes.Lease}, []string{"driftprobe/driftprobe.state", "driftprobe/driftprobe"})
+	check("certificates", c.Certificates, Certificates{
+		Authorities: []string{"Let's Encrypt", "Example Trust"}, Limits: map[string]Limit{"Example Trust": {20, 24 * time.Hour}},
+		CT: CT{
+			CertSpotter{true, "https://api.certspotter.com/", filepath.Join("testdata", "good", "sslmate-key")},
+			[]CTLog{{"https://ct.example/2026/", filepath.Join("testdata", "good", "log.pem")}},
+		},
+	})
 	check("sections", []bool{c.Kubernetes.Configured, c.DigitalOcean.Configured, c.Alerts.Slack.Configured}, []bool{true, true, true})
 	check("pending", c.Alerts.Pending, Pending{Critical: 30 * time.Second, Warning: 5 * time.Minute})
 }
@@ -176,7 +198,7 @@ func TestFullFileNamesEachKeyThereIs(t *testing.T) {
 			if _, scalar := scalarParser(reflect.New(field).Elem()); field.Kind() == reflect.Struct && !scalar {
 				missing(field)
 			}
-			// The two ways to the webhook exclude each other.
+			// The two ways to the webhook exclude each other, as do the two places of the state.
 			if !bytes.Contains(data, []byte(k.key+":")) && k.key != "webhook_url_file" {
 				t.Errorf("full.yaml lacks %s", k.key)
 			}

@@ -47,9 +47,13 @@ func Load(path string) (Config, error) {
 	for _, file := range files(&c) {
 		*file.value = resolved(filepath.Dir(path), *file.value)
 	}
-	for _, target := range c.Targets {
+	for i := range c.Targets {
+		target := &c.Targets[i]
 		for name, file := range target.HeaderFiles {
 			target.HeaderFiles[name] = resolved(filepath.Dir(path), file)
+		}
+		for _, file := range secretFiles(target) {
+			*file.value = resolved(filepath.Dir(path), *file.value)
 		}
 	}
 	return c, nil
@@ -68,13 +72,30 @@ type namedFile struct {
 	value *string
 }
 
-// files lists them, except for the header files of targets.
+// files lists them, except for those of targets.
 func files(c *Config) []namedFile {
-	return []namedFile{
+	all := []namedFile{
 		{"tls.ca_file", &c.TLS.CAFile},
 		{"kubernetes.kubeconfig", &c.Kubernetes.Kubeconfig},
 		{"digitalocean.token_file", &c.DigitalOcean.TokenFile},
 		{"alerts.slack.webhook_url_file", &c.Alerts.Slack.WebhookURLFile},
 		{"state.file", &c.State.File},
+		{"certificates.ct.certspotter.key_file", &c.Certificates.CT.CertSpotter.KeyFile},
+	}
+	for i := range c.Certificates.CT.Logs {
+		all = append(all, namedFile{entryPath("certificates.ct.logs", i) + ".public_key_file", &c.Certificates.CT.Logs[i].PublicKeyFile})
+	}
+	return all
+}
+
+// secretFiles lists those of one target by the key below it, except for its
+// header files.
+func secretFiles(t *Target) []namedFile {
+	return []namedFile{
+		{"body_file", &t.BodyFile},
+		{"bearer_token_file", &t.BearerTokenFile},
+		{"basic_auth.password_file", &t.BasicAuth.PasswordFile},
+		{"client_certificate.cert_file", &t.ClientCertificate.CertFile},
+		{"client_certificate.key_file", &t.ClientCertificate.KeyFile},
 	}
 }

@@ -59,6 +59,8 @@ func expectation(t reflect.Type) expected {
 		return expected{what: "a port from 1 to 65535", example: "a number, such as 53", scalar: true}
 	case Rate:
 		return expected{what: "a number of questions a second from 1 to 100000", example: "a number, such as 50, or leave it out", scalar: true}
+	case Limit:
+		return expected{what: "a limit such as 5 per 168h", example: "a number of certificates (1 to 10000) and a time (1h to 8760h), such as 5 per 168h", scalar: true}
 	case netip.Addr:
 		return expected{what: "an IP address", example: "an address, such as 203.0.113.7 or 2001:db8::7", scalar: true}
 	case netip.AddrPort:
@@ -69,6 +71,8 @@ func expectation(t reflect.Type) expected {
 		return expected{what: "a regular expression", example: "a pattern in single quotes, such as '^ok$'", scalar: true}
 	case StatusRange:
 		return expected{what: "a status code or a range of them", example: `200 or "200-299"`, scalar: true}
+	case bool:
+		return expected{what: "true or false", example: "true or false", scalar: true}
 	case Toggle:
 		return expected{what: "auto, true or false", example: "auto, true or false", scalar: true}
 	case []Target:
@@ -97,6 +101,8 @@ func scalarParser(v reflect.Value) (func(*yaml.Node) *fault, bool) {
 		return parser(into, parsePort), true
 	case *Rate:
 		return parser(into, parseRate), true
+	case *Limit:
+		return parser(into, parseLimit), true
 	case *netip.Addr:
 		return parser(into, parseAddr), true
 	case *netip.AddrPort:
@@ -109,6 +115,8 @@ func scalarParser(v reflect.Value) (func(*yaml.Node) *fault, bool) {
 		return parser(into, parseStatus), true
 	case *Toggle:
 		return parser(into, parseToggle), true
+	case *bool:
+		return parser(into, parseBool), true
 	}
 	return nil, false
 }
@@ -131,6 +139,16 @@ func mismatch[T any](text, hint string) (T, *fault) {
 		hint = "write " + want.example
 	}
 	return zero, faultf(hint, "expected %s, found %s", want.what, shownURL(text))
+}
+
+func parseLimit(text string) (Limit, *fault) {
+	count, per, _ := strings.Cut(text, " per ")
+	n, bad := strconv.Atoi(strings.TrimSpace(count))
+	span, f := parseDuration(strings.TrimSpace(per))
+	if bad != nil || f != nil || n < 1 || n > 10_000 || span < time.Hour || span > 8760*time.Hour {
+		return mismatch[Limit](text, "")
+	}
+	return Limit{n, span}, nil
 }
 
 func parseDuration(text string) (time.Duration, *fault) {
@@ -200,6 +218,16 @@ func parseToggle(text string) (Toggle, *fault) {
 		return toggle, nil
 	}
 	return mismatch[Toggle](text, "")
+}
+
+func parseBool(text string) (bool, *fault) {
+	switch strings.ToLower(text) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return mismatch[bool](text, "")
 }
 
 func parseStatus(text string) (StatusRange, *fault) {

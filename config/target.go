@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"driftprobe/internal/inventory"
 )
 
 // maxURL bounds a target's URL, in bytes.
 const maxURL = 2048
 
-// ParseTarget reads a command-line argument: HOST, HOST:PORT or
+// ParseTarget reads a command-line argument: HOST, HOST:PORT or a URL such as
 // https://HOST/path. The error is a Problem without a file, with a hint.
 func ParseTarget(arg string) (Target, error) {
 	var target Target
@@ -34,12 +37,20 @@ func ParseTarget(arg string) (Target, error) {
 }
 
 // newTarget joins parts that are canonical already.
-func newTarget(host string, port uint16, path string) Target {
+func newTarget(scheme, host string, port uint16, path string) Target {
 	authority := host
-	if port != 443 {
+	if port != usualPort(scheme) {
 		authority += ":" + strconv.Itoa(int(port))
 	}
-	return Target{URL: "https://" + authority + path, Host: host, Port: port, Path: path}
+	return Target{URL: scheme + "://" + authority + path, Scheme: scheme, Host: host, Port: port, Path: path}
+}
+
+// usualPort is the port that a URL of the scheme need not name; 0 if there is none.
+func usualPort(scheme string) uint16 {
+	if scheme == "tls" {
+		return 443
+	}
+	return inventory.DefaultPort(scheme)
 }
 
 // targetFromHost reads HOST, HOST:PORT or *.ZONE.
@@ -64,7 +75,7 @@ func targetFromHost(text string) (Target, *fault) {
 	if len(wildcard+host) > 253 {
 		return Target{}, faultf("a name has at most 253 characters", "not a host name: %s", shown(text))
 	}
-	return newTarget(wildcard+host, port, "/"), nil
+	return newTarget("https", wildcard+host, port, "/"), nil
 }
 
 func isPrefix(text string) bool {
@@ -72,7 +83,8 @@ func isPrefix(text string) bool {
 	return err == nil
 }
 
-// targetFromURL reads https://HOST[:PORT]/path?query.
+// targetFromURL reads https://HOST[:PORT]/path?query, the same with http, and
+// tls://HOST[:PORT] and tcp://HOST:PORT.
 func targetFromURL(text string) (Target, *fault) {
 	bad := func(hint, what string) (Target, *fault) {
 		return Target{}, faultf(hint, "%s: %s", what, shownURL(text))
@@ -89,30 +101,32 @@ func targetFromURL(text string) (Target, *fault) {
 		return bad("write it like https://api.example.com/healthz", "not a URL")
 	}
 	switch {
-	case u.Scheme == "http":
-		return bad("write https://; plain http:// targets are not supported yet", "not an https:// URL")
 	case u.Scheme == "":
-		return bad("write it like https://api.example.com/healthz, or use host: for a name alone", "not an https:// URL")
-	case u.Scheme != "https":
-		return bad("only https:// can be probed", "not an https:// URL")
+		return bad("write it like https://api.example.com/healthz, or use host: for a name alone", "a URL without https://")
+	case !slices.Contains([]string{"https", "http", "tls", "tcp"}, u.Scheme):
+		return bad("use https://, http://, tls:// or tcp://", "not a URL that can be probed")
 	case u.User != nil:
-		return bad("remove what stands before the @, and send it as a header with header_files", "a user name or password in the URL")
+		return bad("remove what stands before the @, and use basic_auth", "a user name or password in the URL")
 	case strings.Contains(u.Host, "*"):
 		return bad(`use host: "*.example.com" for a wildcard`, "a wildcard in a URL")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return bad("remove the # and what follows; it is never sent", "a fragment in the URL")
+	case (u.Scheme == "tcp" || u.Scheme == "tls") && (strings.Trim(u.Path, "/") != "" || u.RawQuery != ""):
+		return bad("write it like "+u.Scheme+"://mail.example.com:465", "a path, which only HTTP has")
+	case u.Scheme == "tcp" && u.Port() == "":
+		return bad("write it like tcp://db.example.com:5432", "a tcp:// URL without a port")
 	}
 	host, f := hostASCII(u.Hostname())
 	if f != nil {
 		return Target{}, f
 	}
-	port := uint16(443)
+	port := usualPort(u.Scheme)
 	if u.Port() != "" {
 		if port, f = targetPort(u.Port()); f != nil {
 			return Target{}, f
 		}
 	}
-	return newTarget(host, port, requestPath(u)), nil
+	return newTarget(u.Scheme, host, port, requestPath(u)), nil
 }
 
 // requestPath is what the request line carries (RFC 9112 §3.2.1).

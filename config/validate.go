@@ -18,10 +18,16 @@ func (d *decoder) settle(c *Config) {
 	d.cadence("", &c.Interval, &c.Timeout)
 	d.cadence("dns", &c.DNS.Interval, &c.DNS.Timeout)
 	d.targets(c.Targets)
+	d.within(c)
+	d.maintenance("maintenance", c.Maintenance)
 	d.dns(&c.DNS)
 	d.unique("probe.allow_addresses", len(c.Probe.AllowAddresses), func(i int) string { return c.Probe.AllowAddresses[i].String() })
 	d.kubernetes(c.Kubernetes)
+	d.state(c)
 	d.alerts(c.Alerts)
+	d.certificates(c.Certificates)
+	c.Certificates.CT.CertSpotter.Configured = d.has("certificates.ct.certspotter")
+	d.transparency(c.Certificates.CT)
 	for _, file := range files(c) {
 		d.filePath(file.path, *file.value)
 	}
@@ -147,6 +153,41 @@ func (d *decoder) kubernetes(k Kubernetes) {
 		}
 	}
 	d.unique("kubernetes.namespaces", len(k.Namespaces), func(i int) string { return k.Namespaces[i] })
+}
+
+// state wants one place for it, and one that all processes share if they take turns.
+func (d *decoder) state(c *Config) {
+	d.objectName("state.configmap", c.State.ConfigMap)
+	d.objectName("kubernetes.lease", c.Kubernetes.Lease)
+	if c.State.File != "" && c.State.ConfigMap != "" {
+		d.checkKey("state.configmap", faultf("keep one of the two", "state.file and state.configmap are both given"))
+	}
+	if c.Kubernetes.Lease != "" && c.State.ConfigMap == "" {
+		d.check("kubernetes.lease", faultf("add state: {configmap: NAMESPACE/NAME}",
+			"processes that take turns must share their state, or each tells what another has told"))
+	}
+}
+
+// objectName wants "namespace/name" of an object that need not be there yet.
+func (d *decoder) objectName(path, value string) {
+	const most = 200 // of the API's 253: a copy has a longer name
+	namespace, name, _ := strings.Cut(value, "/")
+	fits := kubernetesLabel(namespace) && len(name) <= most && !slices.ContainsFunc(strings.Split(name, "."), func(part string) bool {
+		return !kubernetesLabel(part)
+	})
+	if value != "" && !fits {
+		d.check(path, faultf("write namespace/name, such as driftprobe/driftprobe-state: lower-case letters, digits, - and .", "not the name of an object: %s", shown(value)))
+	}
+}
+
+// letsEncrypt is the organisation whose limits are known.
+const letsEncrypt = "Let's Encrypt"
+
+func (d *decoder) certificates(c Certificates) {
+	d.unique("certificates.authorities", len(c.Authorities), func(i int) string { return c.Authorities[i] })
+	if _, given := c.Limits[letsEncrypt]; given {
+		d.checkKey(join("certificates.limits", letsEncrypt), faultf("remove it", "the limits of Let's Encrypt are known"))
+	}
 }
 
 func (d *decoder) alerts(a Alerts) {

@@ -29,6 +29,10 @@ func (d *decoder) targets(targets []Target) {
 		d.expectations(path, t)
 		t.Headers = namedHeaders(d, path+".headers", t.Headers)
 		d.headerSources(path+".header_files", t.HeaderFiles, t)
+		d.request(path, t)
+		d.response(path+".expect", t)
+		d.redirects(path, t)
+		d.maintenance(path+".maintenance", t.Maintenance)
 	}
 }
 
@@ -62,7 +66,7 @@ func (d *decoder) address(path string, t *Target) bool {
 	}
 	parsed, f := parse(text)
 	d.check(key, f)
-	t.URL, t.Host, t.Port, t.Path = parsed.URL, parsed.Host, parsed.Port, parsed.Path
+	t.URL, t.Scheme, t.Host, t.Port, t.Path = parsed.URL, parsed.Scheme, parsed.Host, parsed.Port, parsed.Path
 	return f == nil
 }
 

@@ -29,7 +29,8 @@ type Case struct {
 	// (History.DeniedOf).
 	Seen   []Sighting
 	Denied []Denial
-	// Strangers is what the probe met at published addresses that are not expected.
+	// Strangers is what the probe met at published addresses that are not expected. An
+	// address that it lacks is one that no probe will look at.
 	Strangers map[netip.Addr]Stranger
 	// Lossy are the zones to which packets get lost, as Lossy finds them in the looks at
 	// all hosts; nil if there is only this one.
@@ -47,6 +48,8 @@ type Case struct {
 
 // Stranger is what answers at an address that is not expected.
 type Stranger struct {
+	// Unseen: no probe has looked yet, so nobody knows what clients meet there.
+	Unseen bool
 	// Valid: it presents a certificate that is valid for the host.
 	Valid bool
 	// Text says what was met, as half a sentence: "connection refused".
@@ -182,7 +185,10 @@ func stale(now time.Time, c Case, addr netip.Addr) finding.Finding {
 		f.Observed += fmt.Sprintf(", beside %s", finding.Count(others, "other address", "other addresses"))
 	}
 	if s, ok := c.Strangers[addr]; ok {
-		if s.Valid {
+		switch {
+		case s.Unseen:
+			f.Severity = finding.Unknown
+		case s.Valid:
 			f.Severity = finding.Warning
 		}
 		f.Observed += "; there: " + s.Text

@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		"bad resolver":               {[]string{"--once", "--dns.resolvers", "one.one", "api.shop.example"}, "one.one"},
 		"bad network":                {[]string{"--once", "--probe.allow-addresses", "127.0.0.1/40", "api.shop.example"}, "127.0.0.1/40"},
 		"a name that is not a name":  {[]string{"--once", "api..shop.example"}, "api..shop.example"},
-		"a plain http URL":           {[]string{"--once", "http://api.shop.example/"}, "http://"},
+		"a URL of another kind":      {[]string{"--once", "ftp://api.shop.example/"}, "ftp://"},
 		"missing configuration":      {[]string{"--once", "--config", missing}, missing},
 		"configuration is a folder":  {[]string{"--once", "--config", d.folder + "/folder"}, "folder"},
 		"check without a file":       {[]string{"--check-config"}, "--check-config"},

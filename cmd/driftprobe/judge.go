@@ -57,13 +57,10 @@ func judge(_ context.Context, p process, args []string) (int, error) {
 		policy = policyOf(cfg)
 	}
 	r := diagnose.Diagnose(policy, snap.At, snap)
-	if o.output == "json" {
-		err = report.JSON(p.stdout, r, snap, policy)
-	} else {
+	if o.output == "text" {
 		fmt.Fprintf(p.stdout, "as of %s\n\n", r.At.UTC().Format("2006-01-02 15:04:05 UTC"))
-		err = report.Text(p.stdout, r, textOptions(p, o))
 	}
-	return finding.ExitCode(r, o.severity), err
+	return finding.ExitCode(r, o.severity), o.print(p, r, snap, policy)
 }
 
 func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, diagnose.Policy, error) {

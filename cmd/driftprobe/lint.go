@@ -28,8 +28,13 @@ a Service that would get another load balancer and so another address.
 
   helm template traefik traefik/traefik -f values.yaml | driftprobe lint -
   driftprobe lint --against deployed/ rendered/
+  driftprobe lint --against cluster --namespace traefik rendered/
 
-Exit codes: 0 clean, 1 found something, 2 usage.
+With --against cluster the Services that run are compared (a folder of that name is
+./cluster), and if one would move, its hostnames are looked at once, as by --once, with the
+same configuration: they are counted, with the longest TTL on the way to them.
+
+Exit codes: 0 clean, 1 found something, 2 usage, 3 the cluster could not be read.
 
 Flags:
 `
@@ -37,21 +42,23 @@ Flags:
 // lintOptions are the command line of lint.
 type lintOptions struct {
 	options
-	against string
-	files   []string
+	against, namespace string
+	files              []string
 }
 
 func (o *lintOptions) flags() *flag.FlagSet {
 	set := flag.NewFlagSet("driftprobe lint", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.StringVar(&o.against, "against", "", "`PLACE` that holds what is deployed now: a file or folder of manifests")
+	set.StringVar(&o.against, "against", "", "`PLACE` that holds what is deployed now: a file or folder of manifests, or the word cluster")
+	set.StringVar(&o.namespace, "namespace", "default", "`NAMESPACE` of objects that name none")
 	set.StringVar(&o.output, "o", "text", "output `FORMAT`: "+formats)
 	set.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which lint exits with 1: info, warning or critical")
+	o.lookFlags(set)
 	return set
 }
 
 func parseLint(p process, args []string) (lintOptions, error) {
-	var o lintOptions
+	o := lintOptions{options: options{set: map[string]bool{}}}
 	set := o.flags()
 	for len(args) > 0 {
 		if err := set.Parse(args); err != nil {
@@ -71,30 +78,53 @@ func parseLint(p process, args []string) (lintOptions, error) {
 	if len(o.files) == 0 {
 		return o, faultf("name files, folders, or - for standard input", "lint has nothing to read")
 	}
+	set.Visit(func(f *flag.Flag) { o.set[f.Name] = true })
 	return o, o.check()
 }
 
-// lint judges manifests. It asks nobody.
-func lint(_ context.Context, p process, args []string) (int, error) {
+// lint judges manifests. It asks nobody, but for the cluster if it is to.
+func lint(ctx context.Context, p process, args []string) (int, error) {
 	o, err := parseLint(p, args)
 	if err != nil || o.help {
 		return exitClean, err
 	}
-	objects, err := readManifests(p, o.files)
+	objects, err := o.read(p, o.files)
 	if err != nil {
 		return exitUsage, err
 	}
 	found := lintStorage(objects)
-	if o.against != "" {
-		before, err := readManifests(p, []string{o.against})
-		if err != nil {
-			return exitUsage, err
-		}
-		found = append(found, lbcheck.JudgeChange(services(before), services(objects), riskOf(before))...)
+	moving, err := o.moving(ctx, p, objects)
+	if err != nil {
+		return exitUsage, err
 	}
+	found = append(found, moving...)
 	finding.Sort(found)
 	r := lintReport(time.Now(), found, len(objects))
 	return finding.ExitCode(r, o.severity), o.print(p, r)
+}
+
+// moving compares the objects with what is deployed now, if that is known.
+func (o lintOptions) moving(ctx context.Context, p process, objects []manifest.Object) ([]finding.Finding, error) {
+	switch o.against {
+	case "":
+		return nil, nil
+	case "cluster":
+		return o.againstCluster(ctx, p, objects)
+	}
+	before, err := o.read(p, []string{o.against})
+	if err != nil {
+		return nil, err
+	}
+	return lbcheck.JudgeChange(services(before), services(objects), riskOf(before)), nil
+}
+
+// read reads manifests, and gives those a namespace that have none.
+func (o lintOptions) read(p process, places []string) ([]manifest.Object, error) {
+	all, err := readManifests(p, places)
+	for n := range all {
+		all[n] = all[n].In(o.namespace)
+	}
+	return all, err
 }
 
 // readManifests reads all objects of files, folders and standard input, in order.

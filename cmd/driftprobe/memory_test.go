@@ -2,19 +2,28 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"driftprobe/config"
+	"driftprobe/dnscheck"
+	"driftprobe/internal/lab"
+	"driftprobe/internal/snapshot"
 	"driftprobe/internal/state"
 )
 
-func openState(t *testing.T, path string) *state.File {
+func openState(t *testing.T, path string) *state.Store {
 	t.Helper()
-	f, err := state.Open(path)
+	f, _, err := state.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,20 +99,154 @@ func TestAlertsOutliveAReloadWhenTheDiskIsFull(t *testing.T) {
 }
 
 func TestGenerationsShareAStateFileByItsPath(t *testing.T) {
-	folder, files, log := t.TempDir(), openFiles{}, slog.New(slog.DiscardHandler)
-	open := func(name string) *state.File {
-		f, err := files.open(filepath.Join(folder, name), log)
+	folder, all, log := t.TempDir(), memories{}, slog.New(slog.DiscardHandler)
+	at := func(path string) *state.Store {
+		m, err := all.open(t.Context(), process{}, config.Config{State: config.State{File: path}}, "test", log)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f
+		return m.store
 	}
+	open := func(name string) *state.Store { return at(filepath.Join(folder, name)) }
 	first, other := open("a"), open("b")
 	if first == other || open("a") != first || open("b") != other {
 		t.Error("a path is opened twice, or two paths once")
 	}
-	if f, err := files.open("", log); f != nil || err != nil {
-		t.Errorf("no path: %v, %v", f, err)
+	if at("") != nil {
+		t.Error("no path gives a file")
+	}
+}
+
+// drawer is a place with little room.
+type drawer struct {
+	room    int
+	content []byte
+}
+
+func (d *drawer) String() string        { return "drawer" }
+func (d *drawer) Aside() string         { return "floor" }
+func (d *drawer) Read() ([]byte, error) { return d.content, nil }
+func (d *drawer) SetAside() error       { return nil }
+func (d *drawer) Write(content []byte) error {
+	if len(content) > d.room {
+		return state.ErrTooLarge
+	}
+	d.content = bytes.Clone(content)
+	return nil
+}
+
+// longHistory is of hosts that each drained at another time.
+func longHistory(now time.Time, hosts int) (h snapshot.History) {
+	for i := range hosts {
+		h.Records.Sightings = append(h.Records.Sightings, dnscheck.Sighting{
+			Host: fmt.Sprintf("h%04d.shop.example", i), Address: netip.MustParseAddr("203.0.113.1"),
+			FirstSeen: now.Add(-time.Hour), LastSeen: now.Add(-time.Duration(i) * time.Second),
+		})
+	}
+	return h
+}
+
+func TestAHistoryThatDoesNotFitIsCut(t *testing.T) {
+	now := time.Now()
+	all := longHistory(now, 2000)
+	place := &drawer{room: 200 << 10}
+	store := state.New(place)
+	cut, err := remember(store, all, now)
+	if err != nil || cut == 0 {
+		t.Fatalf("cut %d, %v; want a part", cut, err)
+	}
+	if n := len(all.Records.Sightings); n != 2000 || all.Records.Sightings[0].Host == "" {
+		t.Errorf("the snapshot's own history has %d sightings", n)
+	}
+	again, err := recall(store)
+	if err != nil || len(again.History.Records.Sightings) < 200 || again.History.Records.Sightings[0].Host != "h0000.shop.example" {
+		t.Errorf("%d sightings are left, %v; want the newest", len(again.History.Records.Sightings), err)
+	}
+	if cut, err := remember(store, longHistory(now, 10), now); cut != 0 || err != nil {
+		t.Errorf("one that fits: cut %d, %v", cut, err)
+	}
+}
+
+// Alerts that cannot be kept are told again; of a history only the times are lost.
+func TestAlertsTakeTheRoomOfTheHistory(t *testing.T) {
+	now := time.Now()
+	store := state.New(&drawer{room: 200 << 10})
+	if _, err := remember(store, longHistory(now, 2000), now); err != nil {
+		t.Fatal(err)
+	}
+	var a alertStore
+	a.use(store)
+	large := `"` + strings.Repeat("x", 150<<10) + `"`
+	save(t, &a, large)
+	holds(t, "the store", store, large)
+	cut, err := remember(store, longHistory(now, 2000), now)
+	if err != nil || cut == 0 {
+		t.Errorf("cut %d, %v; want what fits beside", cut, err)
+	}
+	holds(t, "the store with the history", store, large)
+}
+
+// The API server is away at the start: what was kept there is not overwritten unseen
+// when it is back.
+func TestStateOfAClusterThatDoesNotAnswerAtTheStart(t *testing.T) {
+	d := newDesk(t)
+	k, err := lab.NewKubernetes("lab-token")
+	d.must(err)
+	defer func() { d.must(k.Close()) }()
+	cfg := config.Config{State: config.State{ConfigMap: "ours/state"}}
+	cfg.Kubernetes.Kubeconfig = d.file("kubeconfig", string(k.Kubeconfig()))
+	open := func(ctx context.Context, log *slog.Logger) *state.Store {
+		t.Helper()
+		m, err := memories{}.open(ctx, d.process(new(syncBuffer), new(syncBuffer)), cfg, "test", log)
+		d.must(err)
+		return m.store
+	}
+	d.must(open(t.Context(), slog.New(slog.DiscardHandler)).Save("notify", []byte(`"before"`)))
+	holds(t, "taken up", open(t.Context(), slog.New(slog.DiscardHandler)), `"before"`)
+
+	d.must(k.Stop())
+	ended, end := context.WithCancel(t.Context())
+	end() // it would be tried for seconds
+	var log bytes.Buffer
+	store := open(ended, slog.New(slog.NewTextHandler(&log, nil)))
+	if !strings.Contains(log.String(), "going on without what was kept") {
+		t.Errorf("it does not say that the state can't be read:\n%s", log.String())
+	}
+	if store.Save("notify", []byte(`"meanwhile"`)) == nil {
+		t.Error("Save to a server that is away succeeded")
+	}
+	d.must(k.Start())
+	for limit := time.Now().Add(30 * time.Second); store.Save("notify", []byte(`"after"`)) != nil && time.Now().Before(limit); {
+		runtime.Gosched() // it is tried again after a second
+	}
+	holds(t, "after its return", open(t.Context(), slog.New(slog.DiscardHandler)), `"after"`)
+	if k.Get("ConfigMap", "ours", "state-corrupt") == nil {
+		t.Error("what was kept before is gone")
+	}
+}
+
+func TestWhoTakesOverForgetsWhatItTold(t *testing.T) {
+	store := state.New(&drawer{room: 1 << 10})
+	var a alertStore
+	a.use(store)
+	save(t, &a, `1`)
+	if err := store.Save("notify", []byte(`2`)); err != nil { // by another process
+		t.Fatal(err)
+	}
+	holds(t, "before", &a, "1")
+	a.forget()
+	holds(t, "after", &a, "2")
+}
+
+func TestATroubleThatStandsIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	out := slog.New(slog.NewTextHandler(&log, nil))
+	var n standing
+	for _, trouble := range []string{"", "full", "full", "", "", "full"} {
+		n.note(out, "not kept", trouble)
+	}
+	if got := strings.Count(log.String(), "\n"); got != 3 {
+		t.Errorf("%d lines, want 3:\n%s", got, log.String())
 	}
 }
 

@@ -24,18 +24,20 @@ const syncFor = 15 * time.Second
 
 // lookOnce looks at everything once and prints the diagnosis.
 func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targets []inventory.Target, log *slog.Logger) (int, error) {
-	store, err := openFiles{}.open(cfg.State.File, log)
+	memory, err := memories{}.open(ctx, p, cfg, ownName(), log)
 	if err != nil {
 		return exitUsage, err
 	}
-	w, err := assemble(ctx, p, cfg, targets, log)
+	w, err := assemble(ctx, p, accounts{}, cfg, targets, log)
 	if err != nil {
 		return exitUsage, err
 	}
 	defer w.close()
-	if w.options.Previous, err = recall(store); err != nil {
+	before, err := recall(memory.store)
+	if err != nil {
 		return exitUsage, err
 	}
+	w.goOn(before)
 	if w.cluster != nil {
 		wait, cancel := context.WithTimeout(ctx, min(syncFor, 3*cfg.Timeout))
 		w.cluster.Sync(wait)
@@ -47,15 +49,12 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 		return exitUsage, faultf("driftprobe --once HOST looks at one name; --config FILE at many; --help says more", "there is nothing to look at: no target, no cluster")
 	}
 	snap, r := monitor.Once(ctx, w.options, progress(p))
-	if err := remember(store, snap.History); err != nil {
-		log.Warn("the state was not saved", "err", err)
+	if memory.lease == nil { // else it belongs to those that take turns
+		if _, err := remember(memory.store, snap.History, snap.At); err != nil {
+			log.Warn("the state was not saved", "err", err)
+		}
 	}
-	if o.output == "json" {
-		err = report.JSON(p.stdout, r, snap, w.options.Policy)
-	} else {
-		err = report.Text(p.stdout, r, textOptions(p, o))
-	}
-	return finding.ExitCode(r, o.severity), err
+	return finding.ExitCode(r, o.severity), o.print(p, r, snap, w.options.Policy)
 }
 
 func textOptions(p process, o options) report.Options {

@@ -49,7 +49,7 @@ Flags:
 func (o *options) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("driftprobe", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
+	o.lookFlags(fs)
 	fs.BoolVar(&o.once, "once", false, "look once, print the diagnosis, exit")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
@@ -59,12 +59,17 @@ func (o *options) flags() *flag.FlagSet {
 	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics, health and status page")
 	fs.StringVar(&o.logLevel, "log.level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log.format", "logfmt", "logfmt or json")
+	return fs
+}
+
+// lookFlags are those that say where and how to look.
+func (o *options) lookFlags(fs *flag.FlagSet) {
+	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
 	fs.StringVar(&o.roots, "dns.root-servers", "", "`IP,…` of other DNS roots")
 	fs.UintVar(&o.dnsPort, "dns.port", 53, "port of authoritative servers")
 	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers to ask too; none: -")
 	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` trusted instead of the system's roots")
 	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special-purpose addresses that may be probed")
-	return fs
 }
 
 func parseOptions(p process, args []string) (options, error) {

@@ -19,7 +19,6 @@ import (
 	"driftprobe/internal/monitor"
 	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
-	"driftprobe/internal/state"
 )
 
 // saveEvery is how often the history is written while it runs, and saveSoon when
@@ -36,16 +35,21 @@ type server struct {
 	log     *slog.Logger
 	metrics *metrics.Collector
 	page    *page
+	demand  *demand
 	reload  chan chan error
-	// alerts and files keep what is known over a reload.
-	alerts alertStore
-	files  openFiles
+	// self names this process among others.
+	self string
+	// alerts, memories and accounts keep what is known over a reload.
+	alerts   alertStore
+	memories memories
+	accounts accounts
+	troubles standing
 }
 
 // serve watches until the context ends. A reload replaces all parts and keeps
 // what was seen; a bad configuration changes nothing.
 func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, error) {
-	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, reload: make(chan chan error), files: openFiles{}}
+	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, demand: newDemand(), reload: make(chan chan error), self: ownName(), memories: memories{}, accounts: accounts{}}
 	next, err := s.prepare(ctx)
 	if err != nil {
 		return exitUsage, err
@@ -60,13 +64,13 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 	defer stopWeb()
 	defer s.heedHangup(ctx)()
 
-	before, err := recall(next.store)
+	before, err := recall(next.memory.store)
 	if err != nil {
 		next.parts.close()
 		return exitUsage, err
 	}
 	for err == nil && next != nil {
-		next.parts.options.Previous = before
+		next.parts.goOn(before)
 		before, next, err = s.watchUntilReload(ctx, next)
 	}
 	return exitClean, err
@@ -74,9 +78,9 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 
 // generation is what one configuration makes.
 type generation struct {
-	cfg   config.Config
-	parts *parts
-	store *state.File // nil: no state file
+	cfg    config.Config
+	parts  *parts
+	memory memory
 }
 
 // prepare makes a generation of the configuration as it is now.
@@ -85,11 +89,11 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.files.open(cfg.State.File, s.log)
+	memory, err := s.memories.open(ctx, s.process, cfg, s.self, s.log)
 	if err != nil {
 		return nil, err
 	}
-	w, err := assemble(ctx, s.process, cfg, targets, s.log)
+	w, err := assemble(ctx, s.process, s.accounts, cfg, targets, s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +102,7 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 		return nil, faultf("add targets to the configuration, name a HOST, or configure kubernetes", "there is nothing to watch")
 	}
 	s.metrics.ReloadOK(true, time.Now())
-	return &generation{cfg: cfg, parts: w, store: store}, nil
+	return &generation{cfg: cfg, parts: w, memory: memory}, nil
 }
 
 // outbox takes up the alerts where the generation before has left them, so it is
@@ -115,7 +119,7 @@ func (s *server) outbox(g *generation) (*notify.Outbox, error) {
 		},
 		ResolveAfter: cfg.Alerts.ResolveAfter, Repeat: cfg.Alerts.Repeat, MinSeverity: least,
 	}
-	s.alerts.use(g.store)
+	s.alerts.use(g.memory.store)
 	var sinks []notify.Sink
 	if slack := cfg.Alerts.Slack; slack.Configured {
 		url := func() (string, error) {
@@ -126,6 +130,9 @@ func (s *server) outbox(g *generation) (*notify.Outbox, error) {
 			return secret.Reveal(), err
 		}
 		sinks = append(sinks, notify.NewSlack(url, &http.Client{Timeout: 20 * time.Second}, cfg.Alerts.ClusterName))
+	}
+	if g.parts.cluster != nil && cfg.Alerts.Events != config.Off {
+		sinks = append(sinks, g.parts.cluster.Events(s.self))
 	}
 	return notify.NewOutbox(policy, &s.alerts, s.log, sinks...)
 }
@@ -142,55 +149,83 @@ func loopOf(s *monitor.Stats) metrics.Loop {
 // generation that follows, nil at the end.
 func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.Snapshot, *generation, error) {
 	defer g.parts.close()
-	outbox, err := s.outbox(g)
-	if err != nil {
-		return snapshot.Snapshot{}, nil, err
-	}
 	run, stop := context.WithCancel(ctx)
+	defer s.demand.use(run, g)()
 	defer stop()
 	var saved, kept time.Time
-	stats := new(monitor.Stats)
+	var last snapshot.Snapshot
+	var failure error
+	speaker, stats := new(voice), new(monitor.Stats)
 	g.parts.options.Stats = stats
-	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, outbox.Deliveries)
+	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, speaker.deliveries)
+	s.metrics.Lead(g.memory.leads)
 	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
 		s.metrics.Set(snap, r)
 		s.page.set(look{true, snap, r, g.parts.options.Policy})
-		if err := outbox.Observe(r); err != nil {
-			s.log.Warn("alerts are told, but not kept over a restart", "err", err)
-		}
+		s.trouble("alerts are told, but not kept over a restart", speaker.observe(r))
 		changed := snap.History.Records.LastChange()
-		if since := time.Since(saved); since > saveEvery || since > saveSoon && !changed.Equal(kept) {
+		if moved := snap.History.Certificates.LastMoved(); moved.After(changed) {
+			changed = moved
+		}
+		if since := time.Since(saved); g.memory.leads() && (since > saveEvery || since > saveSoon && !changed.Equal(kept)) {
 			saved, kept = time.Now(), changed
 			s.save(g, snap)
 		}
 	}
-	var last snapshot.Snapshot
+	looked := make(chan struct{})
 	var all sync.WaitGroup
-	all.Go(func() { outbox.Run(run) })
-	all.Go(func() { last = monitor.Run(run, g.parts.options) })
-	next := s.awaitReload(ctx)
+	all.Go(func() {
+		defer close(looked)
+		last = monitor.Run(run, g.parts.options)
+	})
+	all.Go(func() {
+		g.memory.lead(run, func(leading context.Context) {
+			if err := s.speak(leading, g, speaker); err != nil {
+				failure = err
+				stop()
+			}
+			if run.Err() != nil { // the end, and still ours to write
+				<-looked
+				s.save(g, last)
+			}
+		})
+	})
+	next := s.awaitReload(ctx, run.Done())
 	stop()
 	all.Wait()
-	s.save(g, last)
-	return last, next, nil
+	return last, next, failure
 }
 
 func (s *server) save(g *generation, snap snapshot.Snapshot) {
-	if err := remember(g.store, snap.History); err != nil {
-		s.log.Warn("the history is not kept over a restart", "err", err)
+	cut, err := remember(g.memory.store, snap.History, snap.At)
+	s.trouble("the history is not kept over a restart", err)
+	var left error
+	if cut > 0 && err == nil {
+		left = fmt.Errorf("%s has no room for what matters least", g.memory.store)
 	}
+	s.trouble("a part of the history is not kept over a restart", left)
 }
 
-// awaitReload returns the next generation once a reload succeeds, nil when the
-// context ends.
-func (s *server) awaitReload(ctx context.Context) *generation {
+// trouble logs an error when it begins, changes and ends.
+func (s *server) trouble(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	s.troubles.note(s.log, what, text)
+}
+
+// awaitReload returns the next generation once a reload succeeds, nil when the present
+// one ends by itself. The next one lives in ctx, and outlives the present one.
+func (s *server) awaitReload(ctx context.Context, ended <-chan struct{}) *generation {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-ended:
 			return nil
 		case answer := <-s.reload:
 			next, err := s.prepare(ctx)
 			if err == nil {
+				next.parts.sync(ctx)
 				s.log.Info("configuration reloaded", "targets", len(next.parts.options.Targets))
 				answer <- nil
 				return next

@@ -306,6 +306,33 @@ func TestReload(t *testing.T) {
 	v.end()
 }
 
+// After a reload the cluster is watched on, and nothing that was known is forgotten.
+func TestReloadInACluster(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	v := s.serve("--config", s.whole("interval: 2s\ntimeout: 2s"))
+	v.untilReady()
+	s.whole("interval: 3s\ntimeout: 2s")
+	status, body, _ := v.ask(http.MethodPost, "/-/reload")
+	equal(t, "reload", fmt.Sprint(status, " ", body), "200 the configuration was reloaded\n")
+	before := v.report().At
+	v.until("a report of the new generation", func() bool {
+		r := v.report()
+		equal(t, "hosts", r.Coverage.Hosts, len(s.Hosts))
+		for _, f := range r.Findings {
+			if f.Severity == finding.Unknown {
+				t.Errorf("after the reload: %s", f.Summary)
+			}
+		}
+		return r.At.After(before.Add(3 * time.Second))
+	})
+	s.replace()
+	v.until("the change in the cluster is seen", func() bool {
+		return len(coded(v.report(), finding.DNSStaleRecord)) == len(s.Hosts)
+	})
+	v.end()
+}
+
 // Whatever goes wrong, no secret is printed.
 func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()

@@ -103,6 +103,29 @@ func TestTheAccountIsSuddenlyEmpty(t *testing.T) {
 	s.run("--once", "--config", config).exits(exitClean)
 }
 
+// A list that lacks one balancer of two, which answers, is doubted. The same list with
+// nobody there is believed at once.
+func TestOneBalancerSlipsOutOfTheList(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	config := s.whole(stateSection)
+	s.run("--once", "--config", config).exits(exitClean)
+	other := `{"load_balancers":[{"id":"other","name":"other","ip":"203.0.113.200","status":"active"}],"links":{},"meta":{"total":1}}`
+	s.DO.SetFault(lab.HTTPFor("GET", "/v2/load_balancers", lab.HTTPStatus(http.StatusOK, other)))
+	for range 2 {
+		r := s.run("--once", "-o", "json", "--config", config).exits(exitUnknown).isSilentOn("lb/missing", "stale-record").report()
+		equalList(t, "codes", codesFrom(r, finding.Unknown), finding.SelfSourceDegraded)
+	}
+	s.run("--once", "--config", config).exits(exitUnknown).says("lacks the load balancer of traefik/traefik", s.OldAddr.String()+" still answers", "if the next list lacks it too")
+	s.DO.SetFault(nil)
+	s.run("--once", "--config", config).exits(exitClean)
+
+	s.DO.SetFault(lab.HTTPFor("GET", "/v2/load_balancers", lab.HTTPStatus(http.StatusOK, other)))
+	s.DO.RemoveLoadBalancer(s.balancer().ID)
+	s.must(s.Cloud.Sync(t.Context()))
+	s.run("--once", "--config", config).exits(exitFound).says("the cloud has no load balancer for the Service traefik/traefik").isSilentOn("stale-record")
+}
+
 // A Service that is known by a hostname only: the cloud alone knows the address.
 func TestHostnameInsteadOfAnAddress(t *testing.T) {
 	t.Parallel()

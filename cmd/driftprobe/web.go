@@ -69,6 +69,7 @@ func (s *server) startWeb(ctx context.Context, l net.Listener) func() {
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler())
+	mux.HandleFunc("GET /probe", s.demand.handler(s.page.get))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "driftprobe is running\n")
 	})

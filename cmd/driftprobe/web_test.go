@@ -37,7 +37,7 @@ func TestOneRequestAtATimeTurnsOthersAwayAndTakesTheNext(t *testing.T) {
 
 // A reload that nobody takes up must not hold the web server's end up.
 func TestWaitingForAReloadEndsWithTheProgram(t *testing.T) {
-	s := &server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, reload: make(chan chan error)}
+	s := &server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, demand: newDemand(), reload: make(chan chan error)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

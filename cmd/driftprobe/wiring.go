@@ -4,21 +4,21 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
-	"maps"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	"driftprobe/config"
 	"driftprobe/dnscheck"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/ipspace"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/kube"
 	"driftprobe/internal/monitor"
+	"driftprobe/internal/snapshot"
 	"driftprobe/lbcheck"
 	"driftprobe/lbcheck/digitalocean"
 	"driftprobe/probe"
@@ -41,9 +41,26 @@ func (w *parts) close() {
 	}
 }
 
+// sync waits, not for long, until the cluster is known: whoever takes over from one that
+// knows it would have forgotten it for a moment.
+func (w *parts) sync(ctx context.Context) {
+	if w.cluster == nil {
+		return
+	}
+	wait, cancel := context.WithTimeout(ctx, syncFor)
+	defer cancel()
+	w.cluster.Sync(wait)
+}
+
+// goOn takes over what was seen before.
+func (w *parts) goOn(before snapshot.Snapshot) {
+	w.options.Previous = before
+	w.resolver.Recall(before.History.Records.Servings)
+}
+
 // assemble builds everything that the configuration names. All that can be wrong
 // with it is an error here, at the start.
-func assemble(ctx context.Context, p process, cfg config.Config, targets []inventory.Target, log *slog.Logger) (*parts, error) {
+func assemble(ctx context.Context, p process, all accounts, cfg config.Config, targets []inventory.Target, log *slog.Logger) (*parts, error) {
 	ctx, stop := context.WithCancel(ctx)
 	w := &parts{stop: stop}
 	roots, err := certPool(cfg.TLS.CAFile)
@@ -52,7 +69,11 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	}
 	var account *digitalocean.Account
 	if err == nil {
-		account, err = accountOf(p, cfg)
+		account, err = all.open(p, cfg)
+	}
+	var logs []monitor.CertificateLog
+	if err == nil {
+		logs, err = certificateLogs(cfg.Certificates.CT, roots)
 	}
 	if err == nil {
 		w.cluster, err = openCluster(p, cfg, log)
@@ -70,11 +91,13 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 	})
 	prober := probe.New(probe.Settings{
 		Timeout: cfg.Timeout, Roots: roots, Allow: cfg.Probe.AllowAddresses, UserAgent: "driftprobe/" + version,
+		FetchIssuers: cfg.TLS.AIA, SkipLists: !cfg.TLS.CRL,
+		Lookup: func(ctx context.Context, host string) []netip.Addr { return w.resolver.Observe(ctx, host).Published() },
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
 		Targets: targets, Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
-		Headers: headersOf(cfg.Targets, log), Log: log,
+		Secrets: secretsOf(cfg.Targets), Log: log, Logs: logs,
 		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}
 	if w.cluster != nil {
@@ -89,7 +112,22 @@ func assemble(ctx context.Context, p process, cfg config.Config, targets []inven
 
 // policyOf is what the operator accepts.
 func policyOf(cfg config.Config) diagnose.Policy {
-	return diagnose.Policy{MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses}
+	return diagnose.Policy{
+		MaxTTL: cfg.DNS.MaxTTL, Public: publicRoots(cfg), Allow: cfg.Probe.AllowAddresses, Maintenance: windowsOf(cfg.Maintenance),
+		Certificates: issuancePolicy(cfg.Certificates),
+	}
+}
+
+// issuancePolicy makes token buckets of the limits.
+func issuancePolicy(c config.Certificates) issuance.Policy {
+	p := issuance.Policy{Authorities: c.Authorities}
+	for ca, limit := range c.Limits {
+		if p.SameNames == nil {
+			p.SameNames = map[string]issuance.Limit{}
+		}
+		p.SameNames[ca] = issuance.Limit{Tokens: limit.Count, Every: limit.Per / time.Duration(limit.Count)}
+	}
+	return p
 }
 
 // insideCluster tells whether we run in a pod.
@@ -114,10 +152,8 @@ func certPool(file string) (*x509.CertPool, error) {
 // the first use.
 func readable(cfg config.Config) error {
 	for _, t := range cfg.Targets {
-		for _, name := range slices.Sorted(maps.Keys(t.HeaderFiles)) {
-			if _, err := config.ReadSecretFile(t.HeaderFiles[name], "targets["+t.URL+"].header_files."+name); err != nil {
-				return err
-			}
+		if _, err := present(t, probe.Request{}); err != nil {
+			return err
 		}
 	}
 	if f := cfg.Alerts.Slack.WebhookURLFile; f != "" {
@@ -128,74 +164,30 @@ func readable(cfg config.Config) error {
 	return nil
 }
 
-// accountOf makes the cloud account: named by the configuration, or by a token in the
-// environment; nil if there is none.
-func accountOf(p process, cfg config.Config) (*digitalocean.Account, error) {
-	token := func() (string, error) { return p.env("DIGITALOCEAN_TOKEN"), nil }
-	if file := cfg.DigitalOcean.TokenFile; file != "" {
-		token = func() (string, error) {
-			s, err := config.ReadSecretFile(file, "digitalocean.token_file")
-			return s.Reveal(), err
-		}
-	} else if !cfg.DigitalOcean.Configured && p.env("DIGITALOCEAN_TOKEN") == "" {
-		return nil, nil
-	}
-	text, err := token()
-	if err != nil {
-		return nil, err
-	}
-	if text == "" {
-		return nil, faultf("set digitalocean.token_file, or DIGITALOCEAN_TOKEN in the environment", "digitalocean: there is no token")
-	}
-	return digitalocean.New(digitalocean.Settings{Token: token, APIURL: cfg.DigitalOcean.APIURL, Timeout: cfg.Timeout})
-}
-
 // openCluster prepares the watch of the cluster: if the configuration asks for
 // it, or if we run inside one.
 func openCluster(p process, cfg config.Config, log *slog.Logger) (*kube.Cluster, error) {
 	k := cfg.Kubernetes
-	inside := insideCluster(p)
-	if k.Enabled == config.Off || !k.Configured && !inside {
+	if k.Enabled == config.Off || !k.Configured && !insideCluster(p) {
 		return nil, nil
 	}
+	return kube.Open(clusterSettings(p, cfg, log))
+}
+
+// clusterSettings say where the cluster is.
+func clusterSettings(p process, cfg config.Config, log *slog.Logger) kube.Settings {
+	k := cfg.Kubernetes
 	file := k.Kubeconfig
-	if file == "" && !inside {
+	if file == "" && !insideCluster(p) {
 		if file = p.env("KUBECONFIG"); file == "" {
 			file = filepath.Join(p.env("HOME"), ".kube", "config")
 		}
 	}
-	return kube.Open(kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, HTTPSPort: k.HTTPSPort, Log: log})
+	return kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, HTTPSPort: k.HTTPSPort, Log: log}
 }
 
-// headersOf reads a target's secret headers anew for each probe, so that a
-// rotated file is used without a restart.
-func headersOf(targets []config.Target, log *slog.Logger) func(string) http.Header {
-	byKey := map[string]config.Target{}
-	for _, t := range targets {
-		if len(t.Headers)+len(t.HeaderFiles) > 0 {
-			byKey[t.Key()] = t
-		}
-	}
-	return func(key string) http.Header {
-		t, ok := byKey[key]
-		if !ok {
-			return nil
-		}
-		h := http.Header{}
-		for name, value := range t.Headers {
-			h.Set(name, value.Reveal())
-		}
-		for name, file := range t.HeaderFiles {
-			value, err := config.ReadSecretFile(file, "header_files."+name)
-			if err != nil {
-				log.Warn("header left out", "target", key, "header", name, "err", err)
-				continue
-			}
-			h.Set(name, value.Reveal())
-		}
-		return h
-	}
-}
+// splitName splits "namespace/name".
+func splitName(text string) (namespace, name string, ok bool) { return strings.Cut(text, "/") }
 
 // publicRoots tells whether names are looked up where everyone does.
 func publicRoots(cfg config.Config) bool {
@@ -214,28 +206,4 @@ func withPort(addrs []netip.Addr, port uint16) []netip.AddrPort {
 		all = append(all, netip.AddrPortFrom(a, port))
 	}
 	return all
-}
-
-// targetOf drops what is secret: the inventory stands in every snapshot.
-func targetOf(t config.Target, origin string) inventory.Target {
-	out := inventory.Target{
-		Key: t.Key(), Host: t.Host, Port: t.Port, Path: t.Path, Origin: origin,
-		Addresses: t.Addresses, Allow: t.Allow,
-	}
-	if ns, name, ok := strings.Cut(t.Service, "/"); ok {
-		out.Service = inventory.ServiceRef{Namespace: ns, Name: name}
-	}
-	for _, r := range t.Expect.Status {
-		out.Expect.Status = append(out.Expect.Status, inventory.StatusRange{From: r.First, To: r.Last})
-	}
-	if t.Expect.BodyRegex != nil {
-		out.Expect.BodyRegex = t.Expect.BodyRegex.String()
-	}
-	for name, re := range t.Expect.Headers {
-		if out.Expect.Headers == nil {
-			out.Expect.Headers = map[string]string{}
-		}
-		out.Expect.Headers[name] = re.String()
-	}
-	return out
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/probe"
@@ -78,6 +79,28 @@ func (h *host) probedAt(e inventory.Expected) bool {
 		}
 	}
 	return len(h.targets) > 0
+}
+
+// MaxProbed bounds the addresses that one target is probed at: what the DNS publishes is
+// not ours, and could be thousands.
+const MaxProbed = 64
+
+// awaitStrangers marks the strangers' addresses that a probe will look at and has not yet,
+// or could not through a fault of ours: after a start the records are known first.
+func (h *host) awaitStrangers() {
+	room := func(t *target) bool { return len(t.probes) < MaxProbed }
+	for _, a := range h.published {
+		met := func(t *target) bool {
+			return slices.ContainsFunc(t.probes, func(o probe.Observation) bool { return o.Address.Addr() == a && o.Fault.Kind != probe.Self })
+		}
+		if !h.expected.Known || h.expected.Accepts(a) || !slices.ContainsFunc(h.targets, room) || slices.ContainsFunc(h.targets, met) {
+			continue
+		}
+		if h.strangers == nil {
+			h.strangers = map[netip.Addr]dnscheck.Stranger{}
+		}
+		h.strangers[a] = dnscheck.Stranger{Unseen: true, Text: "not looked at yet", Owner: h.strangers[a].Owner}
+	}
 }
 
 // blind tells whether the probe says nothing about the target, through a limit or

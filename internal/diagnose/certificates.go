@@ -33,7 +33,7 @@ type order struct {
 func (v *view) certificatesLost() []finding.Incident {
 	parts := v.reordered()
 	all := make([]finding.Incident, 0, len(parts))
-	for _, key := range keysOf(parts) {
+	for _, key := range keys(parts) {
 		r := parts[key]
 		r.key = key
 		r.placeholders = v.placeholders(*r)
@@ -81,7 +81,7 @@ func (v *view) reordered() map[string]*reordered {
 		return known && is(finding.IssuanceRateLimit, finding.IssuanceReissueLoop)(f)
 	})
 	for _, fs := range groupBy(found, func(f finding.Finding) string { return f.Subject.Certificate }) {
-		key := v.of(fs[0].Subject.Host).front
+		key := v.servedAt(fs[0].Subject.Host, sets[fs[0].Subject.Certificate])
 		if owner[key] != "" {
 			key = owner[key]
 		}
@@ -89,6 +89,22 @@ func (v *view) reordered() map[string]*reordered {
 		p.orders = append(p.orders, order{sets[fs[0].Subject.Certificate], fs})
 	}
 	return parts
+}
+
+// servedAt is the front at which a set was seen, or would be served: of what only a log
+// tells nobody knows the host.
+func (v *view) servedAt(host string, s issuance.Set) string {
+	if v.byName[host] == nil {
+		for _, h := range v.hosts {
+			if s.Covers(h.name) {
+				return h.front
+			}
+		}
+	}
+	if host == "" {
+		host = s.Names[0]
+	}
+	return v.of(host).front
 }
 
 // sets are those of which an authority's limit, or a loop, is told.
@@ -112,9 +128,7 @@ func (v *view) sets() map[string]issuance.Set {
 // workload is the one that a finding about a store is about.
 func (v *view) workload(f finding.Finding) inventory.Workload {
 	for _, w := range v.snap.Inventory.Workloads {
-		if w.Namespace == f.Subject.Namespace && w.Name == f.Subject.Name && slices.ContainsFunc(f.SeenAt, func(at string) bool {
-			return len(at) > len(w.String()) && at[:len(w.String())] == w.String()
-		}) {
+		if w.Namespace == f.Subject.Namespace && w.Name == f.Subject.Name && len(issuance.Storage([]inventory.Workload{w})) > 0 {
 			return w
 		}
 	}

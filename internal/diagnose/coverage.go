@@ -9,6 +9,7 @@ import (
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/probe"
 )
 
@@ -160,6 +161,7 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 		}
 	}
 	notes = append(notes, v.zoneLimits()...)
+	notes = append(notes, issuance.LogNotes(v.now, v.snap.Observations.Logs)...)
 	for _, why := range keys(byReason) {
 		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s: %s", finding.Count(byReason[why], "hostname", "hostnames"), why))
 	}

@@ -62,6 +62,6 @@ func Remember(now time.Time, s snapshot.Snapshot, fresh snapshot.Observations) s
 	return snapshot.History{
 		Records:      s.History.Records.Remember(fresh.DNS),
 		Addresses:    s.History.Addresses.Remember(now, lbcheck.Join(world(s))),
-		Certificates: s.History.Certificates.Remember(issued(fresh.Probes)),
+		Certificates: s.History.Certificates.Remember(issued(fresh.Probes)).Heard(fresh.Logs),
 	}
 }

@@ -200,7 +200,7 @@ func situations() []situation {
 }
 
 func TestSituations(t *testing.T) {
-	for _, c := range slices.Concat(situations(), hardSituations(), zoneSituations(), clientSituations(), clusterSituations(), truthSituations()) {
+	for _, c := range slices.Concat(situations(), hardSituations(), zoneSituations(), clientSituations(), clusterSituations(), truthSituations(), certificateSituations()) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := c.make(t).Snapshot
 			r := diagnose.Diagnose(policy(), noon(), snap)

@@ -99,6 +99,7 @@ func (v *view) recall(h *host) {
 		}
 	}
 	h.strangers = v.strangers(h)
+	h.awaitStrangers()
 }
 
 // of is what is known about a name: little, if no target has it.

@@ -15,6 +15,7 @@ func (v *view) incidents() []finding.Incident {
 	var all []finding.Incident
 	for _, rule := range []func() []finding.Incident{
 		v.offline,
+		v.certificatesLost,
 		v.balancersGone,
 		v.disputes,
 		v.balancersMoved,

@@ -15,13 +15,16 @@ import (
 
 // movedCause is the verdict in one line.
 func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string {
-	var partial, alive, owned int
+	var partial, alive, owned, unseen int
 	for _, f := range stale {
 		if slices.ContainsFunc(v.of(f.Subject.Host).published, e.Accepts) || v.onlySome(f) {
 			partial++
 		}
 		if v.met(f).Valid {
 			alive++
+		}
+		if v.met(f).Unseen {
+			unseen++
 		}
 		if v.owner(addrOf(f.Subject.Address)) != "" {
 			owned++
@@ -42,7 +45,7 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 		what = "an old load balancer that still answers"
 	case alive > 0:
 		what = "another server that answers for the name"
-	case former && v.accounted():
+	case former && v.accounted() && unseen == 0:
 		what = "a load balancer that no longer exists"
 	case former:
 		what = "an address that the load balancer no longer has"

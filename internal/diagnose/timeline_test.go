@@ -84,7 +84,7 @@ func told(t *testing.T, phases []phase, minutes int) []string {
 		}
 		b.Observations.Clouds[0].At = now
 		b.History = history
-		history = diagnose.Remember(now, b.Snapshot, snapshot.Observations{DNS: b.Observations.DNS})
+		history = diagnose.Remember(now, b.Snapshot, b.Observations)
 		b.History = history
 		var messages []notify.Message
 		state, messages = notify.Next(policyOfNotify, state, diagnose.Diagnose(policy(), now, b.Snapshot))

@@ -34,7 +34,7 @@ func TestAStaleAddressByTurnsIsToldOnce(t *testing.T) {
 			b.Observations.Probes[i].At = now
 		}
 		b.History = history
-		history = diagnose.Remember(now, b.Snapshot, snapshot.Observations{DNS: b.Observations.DNS})
+		history = diagnose.Remember(now, b.Snapshot, b.Observations)
 		b.History = history
 		report := diagnose.Diagnose(policy(), now, b.Snapshot)
 		for _, in := range report.Incidents {

@@ -37,6 +37,7 @@ func floors() map[string]int {
 		"internal/lab/situation":  2,
 		"internal/lab/handshakes": 2,
 		"internal/kube":           2,
+		"internal/ctlog":          2,
 		"internal/snapshot":       2,
 		"internal/diagnose":       3,
 		"internal/trial":          3,
@@ -53,7 +54,8 @@ func homes() map[string][]string {
 		"gopkg.in/yaml.v3":                    {"config", "internal/manifest"},
 		"github.com/digitalocean/godo":        {"lbcheck/digitalocean"},
 		"k8s.io/":                             {"internal/kube"},
-		"golang.org/x/crypto":                 {"probe", "internal/lab", "internal/lab/handshakes"},
+		"golang.org/x/mod":                    {"internal/ctlog"},
+		"golang.org/x/crypto/ocsp":            {"probe", "internal/lab", "internal/lab/handshakes"},
 		"github.com/prometheus/client_golang": {"internal/metrics"},
 		"github.com/tidwall/gjson":            {"probe"},
 	}

@@ -26,8 +26,10 @@ type Inventory struct {
 	LeftAlone []Service `json:"left_alone,omitempty"`
 	// Notices are what cluster objects say that cannot be used.
 	Notices []Notice `json:"notices,omitempty"`
-	// Workloads are those that keep certificates, or stand behind a Service.
+	// Workloads are those that order certificates and keep them in files.
 	Workloads []Workload `json:"workloads,omitempty"`
+	// Refused are orders of cert-manager that a certificate authority refused.
+	Refused []RefusedOrder `json:"refused,omitempty"`
 }
 
 // Target is one URL to look at, and what should be true of it. Secrets (request

@@ -10,8 +10,14 @@ import (
 // one moment says all, that at which the bucket is full again.
 // https://letsencrypt.org/docs/rate-limits/
 type Limit struct {
-	Tokens int
-	Every  time.Duration
+	Tokens int           `json:"tokens"`
+	Every  time.Duration `json:"every_ns"`
+}
+
+// fits tells whether there can be such a limit: one that a file names can be anything.
+func (l Limit) fits() bool {
+	const most = 10 * 365 * 24 * time.Hour
+	return l.Tokens > 0 && l.Every > 0 && l.Every <= most/time.Duration(l.Tokens)
 }
 
 // SameNames is Let's Encrypt's limit for certificates with exactly the same set of
@@ -65,8 +71,12 @@ func (l Limit) left(full, now time.Time) Budget {
 
 func (l Limit) size() time.Duration { return time.Duration(l.Tokens) * l.Every }
 
+// horizon is how far a forecast looks: nobody goes on like this for longer unseen.
+const horizon = 4 * 7 * 24 * time.Hour
+
 // Refused returns when the first order is refused if orders go on at the pace given,
-// counted from the newest issuance; zero if tokens come back as fast as they are spent.
+// counted from the newest issuance; zero if tokens come back as fast as they are spent, or
+// nearly so that it takes more than horizon.
 func (l Limit) Refused(issued []time.Time, now time.Time, pace time.Duration) time.Time {
 	if len(issued) == 0 || pace <= 0 || pace >= l.Every {
 		return time.Time{}
@@ -74,13 +84,14 @@ func (l Limit) Refused(issued []time.Time, now time.Time, pace time.Duration) ti
 	full := l.full(issued, now)
 	at := earlier(slices.MaxFunc(issued, time.Time.Compare), now)
 	// Each order of this pace takes more than comes back, so that it ends.
-	for at = at.Add(pace); ; at = at.Add(pace) {
+	for at = at.Add(pace); at.Sub(now) < horizon; at = at.Add(pace) {
 		next := l.spend(full, at)
 		if next.Equal(full) {
 			return later(at, now)
 		}
 		full = next
 	}
+	return time.Time{}
 }
 
 func later(a, b time.Time) time.Time {

@@ -139,3 +139,22 @@ func absolute(p string) string {
 	}
 	return path.Clean("/" + p)
 }
+
+// Orders tells whether a container is an ACME client that keeps certificates in files.
+func Orders(c inventory.Container) bool { return len(stores(c)) > 0 }
+
+// Configurable tells whether a configuration file may make it one.
+func Configurable(c inventory.Container) bool {
+	if program := c.Program(); program == "caddy" || strings.Contains(program, "traefik") {
+		return true
+	}
+	return slices.ContainsFunc(c.Mounts, func(m inventory.Mount) bool { return strings.HasPrefix(absolute(m.Path)+"/", "/etc/traefik/") })
+}
+
+// AlwaysOrders tells whether nothing but the program's name says that a container orders
+// certificates: Caddy does for each public name that it serves, and for none behind another
+// proxy.
+func AlwaysOrders(c inventory.Container) bool {
+	_, caddy := caddyStore(c)
+	return caddy
+}

@@ -15,6 +15,9 @@ import (
 func sameDomain(now time.Time, h History) []finding.Finding {
 	issued, example := map[string][]time.Time{}, map[string]Set{}
 	for _, s := range h.Sets {
+		if len(s.Issuances) == 0 {
+			continue
+		}
 		first := s.Issuances[0]
 		if !s.New || s.CA != letsEncrypt || now.Sub(first.Issued) >= week {
 			continue

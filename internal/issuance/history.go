@@ -1,7 +1,6 @@
 package issuance
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
@@ -10,7 +9,7 @@ import (
 	"time"
 )
 
-// Seen is one certificate that an address served for a host.
+// Seen is one certificate that an address served for a host, or that a log has.
 type Seen struct {
 	At      time.Time
 	Host    string
@@ -23,6 +22,9 @@ type Seen struct {
 	// Issued is when a log signed that it had seen the certificate; its first moment of
 	// validity, which authorities set back, if no log did.
 	Issued, NotAfter time.Time
+	// Log is the source of Certificate Transparency that told of it. Then there is no Host
+	// and no Address: who serves it is not known.
+	Log string
 }
 
 // History remembers which certificates were issued for which exact set of names. It is a
@@ -30,6 +32,9 @@ type Seen struct {
 type History struct {
 	// Sets are ordered by their key.
 	Sets []Set `json:"sets,omitempty"`
+	// Positions are how far the sources of Certificate Transparency were read. They are
+	// kept with what was read, so that neither is lost without the other.
+	Positions []Position `json:"positions,omitempty"`
 }
 
 // Set is all certificates that one authority issued for exactly the same names.
@@ -53,10 +58,15 @@ type Issuance struct {
 	Issued    time.Time `json:"issued"`
 	NotAfter  time.Time `json:"not_after"`
 	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
+	// LastSeen is kept in steps, see stride.
+	LastSeen time.Time `json:"last_seen"`
 	// Hosts and Addresses served it when they were last looked at, at most maxPlaces.
 	Hosts     []string     `json:"hosts,omitempty"`
 	Addresses []netip.Addr `json:"addresses,omitempty"`
+	// Logs told of it, the last time at Logged; LastSeen is zero if nobody was seen to
+	// serve it.
+	Logs   []string  `json:"logs,omitempty"`
+	Logged time.Time `json:"logged,omitzero"`
 }
 
 const (
@@ -66,6 +76,9 @@ const (
 	// skew is how far ahead a remembered moment may lie before the clock is taken to have
 	// been wrong.
 	skew = time.Hour
+	// stride is how exact LastSeen is: most looks meet what was met a minute ago, and
+	// cost nothing then. It is short beside together.
+	stride = 10 * time.Minute
 	// The bounds of what is kept. A name's certificates are chosen by whoever holds its
 	// address, which may be a stranger.
 	maxSets      = 20_000
@@ -77,13 +90,30 @@ const (
 
 // key stands for the exact set of names and the authority: the hash, because a
 // certificate can have thousands of names.
-func key(names []string, ca string) string {
-	h := sha256.Sum256([]byte(ca + "\n" + strings.Join(names, "\n")))
-	return hex.EncodeToString(h[:16])
+type key [32]byte
+
+func keyOf(names []string, ca string) key {
+	var space [1024]byte // enough for most, so that a look costs no memory
+	text := append(space[:0], ca...)
+	for _, name := range names {
+		text = append(append(text, '\n'), name...)
+	}
+	sum := sha256.Sum256(text)
+	var k key
+	hex.Encode(k[:], sum[:16])
+	return k
 }
 
-// normal returns the names as the limits compare them: case and order do not count.
+// normal returns the names as the limits compare them: case and order do not count. If
+// they are so already, it returns names itself.
 func normal(names []string) []string {
+	already := true
+	for n, name := range names {
+		already = already && strings.ToLower(name) == name && (n == 0 || names[n-1] < name)
+	}
+	if already {
+		return names
+	}
 	all := make([]string, len(names))
 	for n, name := range names {
 		all[n] = strings.ToLower(name)
@@ -92,17 +122,14 @@ func normal(names []string) []string {
 	return slices.Compact(all)
 }
 
-// Of returns the set with this key.
-func (h History) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(h.Sets, key, func(s Set, key string) int { return cmp.Compare(s.Key, key) })
+// find returns where the set with this key is.
+func (h History) find(k key) (int, bool) {
+	return slices.BinarySearchFunc(h.Sets, k, func(s Set, k key) int { return strings.Compare(s.Key, string(k[:])) })
 }
 
 // Remember adds what was seen, and forgets what is too old to matter and what is too
 // much. The receiver is not changed.
 func (h History) Remember(all []Seen) History {
-	if len(all) == 0 {
-		return h
-	}
 	fresh := map[string]Set{}
 	var newest time.Time
 	for _, s := range slices.SortedStableFunc(slices.Values(all), func(a, b Seen) int { return a.At.Compare(b.At) }) {
@@ -111,15 +138,20 @@ func (h History) Remember(all []Seen) History {
 			continue
 		}
 		names := normal(s.Names)
-		key := key(names, s.CA)
-		set, known := fresh[key]
+		k := keyOf(names, s.CA)
+		set, known := fresh[string(k[:])]
 		if !known {
-			set, known = h.get(key)
+			set, known = h.get(k)
 		}
 		if !known {
-			set = Set{Key: key, Names: cutNames(names), CA: cut(s.CA), New: h.knows(s.Host)}
+			set = Set{Key: string(k[:]), Names: cutNames(names), CA: cut(s.CA), New: h.knows(s.Host)}
 		}
-		fresh[key] = set.with(s)
+		if !set.has(s) {
+			fresh[set.Key] = set.with(s)
+		}
+	}
+	if len(fresh) == 0 {
+		return h
 	}
 	next := make([]Set, 0, len(h.Sets)+len(fresh))
 	for _, s := range h.Sets {
@@ -130,11 +162,12 @@ func (h History) Remember(all []Seen) History {
 	for _, s := range fresh {
 		next = append(next, s)
 	}
-	return History{Sets: bounded(next, newest)}
+	h.Sets = bounded(next, newest)
+	return h
 }
 
-func (h History) get(key string) (Set, bool) {
-	n, found := h.find(key)
+func (h History) get(k key) (Set, bool) {
+	n, found := h.find(k)
 	if !found {
 		return Set{}, false
 	}

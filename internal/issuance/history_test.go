@@ -57,7 +57,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	if len(h.Sets) != maxSets {
 		t.Errorf("%d sets", len(h.Sets))
 	}
-	if _, old := h.get(key([]string{"h0.example"}, letsEncrypt)); old {
+	if _, old := h.get(keyOf([]string{"h0.example"}, letsEncrypt)); old {
 		t.Error("the oldest is kept in place of a newer one")
 	}
 	hostile := Seen{At: at(1), Host: strings.Repeat("h", 5000), Address: edge, CA: strings.Repeat("c", 5000), Names: make([]string, 500)}

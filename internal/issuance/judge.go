@@ -14,10 +14,10 @@ import (
 type Policy struct {
 	// Authorities are the organisations from which certificates are expected; empty
 	// means any.
-	Authorities []string
+	Authorities []string `json:"authorities,omitempty"`
 	// SameNames are the limits for certificates with one set of names of authorities
 	// other than Let's Encrypt, by organisation.
-	SameNames map[string]Limit
+	SameNames map[string]Limit `json:"same_names,omitempty"`
 }
 
 // letsEncrypt is the organisation in the issuers of Let's Encrypt. Its staging
@@ -29,7 +29,7 @@ func (p Policy) limit(ca string) (Limit, bool) {
 		return SameNames(), true
 	}
 	l, known := p.SameNames[ca]
-	return l, known
+	return l, known && l.fits()
 }
 
 // early is the share of its lifetime that a certificate must have lived for its
@@ -49,9 +49,12 @@ const together = time.Hour
 func Judge(p Policy, now time.Time, h History) []finding.Finding {
 	var all []finding.Finding
 	for _, s := range h.Sets {
+		if len(s.Issuances) == 0 || len(s.Names) == 0 {
+			continue // no history of ours: a file can say anything
+		}
 		j := judge{policy: p, now: now, set: s}
 		for _, rule := range []func() (finding.Finding, bool){j.unexpected, j.sameNames, j.loop} {
-			if f, ok := rule(); ok {
+			if f, ok := rule(); ok && !h.replaced(s) {
 				all = append(all, f)
 			}
 		}
@@ -70,17 +73,20 @@ type judge struct {
 func (j judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
 	return finding.Finding{
 		Code: code, Severity: severity, Summary: summary, SeenAt: j.set.places(),
-		Subject: finding.Subject{Host: j.set.host(), Certificate: j.set.identity()},
+		Subject: finding.Subject{Host: j.set.host(), Certificate: j.set.Identity()},
 	}
 }
 
 // sameNames judges the budget of certificates with the same names.
 func (j judge) sameNames() (finding.Finding, bool) {
 	limit, known := j.policy.limit(j.set.CA)
+	if !known || len(j.set.Issuances)*2 < limit.Tokens {
+		return finding.Finding{}, false // as nearly all sets, so that it is asked first
+	}
 	issued := j.set.issued()
 	left := limit.Left(issued, j.now)
 	used := limit.Tokens - left.Free
-	if !known || used*2 < limit.Tokens {
+	if used*2 < limit.Tokens {
 		return finding.Finding{}, false
 	}
 	severity, what := finding.Warning, fmt.Sprintf("at least %d of %d used", used, limit.Tokens)
@@ -116,6 +122,9 @@ func (j judge) forecast() string {
 // loop judges certificates that were replaced long before it was time. Several that are
 // served at once belong to several clients, each of which has its own.
 func (j judge) loop() (finding.Finding, bool) {
+	if len(j.set.Issuances) < 3 {
+		return finding.Finding{}, false
+	}
 	hasty := 0
 	for n := 1; n < len(j.set.Issuances); n++ {
 		before, after := j.set.Issuances[n-1], j.set.Issuances[n]
@@ -126,11 +135,11 @@ func (j judge) loop() (finding.Finding, bool) {
 	}
 	served := 0
 	for _, i := range j.set.Issuances {
-		if j.set.seen().Sub(i.LastSeen) < together {
+		if !i.LastSeen.IsZero() && j.set.seen().Sub(i.LastSeen) < together {
 			served++
 		}
 	}
-	if hasty -= served - 1; hasty < 2 {
+	if hasty -= max(0, served-1); hasty < 2 {
 		return finding.Finding{}, false
 	}
 	recent := j.recent(j.set.issued())

@@ -112,6 +112,23 @@ func TestJudge(t *testing.T) {
 			want: [][3]string{{"warning", "issuance/reissue-loop", ""}},
 		},
 		{
+			name: "another set is served since", now: at(49),
+			seen: slices.Concat(
+				serve(shop, letsEncrypt, 90*day, at(33), every(8*time.Hour, 5)...),
+				serve([]string{"shop.example", "*.shop.example", "spare.example"}, letsEncrypt, 90*day, at(49), at(34))),
+		},
+		{
+			name: "another set is served at one of two hosts", now: at(49),
+			seen: slices.Concat(
+				serve(shop, letsEncrypt, 90*day, at(33), every(8*time.Hour, 5)...),
+				elsewhere(serve(shop, letsEncrypt, 90*day, at(33), at(32))),
+				serve([]string{"shop.example", "*.shop.example", "spare.example"}, letsEncrypt, 90*day, at(49), at(34))),
+			want: [][3]string{
+				{"warning", "issuance/rate-limit", "at least 4 of 5 used"},
+				{"warning", "issuance/reissue-loop", ""},
+			},
+		},
+		{
 			name: "three replicas with a client each", now: at(24),
 			seen: slices.Concat(replica(shop, 0), replica(shop, 1), replica(shop, 2)),
 			want: [][3]string{{"warning", "issuance/rate-limit", "at least 3 of 5 used"}},
@@ -136,6 +153,14 @@ func replica(names []string, n int) []Seen {
 	for i := range all {
 		all[i].Address = netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})
 		all[i].Serial = fmt.Sprint("replica ", n)
+	}
+	return all
+}
+
+// elsewhere is the same, seen for another host.
+func elsewhere(all []Seen) []Seen {
+	for i := range all {
+		all[i].Host, all[i].Serial = "www.shop.example", fmt.Sprint(all[i].Names[0], "-4")
 	}
 	return all
 }

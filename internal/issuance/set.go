@@ -3,8 +3,25 @@ package issuance
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
+
+// has tells whether a look says nothing new.
+func (s Set) has(seen Seen) bool {
+	n := slices.IndexFunc(s.Issuances, func(i Issuance) bool { return i.Serial == seen.Serial })
+	if n < 0 {
+		return false
+	}
+	i := s.Issuances[n]
+	if seen.Log != "" {
+		return slices.Contains(i.Logs, cut(seen.Log))
+	}
+	since := seen.At.Sub(i.LastSeen)
+	return since > -skew && since < stride &&
+		(len(i.Hosts) >= maxPlaces || slices.Contains(i.Hosts, cut(seen.Host))) &&
+		(len(i.Addresses) >= maxPlaces || slices.Contains(i.Addresses, seen.Address))
+}
 
 // with returns the set with one more look. The receiver is not changed.
 func (s Set) with(seen Seen) Set {
@@ -15,9 +32,15 @@ func (s Set) with(seen Seen) Set {
 		n = len(s.Issuances) - 1
 	}
 	i := &s.Issuances[n]
-	i.LastSeen = later(i.LastSeen, seen.At)
-	i.Hosts = place(i.Hosts, cut(seen.Host))
-	i.Addresses = place(i.Addresses, seen.Address)
+	// A signed timestamp is later than the first moment of validity, and nearer to the truth.
+	i.Issued = later(i.Issued, seen.Issued)
+	if seen.Log != "" {
+		i.Logs, i.Logged = place(i.Logs, cut(seen.Log)), later(i.Logged, seen.At)
+	} else {
+		i.LastSeen = later(i.LastSeen, seen.At)
+		i.Hosts = place(i.Hosts, cut(seen.Host))
+		i.Addresses = place(i.Addresses, seen.Address)
+	}
 	slices.SortFunc(s.Issuances, func(a, b Issuance) int {
 		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Serial, b.Serial))
 	})
@@ -35,7 +58,7 @@ func place[T comparable](all []T, one T) []T {
 	return append(slices.Clip(all), one)
 }
 
-// seen is when any certificate of the set was last seen.
+// seen is when any certificate of the set was last seen served; zero if none was.
 func (s Set) seen() time.Time {
 	var last time.Time
 	for _, i := range s.Issuances {
@@ -48,7 +71,10 @@ func (s Set) seen() time.Time {
 // puts the rest in order.
 func bounded(sets []Set, now time.Time) []Set {
 	kept := sets[:0]
-	useless := func(i Issuance) bool { return now.Sub(i.LastSeen) >= keep || i.LastSeen.Sub(now) > skew }
+	useless := func(i Issuance) bool {
+		last := later(i.LastSeen, i.Logged)
+		return now.Sub(last) >= keep || last.Sub(now) > skew
+	}
 	for _, s := range sets {
 		if slices.ContainsFunc(s.Issuances, useless) {
 			s.Issuances = slices.DeleteFunc(slices.Clone(s.Issuances), useless)
@@ -75,7 +101,7 @@ func (s Set) issued() []time.Time {
 }
 
 func cutNames(names []string) []string {
-	names = names[:min(len(names), maxNames)]
+	names = slices.Clone(names[:min(len(names), maxNames)])
 	for n := range names {
 		names[n] = cut(names[n])
 	}
@@ -83,3 +109,33 @@ func cutNames(names []string) []string {
 }
 
 func cut(s string) string { return s[:min(len(s), maxText)] }
+
+// Covers tells whether the certificates of the set are for a host (RFC 9525 section 6.3):
+// a wildcard stands for one label.
+func (s Set) Covers(host string) bool {
+	_, parent, _ := strings.Cut(host, ".")
+	return slices.Contains(s.Names, host) || slices.Contains(s.Names, "*."+parent)
+}
+
+// Left returns what the authority's limit leaves for the set; false if the authority has
+// none that is known.
+func (s Set) Left(p Policy, now time.Time) (Limit, Budget, bool) {
+	limit, known := p.limit(s.CA)
+	if !known {
+		return Limit{}, Budget{}, false
+	}
+	return limit, limit.Left(s.issued(), now), true
+}
+
+// replaced tells whether all hosts of a set are seen with certificates of other sets since
+// it was seen last: what is left of its budget is nobody's trouble any more.
+func (h History) replaced(s Set) bool {
+	hosts := s.newest().Hosts
+	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool {
+		return !slices.ContainsFunc(h.Sets, func(other Set) bool {
+			return other.Key != s.Key && slices.ContainsFunc(other.Issuances, func(i Issuance) bool {
+				return i.FirstSeen.After(s.seen()) && slices.Contains(i.Hosts, host)
+			})
+		})
+	})
+}

@@ -23,6 +23,19 @@ func Storage(workloads []inventory.Workload) []finding.Finding {
 	return all
 }
 
+// Loses tells which ACME client of a workload loses its certificates at a restart,
+// "Traefik" or "Caddy"; "" if none does.
+func Loses(w inventory.Workload) string {
+	for _, c := range w.Containers {
+		for _, s := range stores(c) {
+			if k := (keeping{w, c, s, mountsOver(c, s.path)}); loss(k.volume().Kind) != "" {
+				return s.client
+			}
+		}
+	}
+	return ""
+}
+
 // storage judges one workload: the first fault that it has says what to do about all.
 func storage(w inventory.Workload) (finding.Finding, bool) {
 	for _, c := range w.Containers {

@@ -39,30 +39,36 @@ func (s Set) title() string {
 	return finding.List(shown, 3)
 }
 
-// identity is different for each set, and short.
-func (s Set) identity() string {
+// Identity is different for each set, and short: the Subject.Certificate of what is found.
+func (s Set) Identity() string {
 	if all := strings.Join(s.Names, " "); len(all) <= 200 {
 		return printable(all)
 	}
-	return fmt.Sprintf("%s and %d more names (%s)", printable(s.Names[0]), len(s.Names)-1, s.Key[:8])
+	return fmt.Sprintf("%s and %d more names (%s)", printable(s.Names[0]), len(s.Names)-1, s.Key[:min(len(s.Key), 8)])
 }
 
 // newest is the certificate issued last.
 func (s Set) newest() Issuance { return s.Issuances[len(s.Issuances)-1] }
 
-// host is the first hostname that was served with the newest certificate.
+// host is the first hostname that was served with the newest certificate that was seen
+// served.
 func (s Set) host() string {
-	if hosts := s.newest().Hosts; len(hosts) > 0 {
-		return slices.Min(hosts)
+	for _, i := range slices.Backward(s.Issuances) {
+		if len(i.Hosts) > 0 {
+			return slices.Min(i.Hosts)
+		}
 	}
 	return ""
 }
 
-// places are the addresses that served the newest certificate.
+// places are the addresses that served the newest certificate, and the logs that have it.
 func (s Set) places() []string {
 	var all []string
 	for _, a := range s.newest().Addresses {
 		all = append(all, a.String())
+	}
+	for _, log := range s.newest().Logs {
+		all = append(all, "Certificate Transparency: "+printable(log))
 	}
 	slices.Sort(all)
 	return all

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -20,6 +21,23 @@ type Object struct {
 	// Fields are the object itself. A stream that was checked has Kind and Name in it.
 	Kind, APIVersion, Namespace, Name string
 	Fields                            map[string]any
+}
+
+// In returns the object with a namespace, if it is of a kind that has one and names none.
+func (o Object) In(namespace string) Object {
+	meta, _ := o.Fields["metadata"].(map[string]any)
+	if o.Namespace != "" || meta == nil || ofTheCluster(o.Kind) {
+		return o
+	}
+	o.Namespace, meta["namespace"] = namespace, namespace
+	return o
+}
+
+// ofTheCluster tells whether objects of a kind have no namespace. Of custom resources
+// nobody knows without the cluster.
+func ofTheCluster(kind string) bool {
+	return strings.HasPrefix(kind, "Cluster") || strings.HasSuffix(kind, "Class") || strings.HasSuffix(kind, "WebhookConfiguration") ||
+		slices.Contains([]string{"Namespace", "CustomResourceDefinition", "PersistentVolume", "Node", "APIService"}, kind)
 }
 
 // maxStream bounds one stream, in bytes: a rendered cluster is a few MiB.

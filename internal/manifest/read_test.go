@@ -202,3 +202,28 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestIn(t *testing.T) {
+	all, err := Read("in.yaml", strings.NewReader(`
+{kind: Service, apiVersion: v1, metadata: {name: a}}
+---
+{kind: Service, apiVersion: v1, metadata: {name: b, namespace: own}}
+---
+{kind: ClusterRole, metadata: {name: c}}
+---
+{kind: IngressClass, metadata: {name: d}}
+---
+{kind: Pod}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range all {
+		o = o.In("edge")
+		got = append(got, o.Namespace+"/"+fields(o.Fields).text("metadata", "namespace"))
+	}
+	if s := strings.Join(got, " "); s != "edge/edge own/own / / /" {
+		t.Error(s)
+	}
+}

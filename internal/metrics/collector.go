@@ -53,6 +53,7 @@ type Collector struct {
 	ready      bool
 	loop       func() Loop
 	deliveries func() []notify.Delivery
+	leads      func() bool
 	reload     reload
 }
 
@@ -91,6 +92,14 @@ func (c *Collector) Watch(loop func() Loop, deliveries func() []notify.Delivery)
 	c.loop, c.deliveries = loop, deliveries
 }
 
+// Lead names what tells whether this process is the one that alerts; it is asked at each
+// scrape.
+func (c *Collector) Lead(leads func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leads = leads
+}
+
 // ReloadOK notes that a configuration was loaded at a moment, or was refused.
 func (c *Collector) ReloadOK(ok bool, at time.Time) {
 	c.mu.Lock()
@@ -111,13 +120,16 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 // Collect is part of prometheus.Collector.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
-	s, r, ready, loop, deliveries, load := c.snapshot, c.report, c.ready, c.loop, c.deliveries, c.reload
+	s, r, ready, loop, deliveries, leads, load := c.snapshot, c.report, c.ready, c.loop, c.deliveries, c.leads, c.reload
 	c.mu.Unlock()
 
 	e := emitter{out}
 	e.gauge(c.d.build, 1, c.version, c.commit, runtime.Version())
 	c.collectSelf(e, loop, load)
 	c.collectDeliveries(e, deliveries)
+	if leads != nil {
+		e.gauge(c.d.leader, truth(leads()))
+	}
 	if !ready {
 		return
 	}

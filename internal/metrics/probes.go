@@ -4,19 +4,20 @@ import (
 	"crypto/tls"
 	"time"
 
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/snapshot"
 	"driftprobe/probe"
 )
 
 // collectProbes shows each address of each target of the inventory.
 func (c *Collector) collectProbes(e emitter, s snapshot.Snapshot, v verdicts) {
-	hosts := make(map[string]string, len(s.Inventory.Targets))
+	targets := make(map[string]inventory.Target, len(s.Inventory.Targets))
 	for _, t := range s.Inventory.Targets {
-		hosts[t.Key] = t.Host
+		targets[t.Key] = t
 	}
 	seen, count := map[place]bool{}, map[string]int{}
 	for _, o := range s.Observations.Probes {
-		host, wanted := hosts[o.Target]
+		t, wanted := targets[o.Target]
 		p := place{clean(o.Target), o.Address.Addr().String()}
 		// A look that failed through a fault of ours says nothing of the target.
 		if !wanted || seen[p] || count[p.host] >= maxAddresses || o.Fault.Kind == probe.Self {
@@ -24,15 +25,14 @@ func (c *Collector) collectProbes(e emitter, s snapshot.Snapshot, v verdicts) {
 		}
 		seen[p] = true
 		count[p.host]++
-		c.collectProbe(e, o, host, v)
+		c.collectProbe(e, o, t, v)
 	}
 }
 
-func (c *Collector) collectProbe(e emitter, o probe.Observation, host string, v verdicts) {
+func (c *Collector) collectProbe(e emitter, o probe.Observation, t inventory.Target, v verdicts) {
 	address := o.Address.Addr().String()
-	gone := v.badAt[place{host, address}] || v.badAt[place{host, o.Address.String()}] || v.badAt[place{host, ""}]
-	e.gauge(c.d.success, truth(o.Fault.Kind == "" && !gone), o.Target, address)
-	e.gauge(c.d.duration, (o.Took.Connect + o.Took.TLS + o.Took.FirstByte + o.Took.Transfer).Seconds(), o.Target, address)
+	e.gauge(c.d.success, truth(v.right(o, t)), o.Target, address)
+	e.gauge(c.d.duration, o.Took.Total().Seconds(), o.Target, address)
 	protocol := 6.0
 	if o.Address.Addr().Unmap().Is4() {
 		protocol = 4
@@ -41,9 +41,12 @@ func (c *Collector) collectProbe(e emitter, o probe.Observation, host string, v 
 
 	phase := func(name string, d time.Duration) { e.gauge(c.d.phase, d.Seconds(), o.Target, address, name) }
 	phase("connect", o.Took.Connect)
-	phase("tls", o.Took.TLS)
-	// A stranger is not sent a request, so it has no response to be missing.
-	if !o.Stranger {
+	if o.Scheme == "" {
+		phase("tls", o.Took.TLS)
+	}
+	// A stranger is not sent a request, nor is who need not speak HTTP: they have no
+	// response to be missing.
+	if !o.Stranger && !o.TLSOnly && o.Scheme != inventory.SchemeTCP {
 		phase("processing", o.Took.FirstByte)
 		phase("transfer", o.Took.Transfer)
 		status := 0

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/snapshot"
+	"driftprobe/probe"
 )
 
 // verdicts is a Report, indexed by what it says about hosts and addresses.
@@ -100,4 +103,23 @@ func (c *Collector) collectReport(e emitter, r finding.Report) {
 	for _, k := range slices.SortedFunc(maps.Keys(incidents), order) {
 		e.gauge(c.d.incidents, float64(incidents[k]), string(k.code), k.severity.String(), string(k.state))
 	}
+}
+
+// fails tells whether an address does not answer as it should.
+func (v *verdicts) fails(o probe.Observation, s snapshot.Snapshot) bool {
+	i := slices.IndexFunc(s.Inventory.Targets, func(t inventory.Target) bool { return t.Key == o.Target })
+	if i < 0 {
+		return true
+	}
+	return !v.right(o, s.Inventory.Targets[i])
+}
+
+// right: no fault that is not meant to be there, and no finding of at least a warning.
+func (v *verdicts) right(o probe.Observation, t inventory.Target) bool {
+	for _, at := range []string{o.Address.Addr().String(), o.Address.String(), ""} {
+		if v.badAt[place{t.Host, at}] {
+			return false
+		}
+	}
+	return o.Fault.Kind == "" || probe.Meant(t.Expect, o)
 }

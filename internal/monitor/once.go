@@ -27,6 +27,7 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 
 	names := hosts(r.inventory)
 	t.expect(len(names) + len(o.Clouds))
+	awaitLogs := o.readLogs(ctx, r.inventory.Targets, t)
 	var lists sync.WaitGroup
 	lists.Go(func() {
 		gather(ctx, o.cloudLook(clouds, func() []string { return nil }), numbers(o.Clouds), len(o.Clouds), t)
@@ -53,8 +54,10 @@ func Once(ctx context.Context, o Options, progress func(done, total int)) (snaps
 	s.Inventory, s.History = r.inventory, planned.History
 	s.Observations = r.seen
 	s.Observations.Probes = inOrder(keys, probes)
+	logs := awaitLogs()
 	s.At = time.Now().Round(0)
-	s.History = diagnose.Remember(s.At, s, snapshot.Observations{Probes: s.Observations.Probes})
+	s.Observations.Logs = brought(logs)
+	s.History = diagnose.Remember(s.At, s, snapshot.Observations{Probes: s.Observations.Probes, Logs: logs})
 	o.Stats.Judgements.Add(1)
 	report := diagnose.Diagnose(o.Policy, s.At, s)
 	if wrong := o.wrongZones(report); len(wrong) > 0 {

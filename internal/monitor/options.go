@@ -45,6 +45,9 @@ type Options struct {
 	// Hosted reads a zone that a cloud account may host; it is asked only for zones in
 	// which a record is wrong now. nil: no account can be asked.
 	Hosted func(ctx context.Context, zone string) lbcheck.HostedZone
+	// Logs are asked, seldom, which certificates were issued for names in the targets'
+	// registered domains.
+	Logs []CertificateLog
 	// Resolve looks at one name, Probe at one address of a target. Both must be
 	// safe for concurrent use and should return when their context ends.
 	Resolve func(context.Context, string) dnscheck.Observation

@@ -6,13 +6,13 @@ import (
 	"slices"
 
 	"driftprobe/dnscheck"
+	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
 	"driftprobe/probe"
 )
 
-// maxAddresses bounds the addresses that are probed for one target: what the DNS
-// publishes is not ours, and could be thousands.
-const maxAddresses = 64
+// maxAddresses bounds the addresses that are probed for one target.
+const maxAddresses = diagnose.MaxProbed
 
 // probeKey identifies a probe: one address of one target.
 type probeKey struct {

@@ -8,6 +8,7 @@ import (
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/snapshot"
 	"driftprobe/lbcheck"
 	"driftprobe/probe"
@@ -58,6 +59,9 @@ type loop struct {
 	probes   *lane[probeKey, probe.Observation]
 	clouds   *lane[int, lbcheck.Observation]
 	hosted   *lane[string, lbcheck.HostedZone]
+	logs     *lane[string, issuance.Reading]
+	known    *logs
+	domains  []string // of the targets, which the logs are read for
 	accounts *accounts
 	news     []headline
 
@@ -90,6 +94,8 @@ func newLoop(o Options) *loop {
 	l.zones = newLane(o.zoneLook(), max(o.DNSInterval, zoneInterval), o.zoneSlots(), hashName)
 	l.probes = newLane(o.probeLook(func(k probeKey) step { return *l.steps[k] }), o.Interval, o.Workers, hashProbe)
 	l.hosted = newLane(o.hostedLook(), hostedInterval, maxHosted, hashName)
+	l.known = newLogs(o.Logs, o.Previous.History.Certificates)
+	l.logs = newLane(o.logLook(l.known, logTime, func() []string { return l.domains }), logInterval, max(1, len(o.Logs)), shuffled())
 	l.clouds = newLane(o.cloudLook(l.accounts, l.inTheNews), o.CloudInterval, max(1, len(o.Clouds)), hashNumber)
 	l.seed(o.Previous.Observations)
 	l.clouds.sync(numbers(o.Clouds), l.began)
@@ -155,6 +161,8 @@ func (l *loop) run(ctx context.Context) {
 			l.takeCloud(ctx, r)
 		case r := <-l.hosted.results:
 			l.dirty = ctx.Err() == nil && l.hosted.take(r, time.Now()) || l.dirty
+		case r := <-l.logs.results:
+			l.takeLog(ctx, r)
 		case _, open := <-l.changed:
 			if l.stale = true; !open {
 				l.changed = nil
@@ -198,7 +206,7 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	}
 	if now.Sub(l.swept) >= gap {
 		l.swept = now
-		if n := l.dns.expire(now) + l.zones.expire(now) + l.probes.expire(now) + l.clouds.expire(now) + l.hosted.expire(now); n > 0 {
+		if n := l.dns.expire(now) + l.zones.expire(now) + l.probes.expire(now) + l.clouds.expire(now) + l.hosted.expire(now) + l.logs.expire(now); n > 0 {
 			l.dirty = true
 			l.o.Stats.Overdue.Add(uint64(n))
 			l.o.Log.Error("looks did not come back in twice their time", "looks", n)
@@ -209,6 +217,7 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	l.probes.dispatch(ctx, now)
 	l.clouds.dispatch(ctx, now)
 	l.hosted.dispatch(ctx, now)
+	l.logs.dispatch(ctx, now)
 	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.zones.lag(now), l.probes.lag(now), l.clouds.lag(now))))
 	if l.dirty && !l.judging && (l.urgent || now.Sub(l.judged) >= l.pause) {
 		l.judged, l.judging, l.dirty, l.urgent = now, true, false, false
@@ -231,6 +240,7 @@ func (l *loop) wake(now time.Time) time.Time {
 	sooner(l.probes.next())
 	sooner(l.clouds.next())
 	sooner(l.hosted.next())
+	sooner(l.logs.next())
 	sooner(l.read.Add(gap), l.stale)
 	sooner(l.judged.Add(l.pause), l.dirty && !l.judging)
 	sooner(now, l.dirty && !l.judging && l.urgent)
@@ -240,7 +250,7 @@ func (l *loop) wake(now time.Time) time.Time {
 
 // running counts the looks that are under way.
 func (l *loop) running() int {
-	return len(l.dns.running) + len(l.zones.running) + len(l.probes.running) + len(l.clouds.running) + len(l.hosted.running)
+	return len(l.dns.running) + len(l.zones.running) + len(l.probes.running) + len(l.clouds.running) + len(l.hosted.running) + len(l.logs.running)
 }
 
 func (l *loop) round() round {
@@ -250,7 +260,7 @@ func (l *loop) round() round {
 	}
 	return round{
 		inventory: l.inventory,
-		seen:      snapshot.Observations{DNS: l.dns.seen(), Zones: l.zones.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list(), Hosted: hosted},
+		seen:      snapshot.Observations{DNS: l.dns.seen(), Zones: l.zones.seen(), Probes: l.probes.seen(), Clouds: l.accounts.list(), Hosted: hosted, Logs: brought(l.logs.seen())},
 		fresh:     l.fresh,
 		answered:  l.accounts.answered(),
 		publish:   time.Since(l.began) >= 2*max(l.o.Timeout, l.o.DNSTimeout),
@@ -273,6 +283,7 @@ func (l *loop) reread(now time.Time) {
 		l.targets[t.Key] = true
 	}
 	l.dns.sync(hosts(l.inventory), now)
+	l.watch(l.inventory.Targets, now)
 	if len(l.steps) > 0 {
 		l.adopt(l.steps, now)
 	}
@@ -353,6 +364,8 @@ func (l *loop) drain() {
 			delete(l.clouds.running, r.entry)
 		case r := <-l.hosted.results:
 			delete(l.hosted.running, r.entry)
+		case r := <-l.logs.results:
+			delete(l.logs.running, r.entry)
 		case <-limit.C:
 			l.o.Log.Error("looks were left behind at the end", "looks", l.running())
 			return

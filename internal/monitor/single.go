@@ -17,7 +17,7 @@ func Single(ctx context.Context, o Options, last snapshot.Snapshot, t inventory.
 	known := last.Inventory
 	known.Targets = nil
 	o.Targets, o.Cluster = []inventory.Target{t}, still{known}
-	o.ResolveZone, o.Hosted, o.Clouds = nil, nil, nil
+	o.ResolveZone, o.Hosted, o.Clouds, o.Logs = nil, nil, nil, nil
 	for _, c := range last.Observations.Clouds {
 		o.Clouds = append(o.Clouds, func(context.Context, []string) lbcheck.Observation { return c })
 	}

@@ -9,6 +9,7 @@ import (
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/lbcheck"
 	"driftprobe/probe"
 )
@@ -43,10 +44,13 @@ type Observations struct {
 	// Hosted has one entry for each zone with a wrong record, if a cloud account could
 	// be asked for it.
 	Hosted []lbcheck.HostedZone `json:"hosted,omitempty"`
+	// Logs has one entry for each source of Certificate Transparency.
+	Logs []issuance.Reading `json:"logs,omitempty"`
 }
 
 // History is what must survive a restart.
 type History struct {
-	Records   dnscheck.History `json:"records"`
-	Addresses lbcheck.History  `json:"addresses"`
+	Records      dnscheck.History `json:"records"`
+	Addresses    lbcheck.History  `json:"addresses"`
+	Certificates issuance.History `json:"certificates,omitzero"`
 }

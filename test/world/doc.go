@@ -1,7 +1,8 @@
 // Package world runs real servers on loopback addresses, for tests that want to
 // know what driftprobe makes of other people's software: nsd, knot, BIND and
 // PowerDNS as authoritative servers, unbound and BIND as caching resolvers, haproxy
-// as load balancers, pebble as the certificate authority.
+// as load balancers, nginx and caddy beside it where TLS is the question (WebServers),
+// pebble as the certificate authority.
 //
 //	w := world.Start(t)
 //	world.Serve(t, w.Shop, "@ 30 IN A "+w.Old.String()) // on every server of the zone

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+
+	"driftprobe/config"
+	"driftprobe/internal/ctlog"
+	"driftprobe/internal/monitor"
+)
+
+// certificateLogs makes the sources of Certificate Transparency that the configuration
+// names. A private log may have a certificate of a private authority.
+func certificateLogs(c config.CT, roots *x509.CertPool) ([]monitor.CertificateLog, error) {
+	var all []monitor.CertificateLog
+	if c.CertSpotter.Configured {
+		source, err := certSpotter(c.CertSpotter)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, source)
+	}
+	for i, log := range c.Logs {
+		place := fmt.Sprintf("certificates.ct.logs[%d]", i)
+		key, err := os.ReadFile(log.PublicKeyFile)
+		if err != nil {
+			return nil, faultf("name a readable file with the log's public key in PEM form", "%s.public_key_file: %v", place, err)
+		}
+		settings := ctlog.LogSettings{URL: log.URL, Key: key}
+		if standard, ok := http.DefaultTransport.(*http.Transport); ok && roots != nil {
+			own := standard.Clone()
+			own.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+			settings.Transport = own
+		}
+		source, err := ctlog.NewLog(settings)
+		if err != nil {
+			return nil, faultf("see docs/certificates.md for what a log needs", "%s: %v", place, err)
+		}
+		all = append(all, source)
+	}
+	return all, nil
+}
+
+func certSpotter(c config.CertSpotter) (*ctlog.CertSpotter, error) {
+	settings := ctlog.CertSpotterSettings{URL: c.APIURL}
+	if c.KeyFile != "" {
+		settings.Key = func() (string, error) {
+			key, err := config.ReadSecretFile(c.KeyFile, "certificates.ct.certspotter.key_file")
+			return key.Reveal(), err
+		}
+		if _, err := settings.Key(); err != nil {
+			return nil, err
+		}
+	}
+	source, err := ctlog.NewCertSpotter(settings)
+	if err != nil {
+		return nil, faultf("check certificates.ct.certspotter.api_url", "certificates.ct.certspotter: %v", err)
+	}
+	return source, nil
+}
