@@ -80,7 +80,7 @@ apiVersion: apps/v1
 kind: %s
 metadata: {name: %s}
 spec: {%s selector: {matchLabels: {app: %[2]s}}, template: {metadata: {labels: {app: %[2]s}}, spec: {
-  initContainers: [%s], containers: [{name: main, image: %q, args: %s, env: [%s], volumeMounts: [%s]}], volumes: [%s]}}}
+  initContainers: [%[4]s], containers: [{name: main, image: %[5]q, args: %[6]s, env: [%[7]s], volumeMounts: [%[8]s]}], volumes: [%[9]s]}}}
 `, cmp.Or(k.kind, "Deployment"), k.name, k.spec, k.init, cmp.Or(k.image, "traefik:v3.7"), cmp.Or(k.args, toldStore), k.env, k.mounts, k.volumes)
 }
 
@@ -133,12 +133,11 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 	t.Logf("%d workloads, %d findings, in %.1f s", len(keepers()), len(said), l.ended.Sub(l.began).Seconds())
 }
 
-// refuses expects that the API server does not take an object, and says why.
+// refuses expects that the API server does not take a Deployment, and says why.
 func (c *cluster) refuses(t *testing.T, namespace, document, why string) {
 	t.Helper()
 	var status *world.StatusError
-	_, err := c.Request(t.Context(), http.MethodPatch, world.Path("apps/v1", "Deployment", namespace, "refused")+"?fieldManager=test", "application/apply-patch+yaml",
-		[]byte(strings.Replace(document, "name: twice", "name: refused", 1)))
+	_, err := c.Request(t.Context(), http.MethodPost, world.Path("apps/v1", "Deployment", namespace, ""), "application/yaml", []byte(document))
 	if !errors.As(err, &status) || status.Code != http.StatusUnprocessableEntity || !strings.Contains(err.Error(), why) {
 		t.Errorf("the API server says %v, want %q", err, why)
 	}

@@ -78,7 +78,7 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: *ttl, Hosts: demoHosts()})
+	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: *ttl, Hosts: demoHosts(), Forgetful: true})
 	if err != nil {
 		return exitUsage, faultf("the demo needs addresses of 127.0.0.0/8; where only 127.0.0.1 exists (macOS), add those that the error names", "%v", err)
 	}
@@ -114,7 +114,7 @@ func (d *play) acts(ctx context.Context, keep bool) error {
 	if err := d.await(ctx, "the first report", d.ready); err != nil {
 		return err
 	}
-	if err := d.once(ctx, "All is well.", exitClean); err != nil {
+	if err := d.lost(ctx); err != nil {
 		return err
 	}
 	d.say("Now someone deletes Traefik and creates it again, to be sure. The cloud gives it a new load balancer.")
@@ -156,7 +156,7 @@ func (d *play) configure() error {
 	w := d.world
 	// Several looks must fit into the time in which the caches drain. An alert waits
 	// for two, so that what is true for a moment only is not told.
-	pace := min(max(time.Second, d.ttl/10), 2*time.Second)
+	const pace = time.Second
 	files := map[string]string{
 		"ca.pem": string(w.CAPEM()), "kubeconfig": string(w.Kubeconfig()), "do-token": w.DOToken(), "slack-url": w.SlackURL(),
 	}
@@ -178,7 +178,7 @@ kubernetes: {kubeconfig: kubeconfig, https_port: %[5]d}
 digitalocean: {token_file: do-token, api_url: "%[6]s"}
 alerts:
   cluster_name: demo
-  pending: {critical: %[8]s}
+  pending: {critical: %[8]s, warning: %[8]s}
   resolve_after: %[9]s
   slack: {webhook_url_file: slack-url}
 state: {file: %[7]s.json}

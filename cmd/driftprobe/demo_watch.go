@@ -49,18 +49,21 @@ func (d *play) get(ctx context.Context, path string) (*http.Response, error) {
 
 // incidents asks the running program what it knows.
 func (d *play) incidents(ctx context.Context) []finding.Incident {
-	resp, err := d.get(ctx, "/api/v1/snapshot")
-	if err != nil {
-		return nil
-	}
-	defer resp.Body.Close()
 	var doc struct {
 		Report finding.Report `json:"report"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil {
-		return nil
-	}
+	d.read(ctx, &doc)
 	return doc.Report.Incidents
+}
+
+// read asks the running program for its document, and tells whether it gave it.
+func (d *play) read(ctx context.Context, into any) bool {
+	resp, err := d.get(ctx, "/api/v1/snapshot")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(resp.Body).Decode(into) == nil
 }
 
 func (d *play) incidentIs(state finding.State) func(context.Context) bool {

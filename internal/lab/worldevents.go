@@ -149,6 +149,18 @@ func (w *World) restart(at time.Time, names ...string) error {
 	return w.Kube.Apply(traefikPod(at, restarts))
 }
 
+// RestartRefused is the restart after which the authority refuses.
+func (w *World) RestartRefused(at time.Time) error {
+	w.mu.Lock()
+	w.restarts++
+	restarts := w.restarts
+	w.mu.Unlock()
+	if err := w.LoseCertificates(); err != nil {
+		return err
+	}
+	return w.Kube.Apply(traefikPod(at, restarts))
+}
+
 // RestoreCertificates ends LoseCertificates.
 func (w *World) RestoreCertificates() { w.serve(w.good) }
 
@@ -239,7 +251,8 @@ func traefikPod(started time.Time, restarts int) map[string]any {
 	return map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": map[string]any{
-			"name": "traefik-5d8f9c7b6-x7k2p", "namespace": "traefik", "creationTimestamp": at,
+			"name": "traefik-5d8f9c7b6-x7k2p", "namespace": "traefik",
+			"creationTimestamp": time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339),
 			"labels": map[string]any{"app.kubernetes.io/name": "traefik"},
 		},
 		"spec": map[string]any{"containers": []any{map[string]any{"name": "traefik", "image": "traefik:v3.7"}}},
