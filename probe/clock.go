@@ -36,7 +36,7 @@ func (o Observation) offset() (time.Duration, bool) {
 // nothing but that one of the two is wrong. The other addresses of the target are
 // witnesses. Without any, a certificate that begins in our future speaks against
 // us: authorities do not sign ahead.
-func (j judge) clocks() string {
+func (j *judge) clocks() string {
 	off, ok := j.seen.offset()
 	if !ok || off.Abs() <= maxSkew {
 		return ""
@@ -63,7 +63,7 @@ func (j judge) clocks() string {
 
 // witnesses counts the other addresses whose clocks agree with this server's, and
 // those that agree with ours.
-func (j judge) witnesses(off time.Duration) (with, against int) {
+func (j *judge) witnesses(off time.Duration) (with, against int) {
 	for _, o := range j.all {
 		theirs, ok := o.offset()
 		switch {

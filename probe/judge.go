@@ -54,16 +54,17 @@ func (o Observation) Answers(now time.Time) bool {
 // peer is made printable. The result is sorted, whatever the order of os.
 func Judge(p Policy, now time.Time, t inventory.Target, e inventory.Expected, os []Observation) []finding.Finding {
 	var all []finding.Finding
-	for _, o := range os {
-		if o.Stranger {
+	for i := range os {
+		if os[i].Stranger {
 			continue
 		}
-		j := newJudge(p, now, t, e, o)
+		j := newJudge(p, now, t, e, os[i])
 		j.all = os
 		all = append(all, j.findings()...)
 	}
 	if differ(os) {
-		all = append(all, newJudge(p, now, t, e, Observation{}).differing(os))
+		j := newJudge(p, now, t, e, Observation{})
+		all = append(all, j.differing(os))
 	}
 	finding.Sort(all)
 	return all
@@ -97,7 +98,7 @@ func newJudge(p Policy, now time.Time, t inventory.Target, e inventory.Expected,
 	}
 }
 
-func (j judge) findings() []finding.Finding {
+func (j *judge) findings() []finding.Finding {
 	if j.unlikeClients() {
 		return []finding.Finding{j.bypassed()}
 	}
@@ -125,11 +126,11 @@ func (j judge) findings() []finding.Finding {
 }
 
 // silentByChoice tells whether we asked nothing although the target speaks HTTP.
-func (j judge) silentByChoice() bool {
+func (j *judge) silentByChoice() bool {
 	return j.seen.HTTP == nil && !j.seen.TLSOnly && j.seen.Scheme != inventory.SchemeTCP && j.seen.Fault == (Fault{})
 }
 
-func (j judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
+func (j *judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
 	at := j.at
 	if j.seen.Bypass != nil {
 		at += past
@@ -140,7 +141,7 @@ func (j judge) finding(code finding.Code, severity finding.Severity, summary str
 }
 
 // fault judges what ended the look early.
-func (j judge) fault() (finding.Finding, bool) {
+func (j *judge) fault() (finding.Finding, bool) {
 	f := j.seen.Fault
 	switch f.Kind {
 	case "", Forbidden:
@@ -165,7 +166,7 @@ func (j judge) fault() (finding.Finding, bool) {
 	return j.unreachable(), true
 }
 
-func (j judge) self() finding.Finding {
+func (j *judge) self() finding.Finding {
 	f := j.finding(finding.SelfNotObserved, finding.Unknown,
 		fmt.Sprintf("%s could not be looked at on %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "a look that comes to an end"
@@ -176,7 +177,7 @@ func (j judge) self() finding.Finding {
 
 // unasked is a look that stopped at the certificate, which was bad at that time
 // and is no longer: the silence must not read as health.
-func (j judge) unasked() finding.Finding {
+func (j *judge) unasked() finding.Finding {
 	f := j.finding(finding.SelfNotObserved, finding.Unknown,
 		fmt.Sprintf("%s was not asked on %s, because its certificate was not valid when we looked", j.host, j.at))
 	f.Expected = "a response"
@@ -185,7 +186,7 @@ func (j judge) unasked() finding.Finding {
 	return f
 }
 
-func (j judge) handshake() finding.Finding {
+func (j *judge) handshake() finding.Finding {
 	f := j.finding(finding.TLSHandshake, finding.Critical,
 		fmt.Sprintf("TLS with %s fails at %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "a TLS handshake for " + j.host
@@ -194,7 +195,7 @@ func (j judge) handshake() finding.Finding {
 	return f
 }
 
-func (j judge) unreachable() finding.Finding {
+func (j *judge) unreachable() finding.Finding {
 	f := j.finding(finding.HTTPUnreachable, finding.Critical,
 		fmt.Sprintf("%s does not answer at %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "an HTTP response"
@@ -211,7 +212,7 @@ func (j judge) unreachable() finding.Finding {
 	return f
 }
 
-func (j judge) unreachableHint() string {
+func (j *judge) unreachableHint() string {
 	port := j.seen.Address.Port()
 	if b := j.seen.Bypass; b != nil {
 		return fmt.Sprintf("see whether the ingress controller runs and is ready (kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s): this probe goes straight to it",
@@ -233,16 +234,16 @@ func (j judge) unreachableHint() string {
 	return "compare with: " + j.curl()
 }
 
-func (j judge) faultText() string {
+func (j *judge) faultText() string {
 	return printable(cmp.Or(j.seen.Fault.Text, string(j.seen.Fault.Kind)), 200)
 }
 
 // openssl and curl repeat the look by hand.
-func (j judge) openssl() string {
+func (j *judge) openssl() string {
 	return fmt.Sprintf("openssl s_client -connect %s -servername %s", j.seen.Address, quote(j.host))
 }
 
-func (j judge) curl() string {
+func (j *judge) curl() string {
 	a := netip.AddrPortFrom(j.seen.Address.Addr().Unmap(), j.seen.Address.Port())
 	name := a.Addr().String()
 	if a.Addr().Is6() {

@@ -13,7 +13,7 @@ const past = " (from inside the cluster, past the load balancer)"
 // unlikeClients tells whether what the probe met in the TLS phase says nothing of what
 // clients meet: the load balancer ends TLS for them, or introduces them in a way in
 // which we may not be believed.
-func (j judge) unlikeClients() bool {
+func (j *judge) unlikeClients() bool {
 	b := j.seen.Bypass
 	if b == nil {
 		return false
@@ -29,7 +29,7 @@ func (j judge) unlikeClients() bool {
 }
 
 // bypassed says that nobody could see what clients see.
-func (j judge) bypassed() finding.Finding {
+func (j *judge) bypassed() finding.Finding {
 	f := j.finding(finding.SelfBypassed, finding.Unknown,
 		fmt.Sprintf("what clients of %s get at %s cannot be seen from inside the cluster", j.host, j.at))
 	f.Expected = "a probe that crosses the load balancer of " + printable(j.seen.Bypass.Service.String(), maxText)

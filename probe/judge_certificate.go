@@ -11,7 +11,7 @@ import (
 
 // certificate judges what was presented: whether clients believe it, and what is
 // weak about it.
-func (j judge) certificate(t TLS) []finding.Finding {
+func (j *judge) certificate(t TLS) []finding.Finding {
 	var all []finding.Finding
 	if f, ok := j.protocol(t); ok {
 		all = append(all, f)
@@ -30,7 +30,7 @@ func (j judge) certificate(t TLS) []finding.Finding {
 
 // foreign finds the certificates that stand alone: they are to be replaced as a
 // whole, so that their names and dates are noise.
-func (j judge) foreign(t TLS) (finding.Finding, bool) {
+func (j *judge) foreign(t TLS) (finding.Finding, bool) {
 	leaf := t.Chain[0]
 	if t.Valid(j.now) {
 		return finding.Finding{}, false
@@ -52,7 +52,7 @@ func (j judge) foreign(t TLS) (finding.Finding, bool) {
 
 // believed names each cause for which clients refuse a certificate on its own,
 // because they are mended by different people.
-func (j judge) believed(t TLS) []finding.Finding {
+func (j *judge) believed(t TLS) []finding.Finding {
 	if t.Valid(j.now) {
 		return j.expiring(t)
 	}
@@ -107,7 +107,7 @@ func staging(chain []Certificate) string {
 	return ""
 }
 
-func (j judge) defaultCertificate(c Certificate, who string) finding.Finding {
+func (j *judge) defaultCertificate(c Certificate, who string) finding.Finding {
 	f := j.finding(finding.TLSDefaultCertificate, finding.Critical,
 		fmt.Sprintf("%s gets the placeholder certificate of %s at %s: there is no real one for this name", j.host, who, j.at))
 	f.Expected = "a certificate for " + j.host
@@ -121,7 +121,7 @@ func (j judge) defaultCertificate(c Certificate, who string) finding.Finding {
 	return f
 }
 
-func (j judge) stagingCertificate(c Certificate, who string) finding.Finding {
+func (j *judge) stagingCertificate(c Certificate, who string) finding.Finding {
 	f := j.finding(finding.TLSStagingCertificate, finding.Critical,
 		fmt.Sprintf("%s gets a certificate from %s at %s, which no client trusts", j.host, who, j.at))
 	f.Expected = "a certificate from an authority that clients trust"
@@ -130,7 +130,7 @@ func (j judge) stagingCertificate(c Certificate, who string) finding.Finding {
 	return f
 }
 
-func (j judge) selfSigned(c Certificate) finding.Finding {
+func (j *judge) selfSigned(c Certificate) finding.Finding {
 	f := j.finding(finding.TLSSelfSigned, finding.Critical,
 		fmt.Sprintf("the certificate of %s at %s is signed by itself", j.host, j.at))
 	f.Expected = "a certificate from a trusted authority"
@@ -139,7 +139,7 @@ func (j judge) selfSigned(c Certificate) finding.Finding {
 	return f
 }
 
-func (j judge) untrusted(t TLS) finding.Finding {
+func (j *judge) untrusted(t TLS) finding.Finding {
 	switch {
 	case t.Trust.Missing != nil:
 		return j.incomplete(t, *t.Trust.Missing)
@@ -163,7 +163,7 @@ func (j judge) untrusted(t TLS) finding.Finding {
 
 // incomplete is a chain that lacks a certificate. Who tries it in a browser often
 // sees nothing amiss.
-func (j judge) incomplete(t TLS, m Missing) finding.Finding {
+func (j *judge) incomplete(t TLS, m Missing) finding.Finding {
 	name := printable(m.Subject, maxText)
 	f := j.finding(finding.TLSIncompleteChain, finding.Critical,
 		fmt.Sprintf("the chain of %s at %s lacks the intermediate «%s»", j.host, j.at, name))
@@ -184,7 +184,7 @@ func sent(t TLS) string {
 	return fmt.Sprintf("%s, with %s sent beside it", certificateText(t.Chain[0]), count(len(t.Chain)-1, "certificate"))
 }
 
-func (j judge) nameMismatch(c Certificate) finding.Finding {
+func (j *judge) nameMismatch(c Certificate) finding.Finding {
 	has := "no name at all"
 	if len(c.Names) > 0 {
 		has = few(c.Names)
@@ -197,7 +197,7 @@ func (j judge) nameMismatch(c Certificate) finding.Finding {
 	return f
 }
 
-func (j judge) expired(t TLS) finding.Finding {
+func (j *judge) expired(t TLS) finding.Finding {
 	what := ending(t)
 	f := j.finding(finding.TLSExpired, finding.Critical,
 		fmt.Sprintf("%s of %s at %s expired %s ago", what, j.host, j.at, finding.Left(j.now.Sub(t.Trust.NotAfter))))
@@ -215,7 +215,7 @@ func (j judge) expired(t TLS) finding.Finding {
 	return f
 }
 
-func (j judge) notYetValid(t TLS) finding.Finding {
+func (j *judge) notYetValid(t TLS) finding.Finding {
 	what := culprit(t.Trust.Starts, t.Trust.NotBefore.Equal(t.Chain[0].NotBefore))
 	f := j.finding(finding.TLSNotYetValid, finding.Critical,
 		fmt.Sprintf("%s of %s at %s is not valid for another %s", what, j.host, j.at, finding.Left(t.Trust.NotBefore.Sub(j.now))))
@@ -229,7 +229,7 @@ func (j judge) notYetValid(t TLS) finding.Finding {
 }
 
 // expiring measures what is left on the path in the leaf's own lifetime.
-func (j judge) expiring(t TLS) []finding.Finding {
+func (j *judge) expiring(t TLS) []finding.Finding {
 	if len(t.Chain) == 0 {
 		return nil
 	}

@@ -28,7 +28,7 @@ func silent(o Observation) bool {
 }
 
 // meant turns what was found around for a target that is meant to be faulty.
-func (j judge) meant(found []finding.Finding) []finding.Finding {
+func (j *judge) meant(found []finding.Finding) []finding.Finding {
 	expect := j.target.Expect
 	switch {
 	case expect.Unreachable && silent(j.seen):
@@ -55,7 +55,7 @@ func (j judge) meant(found []finding.Finding) []finding.Finding {
 	return rest
 }
 
-func (j judge) reachable() finding.Finding {
+func (j *judge) reachable() finding.Finding {
 	f := j.finding(finding.HTTPReachable, finding.Critical,
 		fmt.Sprintf("%s answers at %s, where nothing may answer", j.host, j.at))
 	f.Expected = "no answer (expect.unreachable)"
@@ -67,7 +67,7 @@ func (j judge) reachable() finding.Finding {
 	return f
 }
 
-func (j judge) accepted() finding.Finding {
+func (j *judge) accepted() finding.Finding {
 	want := "tls/" + strings.Join(j.target.Expect.TLS, ", tls/")
 	f := j.finding(finding.TLSAccepted, finding.Warning,
 		fmt.Sprintf("the certificate of %s at %s does not have the fault that it is meant to have", j.host, j.at))

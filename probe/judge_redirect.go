@@ -12,7 +12,7 @@ import (
 
 // redirected judges where the redirects led, or why they led nowhere. In both
 // cases what the last response looks like is of no interest.
-func (j judge) redirected(h HTTP) (finding.Finding, bool) {
+func (j *judge) redirected(h HTTP) (finding.Finding, bool) {
 	var why, hint string
 	switch {
 	case h.Circular:
@@ -32,7 +32,7 @@ func (j judge) redirected(h HTTP) (finding.Finding, bool) {
 	return f, true
 }
 
-func (j judge) stoppedHint(h HTTP) string {
+func (j *judge) stoppedHint(h HTTP) string {
 	switch {
 	case strings.Contains(h.Stopped, "redirects.hosts"):
 		return "if clients are meant to go there, add the host to the target's redirects.hosts"
@@ -43,7 +43,7 @@ func (j judge) stoppedHint(h HTTP) string {
 }
 
 // way lists the redirects: "HTTP 301 to https://a/, HTTP 302 to https://b/".
-func (j judge) way(h HTTP) string {
+func (j *judge) way(h HTTP) string {
 	if len(h.Hops) == 0 {
 		return j.responseText(h)
 	}
@@ -55,7 +55,7 @@ func (j judge) way(h HTTP) string {
 }
 
 // arrived judges the URL at which the redirects ended.
-func (j judge) arrived(h HTTP) (finding.Finding, bool) {
+func (j *judge) arrived(h HTTP) (finding.Finding, bool) {
 	if h.FinalMatched == nil || *h.FinalMatched {
 		return finding.Finding{}, false
 	}
@@ -76,7 +76,7 @@ func (j judge) arrived(h HTTP) (finding.Finding, bool) {
 }
 
 // imposter is somebody who cannot prove to be the target.
-func (j judge) imposter() finding.Finding {
+func (j *judge) imposter() finding.Finding {
 	expect := j.target.Expect.Identity
 	f := j.finding(finding.HTTPIdentity, finding.Critical,
 		fmt.Sprintf("what answers for %s at %s does not prove to be it", j.host, j.at))
@@ -91,7 +91,7 @@ func (j judge) imposter() finding.Finding {
 }
 
 // slow compares the time of the whole look.
-func (j judge) slow() (finding.Finding, bool) {
+func (j *judge) slow() (finding.Finding, bool) {
 	limit, took := j.target.Expect.Within, j.seen.Took
 	if limit <= 0 || took.Total() <= limit {
 		return finding.Finding{}, false
@@ -128,7 +128,7 @@ func brief(d time.Duration) string {
 }
 
 // versions judges the version of HTTP that was agreed on.
-func (j judge) versions(h HTTP) (finding.Finding, bool) {
+func (j *judge) versions(h HTTP) (finding.Finding, bool) {
 	want := j.target.Expect.Protocol
 	got := map[string]string{"HTTP/2.0": "h2", "HTTP/1.1": "http/1.1"}[h.Protocol]
 	if want == "" || got == want {
@@ -143,7 +143,7 @@ func (j judge) versions(h HTTP) (finding.Finding, bool) {
 }
 
 // misplaced is plain HTTP that came to a port of TLS, as the server itself says.
-func (j judge) misplaced(h HTTP) (finding.Finding, bool) {
+func (j *judge) misplaced(h HTTP) (finding.Finding, bool) {
 	if !h.PlainToTLS {
 		return finding.Finding{}, false
 	}

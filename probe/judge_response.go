@@ -13,7 +13,7 @@ import (
 // response judges status, body and header. A wildcard stands for any name under
 // a domain, and nobody need be at home at the one that we made up: whatever came
 // back, the way there works.
-func (j judge) response(h HTTP) []finding.Finding {
+func (j *judge) response(h HTTP) []finding.Finding {
 	if j.target.Wildcard() {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (j judge) response(h HTTP) []finding.Finding {
 	return all
 }
 
-func (j judge) body(h HTTP) (finding.Finding, bool) {
+func (j *judge) body(h HTTP) (finding.Finding, bool) {
 	expect := j.target.Expect
 	if expect.BodyRegex == "" || h.BodyMatched == nil || *h.BodyMatched {
 		return finding.Finding{}, false
@@ -49,7 +49,7 @@ func (j judge) body(h HTTP) (finding.Finding, bool) {
 	return f, true
 }
 
-func (j judge) json(h HTTP) (finding.Finding, bool) {
+func (j *judge) json(h HTTP) (finding.Finding, bool) {
 	if !h.NotJSON && len(h.JSONWrong) == 0 {
 		return finding.Finding{}, false
 	}
@@ -69,7 +69,7 @@ func (j judge) json(h HTTP) (finding.Finding, bool) {
 	return f, true
 }
 
-func (j judge) header(h HTTP) (finding.Finding, bool) {
+func (j *judge) header(h HTTP) (finding.Finding, bool) {
 	if len(h.HeadersMissing) == 0 {
 		return finding.Finding{}, false
 	}
@@ -84,7 +84,7 @@ func (j judge) header(h HTTP) (finding.Finding, bool) {
 // status: what was asked for is critical if it is missing. Unasked, only the
 // server's own errors are (RFC 9110 section 15.6); 404 is usual at the root of an
 // API, and also what an ingress controller says of a host that it does not know.
-func (j judge) status(h HTTP) (finding.Finding, bool) {
+func (j *judge) status(h HTTP) (finding.Finding, bool) {
 	expected, severity := "a status below 500", finding.Critical
 	if ranges := j.target.Expect.Status; len(ranges) > 0 {
 		for _, r := range ranges {
@@ -106,7 +106,7 @@ func (j judge) status(h HTTP) (finding.Finding, bool) {
 	return f, true
 }
 
-func (j judge) statusHint(status int) string {
+func (j *judge) statusHint(status int) string {
 	switch {
 	case status == 502 || status == 503 || status == 504:
 		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
@@ -125,7 +125,7 @@ func (j judge) statusHint(status int) string {
 }
 
 // responseText is "HTTP 503, server nginx".
-func (j judge) responseText(h HTTP) string {
+func (j *judge) responseText(h HTTP) string {
 	text := fmt.Sprintf("HTTP %d", h.Status)
 	if h.Location != "" {
 		text += " to " + printable(h.Location, maxText)

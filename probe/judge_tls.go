@@ -8,7 +8,7 @@ import (
 	"driftprobe/finding"
 )
 
-func (j judge) handshakeHint() string {
+func (j *judge) handshakeHint() string {
 	if j.seen.Fault.Kind == NotIntroduced {
 		return "make both sides agree: the load balancer in front has to send the PROXY protocol header, or the server must not expect it; clients that come straight to this address never send one"
 	}
@@ -16,7 +16,7 @@ func (j judge) handshakeHint() string {
 }
 
 // protocol: browsers, and most else, speak no TLS older than 1.2 (RFC 8996).
-func (j judge) protocol(t TLS) (finding.Finding, bool) {
+func (j *judge) protocol(t TLS) (finding.Finding, bool) {
 	if t.Version == 0 || t.Version >= tls.VersionTLS12 {
 		return finding.Finding{}, false
 	}
@@ -29,7 +29,7 @@ func (j judge) protocol(t TLS) (finding.Finding, bool) {
 	return f, true
 }
 
-func (j judge) oldProtocol() finding.Finding {
+func (j *judge) oldProtocol() finding.Finding {
 	f := j.finding(finding.TLSProtocol, finding.Critical,
 		fmt.Sprintf("%s and we share no TLS version at %s", j.host, j.at))
 	f.Expected = "TLS 1.2 or 1.3"
@@ -38,7 +38,7 @@ func (j judge) oldProtocol() finding.Finding {
 	return f
 }
 
-func (j judge) clientCertificate() finding.Finding {
+func (j *judge) clientCertificate() finding.Finding {
 	if t := j.seen.TLS; t != nil && t.ClientCertificateSent {
 		f := j.finding(finding.TLSClientCertificate, finding.Critical,
 			fmt.Sprintf("%s refuses the probe's client certificate at %s", j.host, j.at))
@@ -57,7 +57,7 @@ func (j judge) clientCertificate() finding.Finding {
 
 // refusedWithout is the server that ends the handshake without a client certificate
 // and refuses in HTTP: nginx does, with 400.
-func (j judge) refusedWithout(t TLS) (finding.Finding, bool) {
+func (j *judge) refusedWithout(t TLS) (finding.Finding, bool) {
 	h := j.seen.HTTP
 	if !t.ClientCertificate || h == nil || h.Status != 400 || len(j.target.Expect.Status) > 0 {
 		return finding.Finding{}, false
@@ -72,7 +72,7 @@ func (j judge) refusedWithout(t TLS) (finding.Finding, bool) {
 
 // strength is what is weak about a certificate that may otherwise be right, and
 // whether its authority has taken it back.
-func (j judge) strength(t TLS) []finding.Finding {
+func (j *judge) strength(t TLS) []finding.Finding {
 	var all []finding.Finding
 	for _, i := range t.Trust.Path {
 		if i >= 0 && i < len(t.Chain) && t.Chain[i].weakKey() {
@@ -102,7 +102,7 @@ func (c Certificate) weakKey() bool {
 	return c.Key == "RSA" && c.Bits < 2048 || c.Key == "ECDSA" && c.Bits < 256
 }
 
-func (j judge) weakKey(c Certificate, leaf bool) finding.Finding {
+func (j *judge) weakKey(c Certificate, leaf bool) finding.Finding {
 	what := culprit(c.SubjectCN, leaf)
 	f := j.finding(finding.TLSWeak, finding.Critical,
 		fmt.Sprintf("%s of %s at %s has a weak key: %s with %d bits", what, j.host, j.at, printable(c.Key, 20), c.Bits))
@@ -112,7 +112,7 @@ func (j judge) weakKey(c Certificate, leaf bool) finding.Finding {
 	return f
 }
 
-func (j judge) weakSignature(t TLS) finding.Finding {
+func (j *judge) weakSignature(t TLS) finding.Finding {
 	f := j.finding(finding.TLSWeak, finding.Critical,
 		fmt.Sprintf("the certificate of %s at %s is not trusted: %s", j.host, j.at, printable(t.Trust.Why, 200)))
 	f.Expected = "signatures with SHA-256 or better, up to the root"
@@ -121,7 +121,7 @@ func (j judge) weakSignature(t TLS) finding.Finding {
 	return f
 }
 
-func (j judge) revoked(t TLS, source string, s Statement) finding.Finding {
+func (j *judge) revoked(t TLS, source string, s Statement) finding.Finding {
 	reason := ""
 	if s.Reason != "" {
 		reason = " (" + printable(s.Reason, maxText) + ")"
@@ -136,7 +136,7 @@ func (j judge) revoked(t TLS, source string, s Statement) finding.Finding {
 
 // badStaple: Firefox refuses a certificate that demands a staple and comes without,
 // and a staple that is not good. Others look away.
-func (j judge) badStaple(t TLS) (finding.Finding, bool) {
+func (j *judge) badStaple(t TLS) (finding.Finding, bool) {
 	leaf := t.Chain[0]
 	var what string
 	switch {
@@ -171,7 +171,7 @@ func (o Observation) comparable() bool {
 }
 
 // newer names another address whose certificate is of later date, and lasts longer.
-func (j judge) newer() (at string, ok bool) {
+func (j *judge) newer() (at string, ok bool) {
 	if !j.seen.comparable() {
 		return "", false
 	}
@@ -201,7 +201,7 @@ func differ(os []Observation) bool {
 // differing compares what the addresses of the target present. While a renewal
 // spreads they differ for a moment; a warning is that one of them still has an old
 // certificate at a time when that should be replaced.
-func (j judge) differing(os []Observation) finding.Finding {
+func (j *judge) differing(os []Observation) finding.Finding {
 	shown := map[string][]string{}
 	var all, old, places, lines []string
 	for _, o := range os {
@@ -244,7 +244,7 @@ func (j judge) differing(os []Observation) finding.Finding {
 }
 
 // due tells whether the certificate should have been replaced by now.
-func (j judge) due(t TLS) bool {
+func (j *judge) due(t TLS) bool {
 	lifetime := t.Chain[0].NotAfter.Sub(t.Chain[0].NotBefore)
 	return float64(t.Trust.NotAfter.Sub(j.now)) < j.policy.ExpiringFraction*float64(lifetime)
 }

@@ -48,13 +48,15 @@ type target struct {
 func (v *view) gather() {
 	targets := make([]target, len(v.snap.Inventory.Targets))
 	byKey := make(map[string]*target, len(targets))
+	all := make([]host, 0, len(targets)) // never more, so that their addresses stay
 	for i := range targets {
 		t := &targets[i]
 		t.Target = &v.snap.Inventory.Targets[i]
 		byKey[t.Key] = t
 		h := v.byName[t.Host]
 		if h == nil {
-			h = &host{name: t.Host}
+			all = append(all, host{name: t.Host})
+			h = &all[len(all)-1]
 			v.byName[t.Host] = h
 			v.hosts = append(v.hosts, h)
 		}
@@ -66,10 +68,21 @@ func (v *view) gather() {
 			h.dns, h.looked = o, true
 		}
 	}
-	for _, o := range v.snap.Observations.Probes {
-		if t := byKey[o.Target]; t != nil {
-			t.probes = append(t.probes, o)
+	probes := v.snap.Observations.Probes
+	for len(probes) > 0 {
+		n := 1
+		for n < len(probes) && probes[n].Target == probes[0].Target {
+			n++
 		}
+		if t := byKey[probes[0].Target]; t != nil {
+			// Of a target that stands in several places the whole is copied together.
+			if t.probes == nil {
+				t.probes = probes[:n:n]
+			} else {
+				t.probes = append(t.probes, probes[:n]...)
+			}
+		}
+		probes = probes[n:]
 	}
 }
 
@@ -91,10 +104,14 @@ func (v *view) recall(h *host) {
 	h.seen, h.denied = v.snap.History.Records.Of(h.name), v.snap.History.Records.DeniedOf(h.name)
 	h.published = dnscheck.Published(h.dns, h.seen)
 	for _, t := range h.targets {
-		for i, o := range t.probes {
-			// What was looked at as the target's own may be a stranger's by now.
-			if t.expected.Known && !t.expected.Accepts(o.Address.Addr()) {
-				t.probes[i].Stranger = true
+		// What was looked at as the target's own may be a stranger's by now.
+		turned := func(o probe.Observation) bool {
+			return !o.Stranger && t.expected.Known && !t.expected.Accepts(o.Address.Addr())
+		}
+		if slices.ContainsFunc(t.probes, turned) {
+			t.probes = slices.Clone(t.probes) // the Snapshot is not ours to change
+			for i, o := range t.probes {
+				t.probes[i].Stranger = o.Stranger || turned(o)
 			}
 		}
 	}
