@@ -4,7 +4,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE   ?= driftprobe:$(VERSION)
 FUZZ    ?= 200000x
 
-.PHONY: help build test race fuzz soak test-real lint bench demo image clean
+.PHONY: help build test race fuzz soak test-real lint bench demo manifests licenses image image-check clean
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 build: ## build the static binary ./driftprobe
@@ -15,8 +15,10 @@ race: ## run the tests with the race detector
 	go test -race ./...
 fuzz: ## fuzz what reads packets and judges, FUZZ executions a target
 	for f in $$(go test -list '^Fuzz' ./dnscheck | grep ^Fuzz); do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) ./dnscheck || exit 1; done
-soak: ## probe servers that misbehave ten thousand times: nothing may be left behind
+soak: ## the long tests, half an hour (root; packages: see .ci/run); docs/soak.md has results
 	go test -count=1 -run NothingIsLeftBehind ./probe -probes 10000
+	go test -count=1 -run HealthyRounds ./internal/diagnose -rounds 100000
+	cd test && DRIFTPROBE_SOAK=long go test -count=1 -v -run NoAlertIsLost -parallel 1 -timeout 60m .
 test-real: ## run the tests on real servers (root; packages: see .ci/run)
 	cd test && go test -count=1 ./...
 lint: ## check format, vet and linters (golangci-lint in PATH)
@@ -27,5 +29,11 @@ demo: build ## play the outage that driftprobe exists for, on loopback addresses
 	./driftprobe demo
 image: ## build the container image
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
+image-check: ## build the image with buildah from imported bases and run what is in it (root, Debian, 5 min)
+	.ci/image-check
+manifests: ## write deploy/driftprobe.yaml from the chart
+	deploy/generate.sh > deploy/driftprobe.yaml.new && mv deploy/driftprobe.yaml.new deploy/driftprobe.yaml
+licenses: ## write THIRD_PARTY_LICENSES
+	go test ./cmd/driftprobe -run ThirdPartyLicenses -update-docs
 clean: ## remove what build and tests leave
 	rm -rf driftprobe dist coverage.html *.out *.prof *.test

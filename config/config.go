@@ -11,17 +11,17 @@ import (
 // Config is one whole configuration: decoded, defaulted and valid when it
 // comes from Parse, Load or Default.
 type Config struct {
-	Interval     time.Duration `yaml:"interval"` // between two HTTPS probes of one target; 1s to 24h
-	Timeout      time.Duration `yaml:"timeout"`  // for one observation, all of it; at most Interval
-	Targets      []Target      `yaml:"targets"`
-	DNS          DNS           `yaml:"dns"`
-	TLS          TLS           `yaml:"tls"`
-	Probe        Probe         `yaml:"probe"`
-	Kubernetes   Kubernetes    `yaml:"kubernetes"`
-	DigitalOcean DigitalOcean  `yaml:"digitalocean"`
-	Alerts       Alerts        `yaml:"alerts"`
-	State        State         `yaml:"state"`
-	Certificates Certificates  `yaml:"certificates"`
+	Interval     time.Duration `yaml:"interval"`     // between two HTTPS probes of one target; 1s to 24h
+	Timeout      time.Duration `yaml:"timeout"`      // for one observation, all of it; at most Interval
+	Targets      []Target      `yaml:"targets"`      // what to watch, besides the hosts of the cluster
+	DNS          DNS           `yaml:"dns"`          // whom to ask, how often
+	TLS          TLS           `yaml:"tls"`          // what certificates are verified against
+	Probe        Probe         `yaml:"probe"`        // where probes may go
+	Kubernetes   Kubernetes    `yaml:"kubernetes"`   // the cluster whose hosts and Services are read
+	DigitalOcean DigitalOcean  `yaml:"digitalocean"` // the cloud that has the load balancers
+	Alerts       Alerts        `yaml:"alerts"`       // who is told, and when
+	State        State         `yaml:"state"`        // where memory is kept over restarts
+	Certificates Certificates  `yaml:"certificates"` // authorities, their limits, and the logs of Certificate Transparency
 	// Maintenance holds for all hosts, those of the cluster too.
 	Maintenance []Window `yaml:"maintenance"`
 }
@@ -51,22 +51,25 @@ type Target struct {
 	// expected addresses (a CDN in front).
 	Allow []netip.Prefix `yaml:"allow"`
 
-	Expect    Expect    `yaml:"expect"`
-	Redirects Redirects `yaml:"redirects"`
+	Expect    Expect    `yaml:"expect"`    // what it must answer
+	Redirects Redirects `yaml:"redirects"` // which are followed
 	// Method is GET if it is empty. Body and BodyFile are what is sent with it; at
 	// most one of the two is set.
 	Method   string `yaml:"method"`
 	Body     Secret `yaml:"body"`
 	BodyFile string `yaml:"body_file"`
 	// Headers and HeaderFiles are keyed by canonical header name; no name is
-	// in both. A file's content is the value, see ReadSecretFile.
+	// in both. A file's content is the value, without the white
+	// space around it.
 	Headers     map[string]Secret `yaml:"headers"`
 	HeaderFiles map[string]string `yaml:"header_files"`
 	// At most one of BasicAuth, BearerTokenFile and the header Authorization is set.
 	BasicAuth         BasicAuth         `yaml:"basic_auth"`
 	BearerTokenFile   string            `yaml:"bearer_token_file"`
-	ClientCertificate ClientCertificate `yaml:"client_certificate"`
-	Maintenance       []Window          `yaml:"maintenance"`
+	ClientCertificate ClientCertificate `yaml:"client_certificate"` // what it is shown where it asks for a certificate
+	Maintenance       []Window          `yaml:"maintenance"`        // when nobody is told of its faults
+	// Labels say by whom its incidents are to be heard.
+	Labels map[string]string `yaml:"labels"`
 }
 
 // Key is the canonical URL: two targets are the same when their keys are.
@@ -86,14 +89,14 @@ func (t Target) SendsBody() bool { return !t.Body.IsZero() || t.BodyFile != "" }
 
 // Expect is the response a target should give. An empty field asks nothing.
 type Expect struct {
-	Status    []StatusRange             `yaml:"status"`
-	BodyRegex *regexp.Regexp            `yaml:"body_regex"`
-	Headers   map[string]*regexp.Regexp `yaml:"headers"`   // by canonical header name
-	JSON      map[string]*regexp.Regexp `yaml:"json"`      // by gjson path
-	FinalURL  *regexp.Regexp            `yaml:"final_url"` // where the redirects end
-	Protocol  string                    `yaml:"protocol"`  // "h2" or "http/1.1"
-	Within    time.Duration             `yaml:"within"`    // for the whole look, at most Timeout
-	Identity  Identity                  `yaml:"identity"`
+	Status    []StatusRange             `yaml:"status"`     // any of them; without it all below 500 but 421
+	BodyRegex *regexp.Regexp            `yaml:"body_regex"` // must match somewhere in the first 1 MiB of the body
+	Headers   map[string]*regexp.Regexp `yaml:"headers"`    // by header name: each must be there and match
+	JSON      map[string]*regexp.Regexp `yaml:"json"`       // by path in the body (docs/probing.md): the value must match
+	FinalURL  *regexp.Regexp            `yaml:"final_url"`  // where the redirects end
+	Protocol  string                    `yaml:"protocol"`   // "h2" or "http/1.1"
+	Within    time.Duration             `yaml:"within"`     // for the whole look, at most `timeout`
+	Identity  Identity                  `yaml:"identity"`   // the proof that it is the target
 	// Unreachable: nothing may answer. TLS are codes without "tls/": the faults that
 	// the certificate is meant to have.
 	Unreachable bool     `yaml:"unreachable"`
@@ -102,38 +105,38 @@ type Expect struct {
 
 // Identity is a header or a page, by its path, that only the target itself gives.
 type Identity struct {
-	Header string         `yaml:"header"`
-	Path   string         `yaml:"path"`
-	Regex  *regexp.Regexp `yaml:"regex"`
+	Header string         `yaml:"header"` // its name; this or Path
+	Path   string         `yaml:"path"`   // of the page, on the same host
+	Regex  *regexp.Regexp `yaml:"regex"`  // must match the header or the body of the page
 }
 
 // Redirects says which redirects are followed: none, those to the target's own
 // host, or those to some further hosts too.
 type Redirects struct {
-	Follow bool     `yaml:"follow"`
-	Hosts  []string `yaml:"hosts"` // ASCII, lower case
+	Follow bool     `yaml:"follow"` // else they are judged and not followed
+	Hosts  []string `yaml:"hosts"`  // ASCII, lower case
 }
 
 // BasicAuth is a user and a password (RFC 7617); exactly one of the two last is set.
 type BasicAuth struct {
-	Username     string `yaml:"username"`
-	Password     Secret `yaml:"password"`
-	PasswordFile string `yaml:"password_file"`
+	Username     string `yaml:"username"`      // without a colon
+	Password     Secret `yaml:"password"`      // better in a file
+	PasswordFile string `yaml:"password_file"` // its content is the password
 }
 
 // ClientCertificate names PEM files; both are set, or none.
 type ClientCertificate struct {
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
+	CertFile string `yaml:"cert_file"` // the chain, PEM
+	KeyFile  string `yaml:"key_file"`  // the key, PEM
 }
 
 // Window is a time of maintenance: between two moments (RFC 3339), or between two
 // times of the day ("22:00") on some days of the week, or on all of them.
 type Window struct {
-	From     string   `yaml:"from"`
-	Until    string   `yaml:"until"`
-	Days     []string `yaml:"days"` // "mon" to "sun"
-	Timezone string   `yaml:"timezone"`
+	From     string   `yaml:"from"`     // a moment (RFC 3339), or a time of the day: 22:00
+	Until    string   `yaml:"until"`    // the same kind as From; earlier than it: on the next day
+	Days     []string `yaml:"days"`     // "mon" to "sun"
+	Timezone string   `yaml:"timezone"` // of times of the day, such as Europe/Berlin; empty: UTC
 	// Parsed is what the four say.
 	Parsed inventory.Window `yaml:"-"`
 }
@@ -187,26 +190,26 @@ type Certificates struct {
 	// Limits are those for certificates with exactly the same set of names. That of
 	// Let's Encrypt is known.
 	Limits map[string]Limit `yaml:"limits"`
-	CT     CT               `yaml:"ct"`
+	CT     CT               `yaml:"ct"` // nothing is read by default
 }
 
 // CT is where Certificate Transparency is read; nothing is by default.
 type CT struct {
-	CertSpotter CertSpotter `yaml:"certspotter"`
-	Logs        []CTLog     `yaml:"logs"`
+	CertSpotter CertSpotter `yaml:"certspotter"` // SSLMate's search service for the public logs
+	Logs        []CTLog     `yaml:"logs"`        // logs with the Static CT API, read directly
 }
 
 // CertSpotter is SSLMate's search service for the public logs.
 type CertSpotter struct {
-	Configured bool   `yaml:"-"`       // the file has this section, even an empty one
-	APIURL     string `yaml:"api_url"` // empty: the public API
-	KeyFile    string `yaml:"key_file"`
+	Configured bool   `yaml:"-"`        // the file has this section, even an empty one
+	APIURL     string `yaml:"api_url"`  // empty: the public API
+	KeyFile    string `yaml:"key_file"` // empty: asked without a key, which allows less
 }
 
 // CTLog is one log with the Static CT API. Both are set.
 type CTLog struct {
-	URL           string `yaml:"url"` // the monitoring prefix
-	PublicKeyFile string `yaml:"public_key_file"`
+	URL           string `yaml:"url"`             // the monitoring prefix
+	PublicKeyFile string `yaml:"public_key_file"` // PEM; what the log signs is verified with it
 }
 
 // Limit is "5 per 168h": as many at once, and evenly in that time one after the other.
@@ -228,11 +231,11 @@ const (
 
 // Kubernetes is where the cluster is.
 type Kubernetes struct {
-	Configured bool     `yaml:"-"` // the file has this section, even an empty one
-	Enabled    Toggle   `yaml:"enabled"`
+	Configured bool     `yaml:"-"`          // the file has this section, even an empty one
+	Enabled    Toggle   `yaml:"enabled"`    // auto: if a cluster can be found
 	Kubeconfig string   `yaml:"kubeconfig"` // path; empty: the usual places
-	Context    string   `yaml:"context"`    // empty: the kubeconfig's current one
-	Namespaces []string `yaml:"namespaces"` // empty: all
+	Context    string   `yaml:"context"`    // of the kubeconfig; empty: its current one
+	Namespaces []string `yaml:"namespaces"` // that are read; empty: all
 	HTTPSPort  uint16   `yaml:"https_port"` // where the hosts found in the cluster answer; 1 to 65535
 	// Lease is "namespace/name" of the Lease that says which of several processes
 	// alerts and writes the state, or empty: this one does. Never set without
@@ -243,42 +246,16 @@ type Kubernetes struct {
 // DigitalOcean is how the cloud's API is reached. Without TokenFile the token
 // comes from the environment, which is not read here.
 type DigitalOcean struct {
-	Configured bool   `yaml:"-"` // the file has this section, even an empty one
-	TokenFile  string `yaml:"token_file"`
-	APIURL     string `yaml:"api_url"` // empty: the public API
-}
-
-// Alerts is who is told, and when.
-type Alerts struct {
-	ClusterName  string        `yaml:"cluster_name"` // shown in messages
-	Pending      Pending       `yaml:"pending"`
-	ResolveAfter time.Duration `yaml:"resolve_after"` // how long it must be well before it is called resolved
-	Repeat       time.Duration `yaml:"repeat"`        // 0: never repeated
-	MinSeverity  string        `yaml:"min_severity"`  // critical, warning, unknown or info
-	Slack        Slack         `yaml:"slack"`
-	// Events: incidents are written as Events of the Service. Auto and On are the
-	// same where a cluster is watched; elsewhere On is for nothing.
-	Events Toggle `yaml:"events"`
-}
-
-// Pending is how long an incident must last before it is told.
-type Pending struct {
-	Critical time.Duration `yaml:"critical"`
-	Warning  time.Duration `yaml:"warning"`
-}
-
-// Slack is an incoming webhook. When Configured, exactly one of the two is set.
-type Slack struct {
-	Configured     bool   `yaml:"-"`
-	WebhookURLFile string `yaml:"webhook_url_file"`
-	WebhookURL     Secret `yaml:"webhook_url"`
+	Configured bool   `yaml:"-"`          // the file has this section, even an empty one
+	TokenFile  string `yaml:"token_file"` // empty: DIGITALOCEAN_TOKEN in the environment
+	APIURL     string `yaml:"api_url"`    // empty: the public API
 }
 
 // State is where memory is kept over restarts: in a file, in a ConfigMap
 // ("namespace/name"), or nowhere if both are empty.
 type State struct {
-	File      string `yaml:"file"`
-	ConfigMap string `yaml:"configmap"`
+	File      string `yaml:"file"`      // its folder must be writable
+	ConfigMap string `yaml:"configmap"` // "namespace/name"; it is made if it is not there
 }
 
 // Default is the configuration of an empty file. Each call returns a value of
@@ -300,11 +277,14 @@ func Default() Config {
 		TLS:        TLS{CRL: true},
 		Kubernetes: Kubernetes{Enabled: Auto, HTTPSPort: 443},
 		Alerts: Alerts{
-			Pending:      Pending{Critical: 30 * time.Second, Warning: 5 * time.Minute},
+			Pending:      Pending{Critical: secondLook(30*time.Second, 10*time.Second), Warning: 5 * time.Minute},
 			ResolveAfter: time.Minute,
 			Repeat:       4 * time.Hour,
 			MinSeverity:  "warning",
+			Flaps:        3,
+			Storm:        20,
 			Events:       Auto,
+			Heartbeat:    Heartbeat{Every: time.Minute},
 		},
 	}
 }

@@ -79,11 +79,18 @@ func files(c *Config) []namedFile {
 		{"kubernetes.kubeconfig", &c.Kubernetes.Kubeconfig},
 		{"digitalocean.token_file", &c.DigitalOcean.TokenFile},
 		{"alerts.slack.webhook_url_file", &c.Alerts.Slack.WebhookURLFile},
+		{"alerts.heartbeat.url_file", &c.Alerts.Heartbeat.URLFile},
+		{"alerts.alertmanager.bearer_token_file", &c.Alerts.Alertmanager.BearerTokenFile},
+		{"alerts.alertmanager.basic_auth.password_file", &c.Alerts.Alertmanager.BasicAuth.PasswordFile},
 		{"state.file", &c.State.File},
 		{"certificates.ct.certspotter.key_file", &c.Certificates.CT.CertSpotter.KeyFile},
 	}
 	for i := range c.Certificates.CT.Logs {
 		all = append(all, namedFile{entryPath("certificates.ct.logs", i) + ".public_key_file", &c.Certificates.CT.Logs[i].PublicKeyFile})
+	}
+	for i := range c.Alerts.Webhooks {
+		w, at := &c.Alerts.Webhooks[i], entryPath("alerts.webhooks", i)
+		all = append(all, namedFile{at + ".url_file", &w.URLFile}, namedFile{at + ".key_file", &w.KeyFile})
 	}
 	return all
 }

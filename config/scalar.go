@@ -59,6 +59,8 @@ func expectation(t reflect.Type) expected {
 		return expected{what: "a port from 1 to 65535", example: "a number, such as 53", scalar: true}
 	case Rate:
 		return expected{what: "a number of questions a second from 1 to 100000", example: "a number, such as 50, or leave it out", scalar: true}
+	case Count:
+		return expected{what: "a number from 0 to 1000", example: "a number, such as 20", scalar: true}
 	case Limit:
 		return expected{what: "a limit such as 5 per 168h", example: "a number of certificates (1 to 10000) and a time (1h to 8760h), such as 5 per 168h", scalar: true}
 	case netip.Addr:
@@ -101,6 +103,8 @@ func scalarParser(v reflect.Value) (func(*yaml.Node) *fault, bool) {
 		return parser(into, parsePort), true
 	case *Rate:
 		return parser(into, parseRate), true
+	case *Count:
+		return parser(into, parseCount), true
 	case *Limit:
 		return parser(into, parseLimit), true
 	case *netip.Addr:
@@ -210,6 +214,14 @@ func parseRate(text string) (Rate, *fault) {
 		return mismatch[Rate](text, "")
 	}
 	return Rate(rate), nil
+}
+
+func parseCount(text string) (Count, *fault) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n > 1000 {
+		return mismatch[Count](text, "")
+	}
+	return Count(n), nil
 }
 
 func parseToggle(text string) (Toggle, *fault) {

@@ -13,7 +13,7 @@ func unknownKeyHint(key string, accepted []keyField, path string) string {
 	for i, a := range accepted {
 		names[i] = a.key
 	}
-	if meant := nearest(key, names); meant != "" {
+	if meant := Nearest(key, names); meant != "" {
 		return fmt.Sprintf("did you mean %q?", meant)
 	}
 	if section, ok := sectionOf(reflect.TypeFor[Config](), key, ""); ok && section != path {
@@ -48,9 +48,9 @@ func sectionOf(section reflect.Type, key, path string) (string, bool) {
 	return "", false
 }
 
-// nearest gives the name at most two typing errors away from word (one for
+// Nearest gives the name at most two typing errors away from word (one for
 // short names) or that word begins, or "". Case, - and _ don't count.
-func nearest(word string, names []string) string {
+func Nearest(word string, names []string) string {
 	if len(word) > 40 {
 		return ""
 	}

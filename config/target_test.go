@@ -131,8 +131,8 @@ func TestNearest(t *testing.T) {
 		"headerFiles": "header_files", "header-files": "header_files", "header": "headers", "head": "", "body": "body_regex", "hsot": "host",
 		strings.Repeat("a", 1000): "",
 	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%.20q) = %q, want %q", word, got, want)
+		if got := Nearest(word, names); got != want {
+			t.Errorf("Nearest(%.20q) = %q, want %q", word, got, want)
 		}
 	}
 }

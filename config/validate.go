@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // settle checks what decoding by type alone cannot, and fills in what depends
@@ -17,6 +16,9 @@ func (d *decoder) settle(c *Config) {
 
 	d.cadence("", &c.Interval, &c.Timeout)
 	d.cadence("dns", &c.DNS.Interval, &c.DNS.Timeout)
+	if !d.has("alerts.pending.critical") {
+		c.Alerts.Pending.Critical = secondLook(c.Interval, c.Timeout)
+	}
 	d.targets(c.Targets)
 	d.within(c)
 	d.maintenance("maintenance", c.Maintenance)
@@ -24,7 +26,7 @@ func (d *decoder) settle(c *Config) {
 	d.unique("probe.allow_addresses", len(c.Probe.AllowAddresses), func(i int) string { return c.Probe.AllowAddresses[i].String() })
 	d.kubernetes(c.Kubernetes)
 	d.state(c)
-	d.alerts(c.Alerts)
+	d.alerts(&c.Alerts)
 	d.certificates(c.Certificates)
 	c.Certificates.CT.CertSpotter.Configured = d.has("certificates.ct.certspotter")
 	d.transparency(c.Certificates.CT)
@@ -187,41 +189,5 @@ func (d *decoder) certificates(c Certificates) {
 	d.unique("certificates.authorities", len(c.Authorities), func(i int) string { return c.Authorities[i] })
 	if _, given := c.Limits[letsEncrypt]; given {
 		d.checkKey(join("certificates.limits", letsEncrypt), faultf("remove it", "the limits of Let's Encrypt are known"))
-	}
-}
-
-func (d *decoder) alerts(a Alerts) {
-	const day = 24 * time.Hour
-	d.between("alerts.pending.critical", a.Pending.Critical, 0, day)
-	d.between("alerts.pending.warning", a.Pending.Warning, 0, day)
-	d.between("alerts.resolve_after", a.ResolveAfter, 0, day)
-	d.between("alerts.repeat", a.Repeat, 0, 7*day)
-	if utf8.RuneCountInString(a.ClusterName) > 100 {
-		d.check("alerts.cluster_name", faultf("use a short name, such as prod-fra1", "longer than 100 characters"))
-	}
-	severities := []string{"critical", "warning", "unknown", "info"}
-	if !slices.Contains(severities, a.MinSeverity) {
-		hint := "use one of: " + strings.Join(severities, ", ")
-		if meant := nearest(a.MinSeverity, severities); meant != "" {
-			hint = fmt.Sprintf("did you mean %q?", meant)
-		}
-		d.check("alerts.min_severity", faultf(hint, "not a severity: %s", shown(a.MinSeverity)))
-	}
-	d.slack()
-	if !a.Slack.WebhookURL.IsZero() {
-		d.check("alerts.slack.webhook_url", parseEndpoint(a.Slack.WebhookURL.Reveal()))
-	}
-}
-
-// slack wants exactly one way to the webhook's URL.
-func (d *decoder) slack() {
-	const section = "alerts.slack"
-	inFile, inline := d.has(section+".webhook_url_file"), d.has(section+".webhook_url")
-	switch {
-	case inFile && inline:
-		d.checkKey(section+".webhook_url", faultf("keep webhook_url_file, and keep the URL out of this file",
-			"webhook_url and webhook_url_file are both given"))
-	case d.has(section) && !inFile && !inline:
-		d.check(section, faultf("add webhook_url_file: PATH", "Slack needs the URL of its webhook"))
 	}
 }

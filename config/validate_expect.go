@@ -86,7 +86,7 @@ func (d *decoder) faulty(path string, t *Target) {
 	for i, name := range e.TLS {
 		if _, known := finding.Lookup(finding.Code("tls/" + name)); !known || name == "accepted" {
 			hint := "use what stands after tls/ in docs/findings.md"
-			if meant := nearest(name, tlsFaults()); meant != "" {
+			if meant := Nearest(name, tlsFaults()); meant != "" {
 				hint = `did you mean "` + meant + `"?`
 			}
 			d.check(entryPath(path+".tls", i), faultf(hint, "not a fault of certificates: %s", shown(name)))

@@ -21,6 +21,11 @@ func (d *decoder) request(path string, t *Target) {
 	if t.SendsBody() && slices.Contains([]string{"", "GET", "HEAD"}, t.Method) {
 		d.checkKey(d.first(path+".body", path+".body_file"), faultf("add method: POST", "a body is sent with POST, PUT or PATCH"))
 	}
+	for _, key := range []string{"body_regex", "json"} {
+		if t.Method == "HEAD" && d.has(path+".expect."+key) {
+			d.checkKey(path+".expect."+key, faultf("use method: GET", "the response to HEAD has no body"))
+		}
+	}
 	d.authorization(path, t)
 	cert := path + ".client_certificate"
 	if d.has(cert) && (!d.has(cert+".cert_file") || !d.has(cert+".key_file")) {

@@ -33,6 +33,7 @@ func (d *decoder) targets(targets []Target) {
 		d.response(path+".expect", t)
 		d.redirects(path, t)
 		d.maintenance(path+".maintenance", t.Maintenance)
+		d.labels(path+".labels", t.Labels)
 	}
 }
 

@@ -226,6 +226,9 @@ type ResolverAnswer struct {
 	Detail    string `json:"detail,omitempty"`
 }
 
+// Told tells whether authority has said all that it publishes of addresses.
+func (o Observation) Told() bool { return o.answered(A) && o.answered(AAAA) }
+
 // Published returns the addresses that clients can be given: the union over all
 // servers and alias paths, sorted. It is empty if nothing speaks.
 func (o Observation) Published() []netip.Addr {

@@ -4,7 +4,7 @@ func issuanceEntries() []Entry {
 	return []Entry{
 		{
 			IssuanceRateLimit, "a certificate authority's limit is nearly or fully used",
-			"Let's Encrypt issues 5 certificates for exactly the same set of names, and gives one back each 33.6 hours; revoking gives none back. It is counted from the certificates that were seen served, so there can have been more. When it is used up the next order is refused, and the server falls back to a placeholder certificate.",
+			"Let's Encrypt issues 5 certificates for exactly the same set of names, and gives one back each 33.6 hours; revoking gives none back. It is counted from the certificates that were seen served, so there can have been more. When it is used up the next order is refused, and the server falls back to a placeholder certificate. An Order of cert-manager that was refused says so itself, and until when; its certificates survive restarts, so that is a warning.",
 			"Stop what orders again. Until the moment that the finding names, use a certificate that is left, or order one with one more name in it: that is another set, with a budget of its own.",
 			"https://letsencrypt.org/docs/rate-limits/",
 		},

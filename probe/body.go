@@ -22,12 +22,20 @@ func (l *look) readBody(response *http.Response, in *budget) error {
 	l.doing = "reading the response's body"
 	raw := &io.LimitedReader{R: response.Body, N: l.settings.MaxBody}
 	var body io.Reader = raw
-	if strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") && response.Body != http.NoBody {
+	switch coding := strings.ToLower(response.Header.Get("Content-Encoding")); coding {
+	case "", "identity":
+	case "gzip", "x-gzip": // RFC 9110 section 8.4.1.3
 		inflated, err := gzip.NewReader(raw)
+		if errors.Is(err, io.EOF) { // no body at all, as of HEAD and 204
+			body = strings.NewReader("")
+			break
+		}
 		if err != nil {
 			return bodyFault(err, in)
 		}
 		body = io.LimitReader(inflated, l.settings.MaxBody)
+	default:
+		l.seen.HTTP.Encoding = clip(coding)
 	}
 	var text []byte
 	var err error
@@ -58,7 +66,8 @@ func (l *look) search(text []byte) {
 	if len(l.want.json) > 0 {
 		h.NotJSON, h.JSONWrong = jsonFaults(l.want.json, text)
 	}
-	h.PlainToTLS = h.Status == http.StatusBadRequest && saysPlainToTLS(text)
+	h.PlainToTLS = h.Status == http.StatusBadRequest && contains(text, plainToTLS())
+	h.WantsCertificate = h.Status == http.StatusBadRequest && contains(text, wantsCertificate())
 }
 
 // jsonFaults lists what is not as expected. The text is checked first by a reader
@@ -79,21 +88,27 @@ func jsonFaults(want map[string]*regexp.Regexp, text []byte) (notJSON bool, wron
 	return false, wrong
 }
 
-// saysPlainToTLS knows the words with which servers refuse plain HTTP on a port of
-// TLS: those in the sources of nginx, Go (Caddy, Traefik), Apache and Jetty.
-func saysPlainToTLS(text []byte) bool {
-	text = bytes.ToLower(text[:min(len(text), 4096)])
-	for _, words := range []string{
+// plainToTLS are the words with which servers refuse plain HTTP on a port of TLS:
+// those in the sources of nginx, Go (Caddy, Traefik), Apache and Jetty.
+func plainToTLS() []string {
+	return []string{
 		"the plain http request was sent to https port",
 		"client sent an http request to an https server",
 		"you're speaking plain http to an ssl-enabled server port",
 		"combination of host and port requires tls",
-	} {
-		if bytes.Contains(text, []byte(words)) {
-			return true
-		}
 	}
-	return false
+}
+
+// wantsCertificate are those with which nginx refuses who has no client certificate, or
+// one that it does not accept, after the handshake. The status alone proves nothing:
+// an application says 400 too.
+func wantsCertificate() []string {
+	return []string{"no required ssl certificate was sent", "the ssl certificate error"}
+}
+
+func contains(text []byte, any []string) bool {
+	text = bytes.ToLower(text[:min(len(text), 4096)])
+	return slices.ContainsFunc(any, func(words string) bool { return bytes.Contains(text, []byte(words)) })
 }
 
 func bodyFault(err error, in *budget) error {

@@ -86,9 +86,7 @@ func (l *look) record(response *http.Response) {
 		l.seen.Identity = &proved
 	}
 	l.next = redirect(l.request.Target, response)
-	if l.next != nil {
-		l.seen.HTTP.Circular = l.next.String() == urlOf(l.request.Target) && len(response.Header["Set-Cookie"]) == 0
-	}
+	l.seen.HTTP.Circular = circular(l.request.Target, response, l.next)
 }
 
 func (l *look) send(conn net.Conn) error {

@@ -32,10 +32,10 @@ func FuzzHop(f *testing.F) {
 		if next == nil {
 			return
 		}
-		p := New(Settings{Lookup: func(context.Context, string) []netip.Addr { return []netip.Addr{found} }})
+		p := New(Settings{Lookup: func(context.Context, string) ([]netip.Addr, bool) { return []netip.Addr{found}, true }})
 		first := Request{Target: goal, Address: netip.MustParseAddrPort("203.0.113.10:443"), Pinned: true, Headers: http.Header{"Authorization": {"s3cret"}}, Body: []byte("s3cret")}
-		r, why := p.hop(t.Context(), first, first, status, next)
-		if why != "" {
+		r, stop := p.hop(t.Context(), first, first, status, next)
+		if why := stop.text; why != "" {
 			if !utf8.ValidString(printable(why, 200)) {
 				t.Errorf("%q", why)
 			}

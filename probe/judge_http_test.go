@@ -44,6 +44,7 @@ func TestJudgeExpectations(t *testing.T) {
 		"a failed look is not slow":                  {expecting(inventory.Expect{Within: 1}), seen(fault(PhaseConnect, Timeout, "x"), func(o *Observation) { o.Took.Connect = time.Second }), []string{on("critical http/unreachable")}},
 		"meant to be unreachable, and is":            {unreachable, seen(fault(PhaseConnect, Refused, "x")), nil},
 		"meant to be unreachable, and hangs up":      {unreachable, seen(fault(PhaseTLS, Closed, "x")), nil},
+		"meant to be unreachable, and accepts":       {unreachable, seen(fault(PhaseTLS, Timeout, "x")), []string{on("critical http/reachable")}},
 		"meant to be unreachable, and answers":       {unreachable, seen(status(503)), []string{on("critical http/reachable")}},
 		"meant to be unreachable, and speaks TLS":    {unreachable, seen(fault(PhaseTLS, Alert, "x")), []string{on("critical http/reachable")}},
 		"meant to be unreachable, our own fault":     {unreachable, seen(fault(PhaseConnect, Self, "x")), []string{on("unknown self/not-observed")}},

@@ -21,8 +21,13 @@ func Meant(e inventory.Expect, o Observation) bool {
 	return o.TLS != nil || o.Fault.Phase == PhaseTLS && o.Fault.Kind != Self
 }
 
-// silent tells whether nobody answers there. Where we have no IPv6 we do not know.
+// silent tells whether nobody answers there. A load balancer with nothing behind it
+// accepts a connection and hangs up at once; who accepts and keeps it is somebody, slow
+// or not. Where we have no IPv6 we do not know.
 func silent(o Observation) bool {
+	if o.Fault.Phase != PhaseConnect && (o.TLS != nil || o.HTTP != nil || o.Fault.Kind == Timeout) {
+		return false
+	}
 	ways := []Kind{Timeout, Refused, Reset, Closed, NoRoute}
 	return slices.Contains(ways, o.Fault.Kind) && (o.Fault.Kind != NoRoute || o.Address.Addr().Unmap().Is4())
 }

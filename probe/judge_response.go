@@ -46,6 +46,7 @@ func (j *judge) body(h HTTP) (finding.Finding, bool) {
 	f.Expected = fmt.Sprintf("a body with a match of \"%s\"", printable(expect.BodyRegex, maxText))
 	f.Observed = fmt.Sprintf("%s, no match in %d bytes", j.responseText(h), h.BodyBytes)
 	f.Hint = "read what it says: " + j.curl()
+	j.encoded(h, &f)
 	return f, true
 }
 
@@ -66,7 +67,17 @@ func (j *judge) json(h HTTP) (finding.Finding, bool) {
 		f.Observed = fmt.Sprintf("%s, %d bytes that are not a JSON text", j.responseText(h), h.BodyBytes)
 	}
 	f.Hint = "read what it says: " + j.curl()
+	j.encoded(h, &f)
 	return f, true
+}
+
+// encoded says that the body could not be read as text.
+func (j judge) encoded(h HTTP, f *finding.Finding) {
+	if h.Encoding == "" {
+		return
+	}
+	f.Observed += ", encoded as " + printable(h.Encoding, 40) + " although identity was asked for"
+	f.Hint = "let the server send what was asked for (Accept-Encoding: identity), and then " + f.Hint
 }
 
 func (j *judge) header(h HTTP) (finding.Finding, bool) {

@@ -59,7 +59,7 @@ func (j *judge) clientCertificate() finding.Finding {
 // and refuses in HTTP: nginx does, with 400.
 func (j *judge) refusedWithout(t TLS) (finding.Finding, bool) {
 	h := j.seen.HTTP
-	if !t.ClientCertificate || h == nil || h.Status != 400 || len(j.target.Expect.Status) > 0 {
+	if !t.ClientCertificate || h == nil || !h.WantsCertificate || len(j.target.Expect.Status) > 0 {
 		return finding.Finding{}, false
 	}
 	f := j.clientCertificate()

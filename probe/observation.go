@@ -297,8 +297,13 @@ type HTTP struct {
 	JSONWrong []string `json:"json_wrong,omitempty"`
 	// HeadersMissing are the expected headers that are absent or do not match.
 	HeadersMissing []string `json:"headers_missing,omitempty"`
+	// Encoding is the body's content coding (RFC 9110 section 8.4) if it is one that is
+	// not undone: what is searched is what was sent.
+	Encoding string `json:"encoding,omitempty"`
 	// PlainToTLS: the server says that plain HTTP came to a port of TLS.
-	PlainToTLS bool `json:"plain_to_tls,omitempty"`
+	// WantsCertificate: it says that it refuses because of the client certificate.
+	PlainToTLS       bool `json:"plain_to_tls,omitempty"`
+	WantsCertificate bool `json:"wants_certificate,omitempty"`
 	// Circular: the redirect leads to the very URL that was asked, and sets no cookie.
 	Circular bool `json:"circular,omitempty"`
 	// Hops are the redirects that were followed, FinalURL is where they ended.

@@ -34,9 +34,9 @@ type Settings struct {
 	// presented one says it is published. SkipLists forbids to fetch the revocation
 	// lists of trusted authorities.
 	FetchIssuers, SkipLists bool
-	// Lookup finds the addresses of a host that redirects lead to and may lead to; nil
-	// means that none is found.
-	Lookup func(ctx context.Context, host string) []netip.Addr
+	// Lookup finds the addresses of a host that redirects lead to and may lead to, and
+	// tells whether anybody who knows has answered; nil means that none is found.
+	Lookup func(ctx context.Context, host string) (found []netip.Addr, told bool)
 }
 
 // maxHeader bounds all that a peer may send before the body: the interim (1xx)

@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -35,11 +37,32 @@ func redirect(t inventory.Target, response *http.Response) *url.URL {
 	if err != nil {
 		return nil
 	}
-	next.Fragment, next.RawFragment = "", ""
-	if next.Path == "" {
-		next.Path = "/"
-	}
+	normalize(next)
 	return next
+}
+
+// normalize gives the URLs of one place one spelling (RFC 3986 section 6.2.3), as
+// far as that is certain.
+func normalize(u *url.URL) {
+	u.Fragment, u.RawFragment = "", ""
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
+	if port == "" || port == map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		u.Host = hostHeader(name, 0, 0)
+	} else {
+		u.Host = net.JoinHostPort(name, port)
+	}
+}
+
+// circular tells whether a response sends the client to the very request that it
+// answers. With a cookie the next may be another, and a POST that a 303 turns into a
+// GET is.
+func circular(t inventory.Target, response *http.Response, next *url.URL) bool {
+	method := cmp.Or(t.Method, http.MethodGet)
+	return next != nil && next.String() == urlOf(t) && len(response.Header["Set-Cookie"]) == 0 &&
+		cmp.Or(methodAfter(response.StatusCode, method), http.MethodGet) == method
 }
 
 // follow visits what the response redirects to, one after the other, and puts the
@@ -47,28 +70,35 @@ func redirect(t inventory.Target, response *http.Response) *url.URL {
 // own: address, deadline and limits are those of any other.
 func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *url.URL) {
 	began := time.Now()
-	been := map[string]bool{urlOf(first.Target): true}
+	been := map[string]bool{first.Target.Method + urlOf(first.Target): true}
 	last, at := o.HTTP, first
 	var hops []Hop
 	stopped := ""
 	for to != nil && stopped == "" {
 		hops = append(hops, Hop{Status: last.Status, URL: clip(to.Redacted())})
+		step := methodAfter(last.Status, at.Target.Method) + to.String()
 		switch {
-		case been[to.String()]:
+		case been[step]:
 			stopped = "the redirects go in a circle, back to " + to.Redacted()
 			continue
 		case len(hops) > maxHops:
 			stopped = fmt.Sprintf("there are more than %d redirects, the next one to %s", maxHops, to.Redacted())
 			continue
 		}
-		been[to.String()] = true
-		var next Request
-		if next, stopped = p.hop(ctx, first, at, last.Status, to); stopped != "" {
+		been[step] = true
+		next, why := p.hop(ctx, first, at, last.Status, to)
+		if stopped = why.text; why.kind == Self {
+			o.Fault = Fault{PhaseHTTP, Self, why.text}
+			return
+		} else if stopped != "" {
 			continue
 		}
 		hops[len(hops)-1].Address = next.Address
 		seen, onward := p.visit(ctx, next)
 		switch {
+		case seen.Fault.Kind == Self, seen.Fault.Kind == NoRoute && next.Address.Addr().Unmap().Is6():
+			o.Fault = Fault{seen.Fault.Phase, Self, seen.Fault.Text} // no word about the target
+			return
 		case seen.Fault != Fault{}:
 			stopped = fmt.Sprintf("%s at %s: %s", seen.Host, seen.Address, seen.Fault.Text)
 		case seen.TLS != nil && !seen.TLS.Valid(seen.At):
@@ -86,7 +116,7 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 
 // hop makes the request for one redirect, or says why it is not followed. What is
 // secret goes only to where it went first: the same scheme, host and port.
-func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *url.URL) (Request, string) {
+func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *url.URL) (Request, known) {
 	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
 	target := inventory.Target{
 		Key: first.Target.Key, Host: host, Path: to.RequestURI(),
@@ -99,44 +129,48 @@ func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *u
 	case "https":
 	case "http":
 		if from.Target.Scheme != inventory.SchemeHTTP {
-			return Request{}, "it leads from https to plain http: " + to.Redacted()
+			return Request{}, known{Malformed, "it leads from https to plain http: " + to.Redacted()}
 		}
 		target.Scheme = inventory.SchemeHTTP
 	default:
-		return Request{}, "it leads to a URL that is not of the web: " + to.Redacted()
+		return Request{}, known{Malformed, "it leads to a URL that is not of the web: " + to.Redacted()}
 	}
 	target.Port = inventory.DefaultPort(target.Scheme)
 	if text := to.Port(); text != "" {
 		port, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || port == 0 {
-			return Request{}, "it leads to no port: " + to.Redacted()
+			return Request{}, known{Malformed, "it leads to no port: " + to.Redacted()}
 		}
 		target.Port = uint16(port)
 	}
 	next := Request{Target: target}
-	same := first.Target
+	same, home := first.Target, false
 	switch {
 	case host == same.ProbeName():
 		next.Address, next.Pinned, next.Bypass = netip.AddrPortFrom(first.Address.Addr(), target.Port), first.Pinned, first.Bypass
 		if target.Scheme == same.Scheme && target.Port == same.Port {
+			home = true
 			next.Headers, next.Certificate = first.Headers, first.Certificate
 		}
 	case !slices.Contains(same.Redirects.Hosts, host):
-		return Request{}, "it leads to another host, which redirects.hosts does not name: " + to.Redacted()
+		return Request{}, known{Malformed, "it leads to another host, which redirects.hosts does not name: " + to.Redacted()}
 	default:
-		addr := p.lookup(ctx, host, first.Address.Addr())
-		if !addr.IsValid() {
-			return Request{}, "no address was found for " + host
+		addr, told := p.lookup(ctx, host, first.Address.Addr())
+		switch {
+		case !told:
+			return Request{}, known{Self, "no name server said where " + host + " is, to which it redirects"}
+		case !addr.IsValid():
+			return Request{}, known{Malformed, "no address was found for " + host}
 		}
 		next.Address = netip.AddrPortFrom(addr, target.Port)
 	}
 	if from.Body != nil && target.Method == from.Target.Method {
-		if next.Headers == nil {
-			return Request{}, "it asks that the request's body be sent to another place: " + to.Redacted()
+		if !home {
+			return Request{}, known{Malformed, "it asks that the request's body be sent to another place: " + to.Redacted()}
 		}
 		next.Body = from.Body
 	}
-	return next, ""
+	return next, known{}
 }
 
 // methodAfter is the method of the request that follows a redirect (RFC 9110
@@ -150,19 +184,19 @@ func methodAfter(status int, method string) string {
 }
 
 // lookup asks for a host's addresses, and takes the first of the family in which
-// we came.
-func (p *Prober) lookup(ctx context.Context, host string, like netip.Addr) netip.Addr {
+// we came. told is false if nobody who knows answered.
+func (p *Prober) lookup(ctx context.Context, host string, like netip.Addr) (addr netip.Addr, told bool) {
 	if p.settings.Lookup == nil {
-		return netip.Addr{}
+		return netip.Addr{}, true
 	}
-	found := p.settings.Lookup(ctx, host)
+	found, told := p.settings.Lookup(ctx, host)
 	for _, a := range found {
 		if a.Unmap().Is4() == like.Unmap().Is4() {
-			return a
+			return a, true
 		}
 	}
 	if len(found) == 0 {
-		return netip.Addr{}
+		return netip.Addr{}, told
 	}
-	return found[0]
+	return found[0], true
 }

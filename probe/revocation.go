@@ -38,7 +38,8 @@ type list struct {
 	// signer is the authority that signed it, by its key.
 	signer  [sha256.Size]byte
 	revoked []revoked // by serial
-	until   time.Time // next update, as it says
+	made    time.Time // this update, as it says
+	until   time.Time // next update
 	again   time.Time // when to ask for it again
 	had     bool      // it was fetched once
 }
@@ -83,8 +84,13 @@ func (l *look) refresh(ctx context.Context, from string, issuer *x509.Certificat
 	fresh.again = l.seen.At.Add(retryAfter)
 	if der, err := l.fetch(ctx, from, maxList); err == nil {
 		if read, err := x509.ParseRevocationList(der); err == nil && read.CheckSignatureFrom(issuer) == nil {
-			fresh = kept(read)
-			fresh.signer = sha256.Sum256(issuer.RawSubjectPublicKeyInfo)
+			signer := sha256.Sum256(issuer.RawSubjectPublicKeyInfo)
+			// An older list of the same authority comes from a mirror that lags, or from
+			// somebody on the way: nothing is taken back because of it.
+			if !fresh.had || fresh.signer != signer || !read.ThisUpdate.Before(fresh.made) {
+				fresh = kept(read)
+				fresh.signer = signer
+			}
 			fresh.again = l.seen.At.Add(listFor)
 		}
 	} else if ctx.Err() != nil {
@@ -97,7 +103,7 @@ func (l *look) refresh(ctx context.Context, from string, issuer *x509.Certificat
 // kept makes the short form of a list.
 func kept(r *x509.RevocationList) *list {
 	const released = 8 // removeFromCRL
-	l := &list{had: true, until: r.NextUpdate.UTC(), revoked: make([]revoked, 0, len(r.RevokedCertificateEntries))}
+	l := &list{had: true, made: r.ThisUpdate, until: r.NextUpdate.UTC(), revoked: make([]revoked, 0, len(r.RevokedCertificateEntries))}
 	for _, e := range r.RevokedCertificateEntries {
 		if e.ReasonCode != released {
 			since := max(0, min(e.RevocationTime.Unix(), 1<<32-1))

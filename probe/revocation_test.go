@@ -12,9 +12,13 @@ import (
 
 // signedList is a revocation list by the authority.
 func signedList(t *testing.T, by *keypair, entries ...x509.RevocationListEntry) []byte {
+	return listOf(t, by, time.Now().Add(-day), entries...)
+}
+
+func listOf(t *testing.T, by *keypair, made time.Time, entries ...x509.RevocationListEntry) []byte {
 	t.Helper()
 	template := &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-day), NextUpdate: time.Now().Add(day), RevokedCertificateEntries: entries,
+		Number: big.NewInt(1), ThisUpdate: made, NextUpdate: time.Now().Add(day), RevokedCertificateEntries: entries,
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, template, by.cert, by.key)
 	if err != nil {
@@ -65,6 +69,7 @@ func TestListsAreRemembered(t *testing.T) {
 		{"gone: what was said stays", nil, retryAfter + 2*listFor, Revoked, 4},
 		{"rubbish: what was said stays", []byte("<html>"), 2*retryAfter + 2*listFor, Revoked, 5},
 		{"signed by another: what was said stays", signedList(t, newCA(t, nil, "Test Root", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCRLSign })), 3*retryAfter + 2*listFor, Revoked, 6},
+		{"an older one, without it: nothing is taken back", listOf(t, root, now.Add(-2*day)), 4*retryAfter + 2*listFor, Revoked, 7},
 	} {
 		body.Store(nil)
 		if step.serve != nil {
@@ -75,12 +80,12 @@ func TestListsAreRemembered(t *testing.T) {
 		}
 	}
 	p.lists.fetching.Lock() // another look fetches
-	if got := says(100 * listFor); got != Revoked || count.Load() != 6 {
+	if got := says(100 * listFor); got != Revoked || count.Load() != 7 {
 		t.Errorf("while another fetches: %q after %d fetches", got, count.Load())
 	}
 	p.lists.fetching.Unlock()
 	p.settings.SkipLists = true
-	if got := says(200 * listFor); got != "" || count.Load() != 6 {
+	if got := says(200 * listFor); got != "" || count.Load() != 7 {
 		t.Errorf("forbidden: %q after %d fetches", got, count.Load())
 	}
 }

@@ -76,7 +76,7 @@ func TestRedirectsLeadToNoForbiddenAddress(t *testing.T) {
 	following("inner.example", "127.0.0.2", "localhost")(&goal)
 	look := func(url string, found ...netip.Addr) Observation {
 		location.Store(url)
-		p := New(Settings{Roots: w.roots, Timeout: time.Minute, Lookup: func(context.Context, string) []netip.Addr { return found }})
+		p := New(Settings{Roots: w.roots, Timeout: time.Minute, Lookup: func(context.Context, string) ([]netip.Addr, bool) { return found, true }})
 		return p.Observe(t.Context(), Request{Target: goal, Address: own, Pinned: true, Headers: http.Header{"Authorization": {"s3cret"}}})
 	}
 	var urls []string
@@ -160,8 +160,8 @@ func TestSecretsGoNowhereElse(t *testing.T) {
 			goal.Method, goal.SendsBody = "POST", true
 			r := secret
 			r.Target, r.Address = goal, own
-			p := New(Settings{Roots: w.roots, Timeout: time.Minute, Allow: loopback(), Lookup: func(context.Context, string) []netip.Addr {
-				return []netip.Addr{elsewhere.Addr()}
+			p := New(Settings{Roots: w.roots, Timeout: time.Minute, Allow: loopback(), Lookup: func(context.Context, string) ([]netip.Addr, bool) {
+				return []netip.Addr{elsewhere.Addr()}, true
 			}})
 			o := p.Observe(t.Context(), r)
 			if !c.asked {

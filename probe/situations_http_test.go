@@ -309,7 +309,7 @@ func TestHTTPSituations(t *testing.T) {
 			if limit == 0 {
 				limit = time.Minute
 			}
-			p := New(Settings{Roots: w.roots, Allow: loopback(), Timeout: limit, Lookup: func(context.Context, string) []netip.Addr { return nil }})
+			p := New(Settings{Roots: w.roots, Allow: loopback(), Timeout: limit, Lookup: func(context.Context, string) ([]netip.Addr, bool) { return nil, true }})
 			r := Request{Target: goal, Address: at}
 			if s.request != nil {
 				s.request(&r)

@@ -79,6 +79,68 @@ func TestALargeCluster(t *testing.T) {
 	}
 }
 
+// TestAClusterOfManyWorkloads measures what it takes to find the one among 3,000 Deployments
+// that orders certificates, by a watch and by lists, as older API servers have it.
+func TestAClusterOfManyWorkloads(t *testing.T) {
+	const deployments = 3000
+	n := world.Claim(t)
+	c := startCluster(t, n)
+	c.namespaces(t, "shop")
+	settings := "interval: 10m\ntimeout: 1s\ndns: {root_servers: [" + n.Addr(1).String() + "], timeout: 1s}\n" + c.section
+	p := serve(t, n, settings)
+	p.awaitTargets(t, 0)
+	_, empty := p.memory(t)
+	p.kill(t)
+	var work sync.WaitGroup
+	numbers := make(chan int)
+	for range 16 {
+		work.Go(func() {
+			for i := range numbers {
+				c.Apply(t, "shop", largeDeployment(i))
+			}
+		})
+	}
+	for i := range deployments {
+		numbers <- i
+	}
+	close(numbers)
+	work.Wait()
+	c.Apply(t, "shop", keepers()[0].yaml())
+	for _, v := range manifests(t)["Deployment"].Spec.Template.Spec.Containers[0].Env {
+		p.env = append(p.env, v.Name+"="+v.Value)
+	}
+	for _, watches := range []bool{true, false} {
+		p.env = append(p.env, fmt.Sprintf("KUBE_FEATURE_WatchListClient=%t", watches))
+		p.start(t)
+		p.awaitDocument(t, "the workload", 40*time.Second, func(d document) bool { return len(d.Report.all("issuance/ephemeral-storage")) == 1 })
+		_, peak := p.memory(t)
+		t.Logf("by a watch %t: at most %d MiB, %d with an empty cluster", watches, peak>>10, empty>>10)
+		if peak-empty > 40<<10 {
+			t.Errorf("%d MiB more than with an empty cluster, want at most 40", (peak-empty)>>10)
+		}
+		p.kill(t)
+	}
+}
+
+func largeDeployment(i int) string {
+	return fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web-%d
+  labels: {app.kubernetes.io/name: web, app.kubernetes.io/instance: web-%[1]d, app.kubernetes.io/managed-by: Helm, helm.sh/chart: web-1.4.2}
+  annotations: {meta.helm.sh/release-name: web-%[1]d, note: %[2]q}
+spec:
+  selector: {matchLabels: {app: web-%[1]d}}
+  template:
+    metadata: {labels: {app: web-%[1]d}}
+    spec:
+      containers:
+        - {name: web, image: "registry.example.com/web:1.4.2", args: [--config=/etc/web/web.yml], env: [{name: A, value: %[2]q}], volumeMounts: [{name: config, mountPath: /etc/web}], resources: {requests: {cpu: 10m, memory: 64Mi}}}
+      volumes: [{name: config, configMap: {name: web-%[1]d}}]
+`, i, strings.Repeat("text that nobody needs ", 50))
+}
+
 // ofObjects fits the requests for objects; which kinds there are is asked for now and then.
 func ofObjects(a world.Access) bool { return a.ObjectRef.Resource != "" }
 

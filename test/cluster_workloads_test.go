@@ -94,6 +94,8 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 	c.namespaces(t, "edge")
 	twice := keeper{name: "twice", mounts: atData + `, {name: other, mountPath: /data}`, volumes: claim + `, {name: other, emptyDir: {}}`}
 	c.refuses(t, "edge", twice.yaml(), "must be unique")
+	c.Apply(t, "", definition("acme.cert-manager.io", "Order")+"---"+definition("cert-manager.io", "CertificateRequest"))
+	c.AwaitDefinitions(t)
 	for _, k := range keepers() {
 		c.Apply(t, "edge", k.yaml())
 	}
@@ -105,6 +107,10 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 {apiVersion: v1, kind: Service, metadata: {name: caddy}, spec: {type: LoadBalancer, selector: {app: caddy}, ports: [{port: 443}]}}
 ---
 {apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}
+---
+{apiVersion: cert-manager.io/v1, kind: CertificateRequest, metadata: {name: web-6, annotations: {cert-manager.io/certificate-name: web}}}
+---
+{apiVersion: acme.cert-manager.io/v1, kind: Order, metadata: {name: web-6-123, annotations: {cert-manager.io/certificate-name: web}}, spec: {dnsNames: [shop.example]}, status: {state: errored, failureTime: "2026-11-22T08:00:00Z", reason: "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2096-11-24 10:00:00 UTC: see https://letsencrypt.org/docs/rate-limits/"}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: post-mortem-1, labels: {app: post-mortem}}, spec: {containers: [{name: main, image: "traefik:v3.7"}]}}
 `)
@@ -121,7 +127,12 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 		}
 	}
 	l.none(t, "self/source-degraded")
-	wantText(t, "the snapshot", l.stdout, `"restarts": 5`, `"started": "2026-11-21T08:00:00Z"`)
+	limits := l.all("issuance/rate-limit")
+	if len(limits) != 1 || limits[0].Subject.Name != "web" {
+		t.Fatalf("of the refused order is said %+v", limits)
+	}
+	wantText(t, "the refused order", limits[0].text(), "refused by the CA until 2096-11-24 10:00 UTC", "Order edge/web-6-123")
+	wantText(t, "the snapshot", l.stdout, `"restarts": 5`, `"started": "2026-11-21T08:00:00Z"`, `"name": "web-6-123"`, `"requests": 1`)
 	for _, a := range c.ours(t, func(world.Access) bool { return true }) {
 		switch {
 		case a.ResponseStatus.Code == http.StatusForbidden, a.ObjectRef.Resource == "secrets",
@@ -131,6 +142,21 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 		}
 	}
 	t.Logf("%d workloads, %d findings, in %.1f s", len(keepers()), len(said), l.ended.Sub(l.began).Seconds())
+}
+
+// definition is that of a custom resource with a status, and with any fields.
+func definition(group, kind string) string {
+	one := strings.ToLower(kind)
+	return fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[2]ss.%[1]s}
+spec:
+  group: %[1]s
+  names: {kind: %[3]s, plural: %[2]ss, singular: %[2]s, listKind: %[3]sList}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, subresources: {status: {}}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`, group, one, kind)
 }
 
 // refuses expects that the API server does not take a Deployment, and says why.

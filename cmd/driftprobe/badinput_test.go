@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // What is wrong with the command line or the files is told in pairs of an error
@@ -67,6 +68,10 @@ func TestBadInput(t *testing.T) {
 		"judge of an old snapshot":   {[]string{"judge", d.file("old.json", `{"snapshot":{"version":0}}`)}, "not 0"},
 		"unknown code":               {[]string{"explain", "dns/stale"}, "dns/stale"},
 		"code without its family":    {[]string{"explain", "stale-record"}, "did you mean dns/stale-record?"},
+		"code mistyped":              {[]string{"explain", "dns/stale-recrod"}, "did you mean dns/stale-record?"},
+		"family left out, mistyped":  {[]string{"explain", "self_signd"}, "did you mean tls/self-signed?"},
+		"code cut short":             {[]string{"explain", "reissue"}, "did you mean issuance/reissue-loop?"},
+		"no code is near":            {[]string{"explain", "weather"}, "driftprobe explain lists the codes"},
 		"-o without --once":          {[]string{"-o", "json", "api.shop.example"}, "belong to --once"},
 		"demo with an argument":      {[]string{"demo", "please"}, "please"},
 	} {
@@ -109,6 +114,15 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"-h"}, {"judge", "--help"}, {"demo", "--help"}} {
 		o := d.run(args...).exits(exitClean).says("Usage: driftprobe")
 		equal(t, "stderr of "+strings.Join(args, " "), o.err, "")
+	}
+	help := strings.Split(strings.TrimSuffix(d.run("--help").says("driftprobe --once api.example.com").out, "\n"), "\n")
+	if len(help) > 40 {
+		t.Errorf("--help has %d lines, and a screen has 40", len(help))
+	}
+	for _, line := range help {
+		if utf8.RuneCountInString(line) > 80 {
+			t.Errorf("wider than 80 columns: %s", line)
+		}
 	}
 	d.run("--version").exits(exitClean).says("driftprobe " + version)
 	d.run("explain").exits(exitClean).says("dns/stale-record", "self/offline")

@@ -13,7 +13,7 @@ import (
 
 // commandNames are the words that may come first in place of flags and hosts.
 func commandNames() []string {
-	return []string{"completion", "demo", "explain", "help", "judge", "lint", "man"}
+	return []string{"completion", "demo", "explain", "healthcheck", "help", "judge", "lint", "man"}
 }
 
 // completion prints a script that completes the command line in a shell.

@@ -19,7 +19,7 @@ func TestCompletionAndManKnowEverything(t *testing.T) {
 				t.Errorf("%v does not know %s", args, written(f.Name))
 			}
 		})
-		for _, word := range []string{"lint", "explain", "judge"} {
+		for _, word := range []string{"lint", "explain", "judge", "healthcheck"} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%v does not know %s", args, word)
 			}

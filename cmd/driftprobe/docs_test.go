@@ -112,6 +112,7 @@ func runners() []runner {
 		{"curl", (*reader).curl},
 		{"kubectl", (*reader).names},
 		{"docker", (*reader).names},
+		{"helm", (*reader).names}, // test/chart_test.go
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"driftprobe/config"
 	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/report"
@@ -94,12 +95,34 @@ func explain(_ context.Context, p process, args []string) (int, error) {
 	e, ok := finding.Lookup(finding.Code(args[0]))
 	if !ok || len(args) > 1 {
 		hint := "driftprobe explain lists the codes"
-		for _, e := range finding.Catalogue() {
-			if strings.HasSuffix(string(e.Code), "/"+args[0]) {
-				hint = "did you mean " + string(e.Code) + "?"
-			}
+		if meant := meantCode(args[0]); meant != "" {
+			hint = "did you mean " + meant + "?"
 		}
 		return exitUsage, faultf(hint, "there is no code %q", args[0])
 	}
 	return exitClean, report.Explain(p.stdout, e)
+}
+
+// meantCode is the code that somebody meant, with or without its family, mistyped or cut
+// short; "" if none is near.
+func meantCode(text string) string {
+	var names []string
+	full := map[string]string{}
+	for _, code := range codes() {
+		_, name, _ := strings.Cut(code, "/")
+		names, full[code], full[name] = append(names, code, name), code, code
+	}
+	word := strings.ToLower(text)
+	if meant := full[word]; meant != "" {
+		return meant
+	}
+	if meant := config.Nearest(word, names); meant != "" {
+		return full[meant]
+	}
+	for _, code := range codes() {
+		if len(word) > 2 && strings.Contains(code, word) {
+			return code
+		}
+	}
+	return ""
 }

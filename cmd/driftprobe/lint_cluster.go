@@ -39,6 +39,7 @@ func (o lintOptions) againstCluster(ctx context.Context, p process, objects []ma
 			return []finding.Finding{unread(g)}, nil
 		}
 	}
+	found := beyond(cfg.Kubernetes.Namespaces, objects)
 	var looked snapshot.Snapshot
 	risk := func(ref inventory.ServiceRef) inventory.Risk {
 		if looked.Version == 0 {
@@ -46,7 +47,28 @@ func (o lintOptions) againstCluster(ctx context.Context, p process, objects []ma
 		}
 		return riskIn(looked, ref)
 	}
-	return lbcheck.JudgeChange(deployedWith(w.cluster.Balanced(), objects), services(objects), risk), nil
+	return append(found, lbcheck.JudgeChange(deployedWith(w.cluster.Balanced(), objects), services(objects), risk)...), nil
+}
+
+// beyond says of which namespaces among the objects the configuration reads nothing.
+func beyond(read []string, objects []manifest.Object) []finding.Finding {
+	var unread []string
+	for _, o := range objects {
+		if len(read) > 0 && o.Namespace != "" && !slices.Contains(read, o.Namespace) {
+			unread = append(unread, finding.Printable(o.Namespace, 63))
+		}
+	}
+	if len(unread) == 0 {
+		return nil
+	}
+	slices.Sort(unread)
+	text := finding.List(slices.Compact(unread), 3)
+	return []finding.Finding{{
+		Code: finding.SelfSourceDegraded, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"},
+		Summary:  "the manifests could not be compared with the Services in " + text,
+		Expected: "all namespaces of the manifests", Observed: "the configuration reads only " + finding.List(read, 3),
+		Hint: "add them to kubernetes.namespaces",
+	}}
 }
 
 // unread says that nothing could be compared.

@@ -47,6 +47,9 @@ func TestLintAgainstTheCluster(t *testing.T) {
 	lint(released("traefik", "NodePort"), "--namespace", "traefik").exits(exitFound).says("its type becomes NodePort", risk)
 	lint("kind: ConfigMap\napiVersion: v1\nmetadata: {name: x, labels: {app.kubernetes.io/instance: edge}}\n", "--namespace", "traefik").exits(exitFound).says("it is deleted", risk)
 
+	narrow := s.configuration("narrow.yaml", strings.Replace(s.cluster(), "{", "{namespaces: [shop], ", 1))
+	s.run("lint", "--against", "cluster", "--config", narrow, "--namespace", "traefik", s.file("rendered.yaml", released("x", "ClusterIP"))).
+		exits(exitUnknown).says("could not be compared with the Services in traefik", "kubernetes.namespaces")
 	s.Kube.SetAllowed("services", false)
 	lint(released("traefik-edge", "LoadBalancer"), "--namespace", "traefik").exits(exitUnknown).says("could not be compared with the cluster", "grant list and watch on services")
 }

@@ -17,7 +17,7 @@ func man(_ context.Context, p process, args []string) (int, error) {
 	fmt.Fprint(w, ".SH SYNOPSIS\n.nf\n")
 	for _, line := range []string{
 		"driftprobe [flags] [HOST | https://HOST/path ...]", "driftprobe lint [--against PLACE] FILE | FOLDER | - ...",
-		"driftprobe judge FILE | -", "driftprobe explain [CODE]", "driftprobe demo [--keep]", "driftprobe completion bash | zsh | fish",
+		"driftprobe judge FILE | -", "driftprobe explain [CODE]", "driftprobe demo [--keep]", "driftprobe healthcheck [URL]", "driftprobe completion bash | zsh | fish",
 	} {
 		fmt.Fprintln(w, roff(line))
 	}

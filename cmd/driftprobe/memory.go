@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -59,6 +60,13 @@ func (o memories) open(ctx context.Context, p process, cfg config.Config, self s
 		o[place] = m
 	}
 	return m, err
+}
+
+// close lets other processes write what was open here.
+func (o memories) close() {
+	for _, m := range o {
+		_ = m.store.Close() // of a lock nothing can be lost
+	}
 }
 
 func inFile(path string, log *slog.Logger) (*state.Store, error) {
@@ -151,17 +159,21 @@ func remember(store *state.Store, h snapshot.History, now time.Time) (cut int, e
 	if store == nil {
 		return 0, nil
 	}
-	for whole := 0; ; {
+	for whole, last := 0, math.MaxInt; ; {
 		data, err := json.Marshal(h)
 		if err != nil {
 			return 0, fmt.Errorf("write the history: %w", err)
 		}
 		whole = max(whole, len(data))
 		err = store.Save(historyName, data)
-		if !errors.Is(err, state.ErrTooLarge) || len(data) < leastHistory {
+		if !errors.Is(err, state.ErrTooLarge) || len(data) < leastHistory || len(data) >= last {
 			return whole - len(data), err
 		}
-		h.Records = h.Records.Within(now, len(data)*3/4)
+		last = len(data)
+		// What was published is worth most: an all-clear is counted from it.
+		rest := len(data) * 3 / 4
+		h.Certificates = h.Certificates.Within(rest / 4)
+		h.Records = h.Records.Within(now, rest-h.Certificates.Size())
 	}
 }
 

@@ -4,21 +4,26 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"driftprobe/config"
 	"driftprobe/dnscheck"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/lab"
 	"driftprobe/internal/snapshot"
 	"driftprobe/internal/state"
+	"driftprobe/lbcheck"
 )
 
 func openState(t *testing.T, path string) *state.Store {
@@ -164,6 +169,67 @@ func TestAHistoryThatDoesNotFitIsCut(t *testing.T) {
 	}
 	if cut, err := remember(store, longHistory(now, 10), now); cut != 0 || err != nil {
 		t.Errorf("one that fits: cut %d, %v", cut, err)
+	}
+}
+
+// issuedOften has as many certificates, and one set of names that was ordered twice.
+func issuedOften(now time.Time, hosts int) issuance.History {
+	var seen []issuance.Seen
+	for n := range hosts {
+		name := fmt.Sprintf("h%04d.shop.example", n)
+		s := issuance.Seen{
+			At: now.Add(-time.Duration(hosts-n) * time.Second), Host: name, Address: netip.MustParseAddr("203.0.113.1"),
+			Names: []string{name}, CA: "Let's Encrypt", Serial: "1", Issued: now.Add(-time.Hour).UTC(), NotAfter: now.UTC(),
+		}
+		seen = append(seen, s)
+		if n == 0 {
+			s.Serial = "2"
+			seen = append(seen, s)
+		}
+	}
+	return issuance.History{}.Remember(seen)
+}
+
+func TestCertificatesOutliveARestart(t *testing.T) {
+	now := time.Now().Round(0).UTC()
+	all := snapshot.History{Certificates: issuedOften(now, 3)}
+	store := openState(t, filepath.Join(t.TempDir(), "state.json"))
+	if _, err := remember(store, all, now); err != nil {
+		t.Fatal(err)
+	}
+	again, err := recall(store)
+	if err != nil || !reflect.DeepEqual(again.History.Certificates, all.Certificates) {
+		t.Errorf("%v, %+v\nis not\n%+v", err, again.History.Certificates, all.Certificates)
+	}
+}
+
+// Of certificates those go first that were ordered once.
+func TestCertificatesDoNotPushOutTheRest(t *testing.T) {
+	now := time.Now().Round(0).UTC()
+	all := longHistory(now, 100)
+	all.Certificates = issuedOften(now, 2000)
+	store := state.New(&drawer{room: 200 << 10})
+	if cut, err := remember(store, all, now); err != nil || cut == 0 {
+		t.Fatalf("cut %d, %v; want a part", cut, err)
+	}
+	again, err := recall(store)
+	if err != nil || len(again.History.Records.Sightings) != 100 || len(again.History.Certificates.Sets) < 10 {
+		t.Errorf("%v: %d sightings, %d sets are left", err, len(again.History.Records.Sightings), len(again.History.Certificates.Sets))
+	}
+	if !slices.ContainsFunc(again.History.Certificates.Sets, func(s issuance.Set) bool { return len(s.Issuances) == 2 }) {
+		t.Error("the one that was ordered again is forgotten")
+	}
+}
+
+// What is left when nothing more can be cut must not be tried for ever.
+func TestAHistoryThatCannotBeCutIsAnError(t *testing.T) {
+	now := time.Now()
+	var all snapshot.History
+	for n := range 5000 {
+		all.Addresses.Sightings = append(all.Addresses.Sightings, lbcheck.Sighting{Balancer: fmt.Sprint(n)})
+	}
+	if _, err := remember(state.New(&drawer{room: 100 << 10}), all, now); !errors.Is(err, state.ErrTooLarge) {
+		t.Errorf("%v, want that it is too large", err)
 	}
 }
 

@@ -24,7 +24,9 @@ const syncFor = 15 * time.Second
 
 // lookOnce looks at everything once and prints the diagnosis.
 func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targets []inventory.Target, log *slog.Logger) (int, error) {
-	memory, err := memories{}.open(ctx, p, cfg, ownName(), log)
+	places := memories{}
+	defer places.close()
+	memory, err := places.open(ctx, p, cfg, ownName(), log)
 	if err != nil {
 		return exitUsage, err
 	}

@@ -31,16 +31,19 @@ type options struct {
 }
 
 const usage = `Usage: driftprobe [flags] [HOST | https://HOST/path …]
-       driftprobe demo | judge FILE | explain [CODE] | lint FILE…
+       driftprobe demo | lint FILE… | judge FILE | explain [CODE]
+       driftprobe completion SHELL | man | healthcheck [URL]
 
 driftprobe finds out why clients do not reach a hostname: it compares what every
 authoritative server publishes with the load balancers that should be in front.
 
-  driftprobe --once api.example.com            diagnose one name, no configuration
+  driftprobe demo                              play the outage, on loopback
+  driftprobe --once api.example.com            diagnose a name, no configuration
   driftprobe --once --config driftprobe.yaml   diagnose everything once
-  driftprobe --config driftprobe.yaml          watch, serve /metrics, alert Slack
+  driftprobe --config driftprobe.yaml          watch, serve /metrics, tell Slack
+  driftprobe lint deploy/*.yaml                judge manifests, touch no network
 
-Exit codes: 0 clean, 1 found something, 2 usage or configuration, 3 could not look.
+Exit code: 0 clean, 1 found something, 2 usage or configuration, 3 unknown.
 
 Flags:
 `
@@ -54,11 +57,11 @@ func (o *options) flags() *flag.FlagSet {
 	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
-	fs.StringVar(&o.output, "o", "text", "output `FORMAT` of --once: "+formats)
-	fs.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which --once exits with 1: info, warning or critical")
-	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics, health and status page")
-	fs.StringVar(&o.logLevel, "log.level", "info", "debug, info, warn or error")
-	fs.StringVar(&o.logFormat, "log.format", "logfmt", "logfmt or json")
+	fs.StringVar(&o.output, "o", "text", "`FORMAT`: "+formats)
+	fs.StringVar(&o.failOn, "fail-on", "warning", "least `SEVERITY` to exit with 1")
+	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics and status page")
+	fs.StringVar(&o.logLevel, "log.level", "info", "`LEVEL`: debug, info, warn or error")
+	fs.StringVar(&o.logFormat, "log.format", "logfmt", "`FORMAT`: logfmt or json")
 	return fs
 }
 
@@ -66,10 +69,21 @@ func (o *options) flags() *flag.FlagSet {
 func (o *options) lookFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
 	fs.StringVar(&o.roots, "dns.root-servers", "", "`IP,…` of other DNS roots")
-	fs.UintVar(&o.dnsPort, "dns.port", 53, "port of authoritative servers")
-	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers to ask too; none: -")
-	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` trusted instead of the system's roots")
-	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special-purpose addresses that may be probed")
+	fs.UintVar(&o.dnsPort, "dns.port", 53, "`PORT` of authoritative servers")
+	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers; none: -")
+	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` instead of the system's roots")
+	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special addresses to allow")
+}
+
+// listFlags writes one line a flag: the flag package takes two.
+func listFlags(w io.Writer, fs *flag.FlagSet) {
+	fs.VisitAll(func(f *flag.Flag) {
+		what, usage := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" {
+			usage += " (" + f.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-31s %s\n", written(f.Name)+" "+what, usage)
+	})
 }
 
 func parseOptions(p process, args []string) (options, error) {
@@ -79,8 +93,7 @@ func parseOptions(p process, args []string) (options, error) {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
 				fmt.Fprint(p.stdout, usage)
-				fs.SetOutput(p.stdout)
-				fs.PrintDefaults()
+				listFlags(p.stdout, fs)
 				o.help = true
 				return o, nil
 			}

@@ -40,6 +40,7 @@ func run(ctx context.Context, p process, args []string) int {
 		}
 		commands := map[string]func(context.Context, process, []string) (int, error){
 			"demo": demo, "judge": judge, "explain": explain, "lint": lint, "completion": completion, "man": man,
+			"healthcheck": healthcheck,
 		}
 		if command, ok := commands[args[0]]; ok {
 			return p.finish(command(ctx, p, args[1:]))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/metrics"
 	"driftprobe/internal/monitor"
-	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
 )
 
@@ -44,12 +42,15 @@ type server struct {
 	memories memories
 	accounts accounts
 	troubles standing
+	// greeted: it was said that the watch has begun.
+	greeted bool
 }
 
 // serve watches until the context ends. A reload replaces all parts and keeps
 // what was seen; a bad configuration changes nothing.
 func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, error) {
 	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, demand: newDemand(), reload: make(chan chan error), self: ownName(), memories: memories{}, accounts: accounts{}}
+	defer s.memories.close()
 	next, err := s.prepare(ctx)
 	if err != nil {
 		return exitUsage, err
@@ -105,38 +106,6 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 	return &generation{cfg: cfg, parts: w, memory: memory}, nil
 }
 
-// outbox takes up the alerts where the generation before has left them, so it is
-// made when that one has ended.
-func (s *server) outbox(g *generation) (*notify.Outbox, error) {
-	cfg := g.cfg
-	least, err := finding.ParseSeverity(cfg.Alerts.MinSeverity)
-	if err != nil {
-		return nil, fmt.Errorf("alerts.min_severity: %w", err)
-	}
-	policy := notify.Policy{
-		Pending: map[finding.Severity]time.Duration{
-			finding.Critical: cfg.Alerts.Pending.Critical, finding.Warning: cfg.Alerts.Pending.Warning, finding.Unknown: cfg.Alerts.Pending.Warning,
-		},
-		ResolveAfter: cfg.Alerts.ResolveAfter, Repeat: cfg.Alerts.Repeat, MinSeverity: least,
-	}
-	s.alerts.use(g.memory.store)
-	var sinks []notify.Sink
-	if slack := cfg.Alerts.Slack; slack.Configured {
-		url := func() (string, error) {
-			if slack.WebhookURLFile == "" {
-				return slack.WebhookURL.Reveal(), nil
-			}
-			secret, err := config.ReadSecretFile(slack.WebhookURLFile, "alerts.slack.webhook_url_file")
-			return secret.Reveal(), err
-		}
-		sinks = append(sinks, notify.NewSlack(url, &http.Client{Timeout: 20 * time.Second}, cfg.Alerts.ClusterName))
-	}
-	if g.parts.cluster != nil && cfg.Alerts.Events != config.Off {
-		sinks = append(sinks, g.parts.cluster.Events(s.self))
-	}
-	return notify.NewOutbox(policy, &s.alerts, s.log, sinks...)
-}
-
 func loopOf(s *monitor.Stats) metrics.Loop {
 	return metrics.Loop{
 		Looks:  map[string]uint64{"dns": s.DNSLooks.Load(), "zone": s.ZoneLooks.Load(), "probe": s.Probes.Load(), "cloud": s.CloudLooks.Load()},
@@ -162,7 +131,7 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
 		s.metrics.Set(snap, r)
 		s.page.set(look{true, snap, r, g.parts.options.Policy})
-		s.trouble("alerts are told, but not kept over a restart", speaker.observe(r))
+		s.trouble("alerts are told, but not kept over a restart", speaker.observe(r, snap.Inventory))
 		changed := snap.History.Records.LastChange()
 		if moved := snap.History.Certificates.LastMoved(); moved.After(changed) {
 			changed = moved

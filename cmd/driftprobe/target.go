@@ -19,7 +19,7 @@ func targetOf(t config.Target, origin string) inventory.Target {
 	out := inventory.Target{
 		Key: t.Key(), Host: t.Host, Port: t.Port, Path: t.Path, Origin: origin,
 		Addresses: t.Addresses, Allow: t.Allow, TLSOnly: t.Scheme == "tls",
-		Method: t.Method, SendsBody: t.SendsBody(), Maintenance: windowsOf(t.Maintenance),
+		Method: t.Method, SendsBody: t.SendsBody(), Maintenance: windowsOf(t.Maintenance), Labels: t.Labels,
 		Redirects: inventory.Redirects{Follow: t.Redirects.Follow, Hosts: t.Redirects.Hosts},
 		Expect:    expectOf(t.Expect),
 	}

@@ -8,41 +8,61 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/notify"
 )
 
 // voice tells people what reports say, as long as this process is the one to speak.
 type voice struct {
-	mu     sync.Mutex
-	outbox *notify.Outbox // nil: another process speaks, or nobody yet
+	mu    sync.Mutex
+	sinks *sinks // nil: another process speaks, or nobody yet
+	last  time.Time
 }
 
-func (v *voice) use(o *notify.Outbox) {
+func (v *voice) use(s *sinks) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.outbox = o
+	v.sinks = s
 }
 
-func (v *voice) now() *notify.Outbox {
+func (v *voice) now() *sinks {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.outbox
+	return v.sinks
 }
 
-// observe hands a report on. Reports are of all that was looked at, so the first one
-// after the lead was taken over can judge what the process before has told.
-func (v *voice) observe(r finding.Report) error {
-	if o := v.now(); o != nil {
-		return o.Observe(r)
+// observe hands a report on, and what is watched. Reports are of all that was looked at,
+// so the first one after the lead was taken over can judge what the process before has
+// told.
+func (v *voice) observe(r finding.Report, inv inventory.Inventory) error {
+	v.mu.Lock()
+	v.last = time.Now()
+	s := v.sinks
+	v.mu.Unlock()
+	if s == nil {
+		return nil
 	}
-	return nil
+	hosts := hostsOf(inv)
+	s.outbox.Watch(hosts)
+	s.greet(r.At, len(hosts))
+	return s.outbox.Observe(r)
+}
+
+// silentFor is how long there may be no report while the watch is alive.
+const silentFor = 5 * time.Minute
+
+func (v *voice) alive() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !v.last.IsZero() && time.Since(v.last) < silentFor
 }
 
 func (v *voice) deliveries() []notify.Delivery {
-	if o := v.now(); o != nil {
-		return o.Deliveries()
+	if s := v.now(); s != nil {
+		return s.deliveries()
 	}
 	return nil
 }
@@ -53,13 +73,13 @@ func (s *server) speak(ctx context.Context, g *generation, v *voice) error {
 	if g.memory.lease != nil && g.memory.reread(ctx, s.log) {
 		s.alerts.forget()
 	}
-	outbox, err := s.outbox(g)
+	all, err := s.sinks(g, v.alive)
 	if err != nil {
 		return err
 	}
-	v.use(outbox)
+	v.use(all)
 	defer v.use(nil)
-	outbox.Run(ctx)
+	all.run(ctx)
 	<-ctx.Done() // without sinks it has nothing to run
 	return nil
 }

@@ -92,7 +92,10 @@ func assemble(ctx context.Context, p process, all accounts, cfg config.Config, t
 	prober := probe.New(probe.Settings{
 		Timeout: cfg.Timeout, Roots: roots, Allow: cfg.Probe.AllowAddresses, UserAgent: "driftprobe/" + version,
 		FetchIssuers: cfg.TLS.AIA, SkipLists: !cfg.TLS.CRL,
-		Lookup: func(ctx context.Context, host string) []netip.Addr { return w.resolver.Observe(ctx, host).Published() },
+		Lookup: func(ctx context.Context, host string) ([]netip.Addr, bool) {
+			seen := w.resolver.Observe(ctx, host)
+			return seen.Published(), seen.Told()
+		},
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
@@ -156,12 +159,7 @@ func readable(cfg config.Config) error {
 			return err
 		}
 	}
-	if f := cfg.Alerts.Slack.WebhookURLFile; f != "" {
-		if _, err := config.ReadSecretFile(f, "alerts.slack.webhook_url_file"); err != nil {
-			return err
-		}
-	}
-	return nil
+	return readableAlerts(cfg.Alerts)
 }
 
 // openCluster prepares the watch of the cluster: if the configuration asks for

@@ -65,7 +65,7 @@ func newAPI(t *testing.T) (*api, *CertSpotter) {
 func (a *api) issued(ca authority, domain string, n int) {
 	for range n {
 		serial := int64(len(a.by[domain]) + 1)
-		a.by[domain] = append(a.by[domain], entry{fmt.Sprint(1000 + serial), ca.issue(serial, timestamps(a.t, start().Add(time.Minute), start()), "www."+domain)})
+		a.by[domain] = append(a.by[domain], entry{fmt.Sprint(1000 + serial), ca.issue(serial, timestamps(a.t, start().Add(time.Minute), start(), start().Add(time.Hour)), "www."+domain)})
 	}
 }
 
@@ -144,7 +144,7 @@ func TestWhatSSLMateRefuses(t *testing.T) {
 		{"limit without a time", status(429, "", ""), "used up (429)", 1, 59 * time.Second},
 		{"limit until a date", status(429, "Retry-After", start().Add(time.Hour).Format(http.TimeFormat)), "before 13:00:00", 1, 3599 * time.Second},
 		{"limit until the end of time", status(429, "Retry-After", "2147483647"), "(429)", 1, 23 * time.Hour},
-		{"limit of no time", status(429, "Retry-After", "-5"), "(429)", 1, 0},
+		{"limit of no time", status(429, "Retry-After", "-5"), "(429)", 1, 999 * time.Millisecond},
 		{"key", status(401, "", ""), "does not accept the key (401)", 1, 0},
 		{"right", status(403, "", ""), "(403)", 1, 0},
 		{"not a domain", status(400, "", ""), "answered 400", 2, 0},

@@ -47,7 +47,7 @@ func TestALogIsReadOn(t *testing.T) {
 	l.add(tileLeaf(start(), ca.issue(0xa1, nil, "www.shop.example", "shop.example"), false))
 	l.asked = nil
 	third := l.reader().Read(t.Context(), watched(), second.Positions)
-	if third.Failure != "" || len(third.Seen) != 1 || third.Positions[0].Next != 5001 {
+	if third.Failure != "" || len(third.Seen) != 1 || third.Unreadable != 0 || third.Positions[0].Next != 5001 {
 		t.Fatalf("%+v", third)
 	}
 	for _, path := range l.asked {
@@ -115,7 +115,7 @@ func TestALogThatLiesIsNotBelieved(t *testing.T) {
 		{"an altered tile of hashes", "tile/0/001", flip(40), "do not make the tree"},
 		{"a truncated tile of hashes", "tile/0/000", func(b []byte) []byte { return b[:31] }, "cut off"},
 		{"an altered tile of parents", "tile/1/000", flip(1), "do not make the tree"},
-		{"no tile of hashes", "tile/0/000", func([]byte) []byte { return nil }, "nothing there (404)"},
+		{"no tile of hashes", "tile/0/000", func([]byte) []byte { return nil }, "tile/0/000, which its checkpoint promises, is not there (404)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -134,14 +134,21 @@ func (t *tiles) ReadTiles(all []tlog.Tile) ([][]byte, error) {
 func (t *tiles) fetch(folder string, n int64, w int, most int64) ([]byte, int, *failure) {
 	path := folder + index(n)
 	if w == width {
-		text, f := t.origin.get(t.ctx, path, "", most)
-		return text, width, f
+		return t.whole(path, most)
 	}
 	text, f := t.origin.get(t.ctx, fmt.Sprintf("%s.p/%d", path, w), "", most)
 	if f == nil || !f.absent {
 		return text, w, f
 	}
-	text, f = t.origin.get(t.ctx, path, "", most)
+	return t.whole(path, most)
+}
+
+// whole reads a full tile. One that the tree has and the log has not is a lie of the tree.
+func (t *tiles) whole(path string, most int64) ([]byte, int, *failure) {
+	text, f := t.origin.get(t.ctx, path, "", most)
+	if f != nil && f.absent {
+		f = failed("see whether the url is the log's monitoring prefix; else tell who runs the log", "%s is not believed: %s, which its checkpoint promises, is not there (404)", t.origin.name, path[1:])
+	}
 	return text, width, f
 }
 

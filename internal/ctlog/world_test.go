@@ -222,7 +222,7 @@ func (l *staticLog) serve(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Write(answer)
+	_, _ = w.Write(answer)
 }
 
 func (l *staticLog) answer(path string) []byte {

@@ -7,6 +7,8 @@ import (
 
 	"driftprobe/dnscheck"
 	"driftprobe/internal/diagnose"
+	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/snapshot"
 )
 
@@ -29,6 +31,7 @@ func BenchmarkDiagnoseOutage(b *testing.B) {
 
 func benchmark(b *testing.B, all *builder, incidents int) {
 	watched := watchedFor(time.Hour, all.Snapshot)
+	watched.History.Certificates = oneEach(watched.Inventory.Targets)
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := diagnose.Diagnose(policy(), noon(), watched); len(r.Incidents) != incidents {
@@ -56,4 +59,16 @@ func watchedFor(span time.Duration, s snapshot.Snapshot) snapshot.Snapshot {
 		s.History.Records = s.History.Records.Remember(looks)
 	}
 	return s
+}
+
+// oneEach is what is remembered if each host has a certificate of its own.
+func oneEach(targets []inventory.Target) issuance.History {
+	seen := make([]issuance.Seen, 0, len(targets))
+	for _, t := range targets {
+		seen = append(seen, issuance.Seen{
+			At: noon(), Host: t.Host, Address: ips(newAddr)[0], Names: []string{t.Host}, CA: "Let's Encrypt",
+			Serial: t.Host, Issued: noon().AddDate(0, 0, -9), NotAfter: noon().AddDate(0, 0, 81),
+		})
+	}
+	return issuance.History{}.Remember(seen)
 }

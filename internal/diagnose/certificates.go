@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -118,7 +119,7 @@ func (v *view) sets() map[string]issuance.Set {
 		return all
 	}
 	for _, s := range v.snap.History.Certificates.Sets {
-		if len(s.Names) > 0 && told[s.Identity()] {
+		if len(s.Names) > 0 && len(s.Issuances) > 0 && told[s.Identity()] {
 			all[s.Identity()] = s
 		}
 	}
@@ -181,6 +182,34 @@ func (v *view) hit(r reordered) []string {
 	for _, h := range v.hosts {
 		if slices.ContainsFunc(r.orders, func(o order) bool { return o.set.Covers(h.name) }) {
 			hosts = append(hosts, h.name)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// certified are the hosts that a certificate would be for, or is, which a limit or an
+// authority concerns.
+func (v *view) certified(fs []finding.Finding) []string {
+	var hosts []string
+	for _, f := range fs {
+		var covering []issuance.Set
+		for _, o := range v.snap.Inventory.Refused {
+			if o.Namespace == f.Subject.Namespace && (o.Name == f.Subject.Name || o.Certificate == f.Subject.Name) {
+				covering = append(covering, issuance.Set{Names: o.Hosts})
+			}
+		}
+		if domain, all := strings.CutPrefix(f.Subject.Certificate, "*."); all && f.Subject.Host == "" {
+			for _, h := range v.hosts {
+				if h.name == domain || strings.HasSuffix(h.name, "."+domain) {
+					hosts = append(hosts, h.name)
+				}
+			}
+		}
+		for _, h := range v.hosts {
+			if h.name == f.Subject.Host || slices.ContainsFunc(covering, func(s issuance.Set) bool { return s.Covers(h.name) }) {
+				hosts = append(hosts, h.name)
+			}
 		}
 	}
 	slices.Sort(hosts)

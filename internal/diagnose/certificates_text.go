@@ -178,6 +178,9 @@ func (v *view) restarts(r reordered) string {
 		}
 	}
 	started := since(newest)
+	if started.IsZero() {
+		return ""
+	}
 	text := fmt.Sprintf("the pod %s runs since %s", finding.Printable(newest.Name, 80), finding.Clock(started, v.now))
 	if count > 0 {
 		text += fmt.Sprintf(", %s are counted", finding.Count(count, "restart", "restarts"))
@@ -260,7 +263,7 @@ func (v *view) lostFix(r reordered, s spent) []finding.Step {
 			"restart nothing before %s; if it can't wait, put one more name into the certificate: that is another set of names, with a budget of its own", until)}}, mend...)
 	case len(r.store) > 0 && s.known:
 		return append(mend, finding.Step{Text: fmt.Sprintf(
-			"this change restarts it, which orders once more: at most %d are left", s.of-s.used)})
+			"this change restarts it, which orders once more; at most %s left", finding.Count(s.of-s.used, "order is", "orders are"))})
 	}
 	return mend
 }

@@ -18,6 +18,7 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/report"
 	"driftprobe/internal/snapshot"
 	"driftprobe/lbcheck"
@@ -26,7 +27,12 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens")
 
-func policy() diagnose.Policy { return diagnose.Policy{MaxTTL: 5 * time.Minute, Public: true} }
+func policy() diagnose.Policy {
+	return diagnose.Policy{
+		MaxTTL: 5 * time.Minute, Public: true,
+		Certificates: issuance.Policy{Authorities: []string{"Let's Encrypt", "Example Trust"}},
+	}
+}
 
 type situation struct {
 	name string

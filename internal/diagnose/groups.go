@@ -71,6 +71,11 @@ func likenesses() map[finding.Code]likeness {
 	byFront := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{frontKey, cause}
 	}
+	byNames := likeness{
+		func(_ *view, f finding.Finding) string {
+			return strings.TrimSpace(f.Subject.Certificate + " " + refOf(f).String())
+		}, summary,
+	}
 	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, serverCause}
 	byCertificate := likeness{certificateKey, certificateCause}
 	byAnswer := likeness{
@@ -81,24 +86,26 @@ func likenesses() map[finding.Code]likeness {
 		return likeness{func(_ *view, f finding.Finding) string { return f.Record.Zone }, cause}
 	}
 	table := map[finding.Code]likeness{
-		finding.DNSTTLExposure:       byFront(exposureCause),
-		finding.DNSMissingRecord:     byFront(missingCause),
-		finding.DNSServerDegraded:    byServer,
-		finding.DNSResolverDegraded:  byServer,
-		finding.DNSResolverDiffers:   {byServer.key, summary},
-		finding.DNSNonconformant:     {nonconformantKey, nonconformantCause},
-		finding.DNSUnresolvable:      bySilence,
-		finding.DNSInconsistent:      byZone(disagreeCause),
-		finding.DNSOddTTL:            byZone(oddCause),
-		finding.DNSNoRecord:          {denialKey, denialCause},
-		finding.DNSBogus:             {bogusZone, bogusCause},
-		finding.SelfBypassed:         {bypassKey, bypassCause},
-		finding.HTTPStatus:           byAnswer,
-		finding.HTTPBody:             byAnswer,
-		finding.HTTPHeader:           byAnswer,
-		finding.TLSHandshake:         byAnswer,
-		finding.TLSProtocol:          byAnswer,
-		finding.TLSClientCertificate: byAnswer,
+		finding.DNSTTLExposure:           byFront(exposureCause),
+		finding.DNSMissingRecord:         byFront(missingCause),
+		finding.DNSServerDegraded:        byServer,
+		finding.DNSResolverDegraded:      byServer,
+		finding.DNSResolverDiffers:       {byServer.key, summary},
+		finding.DNSNonconformant:         {nonconformantKey, nonconformantCause},
+		finding.DNSUnresolvable:          bySilence,
+		finding.DNSInconsistent:          byZone(disagreeCause),
+		finding.DNSOddTTL:                byZone(oddCause),
+		finding.DNSNoRecord:              {denialKey, denialCause},
+		finding.DNSBogus:                 {bogusZone, bogusCause},
+		finding.SelfBypassed:             {bypassKey, bypassCause},
+		finding.IssuanceRateLimit:        byNames,
+		finding.IssuanceUnexpectedIssuer: byNames,
+		finding.HTTPStatus:               byAnswer,
+		finding.HTTPBody:                 byAnswer,
+		finding.HTTPHeader:               byAnswer,
+		finding.TLSHandshake:             byAnswer,
+		finding.TLSProtocol:              byAnswer,
+		finding.TLSClientCertificate:     byAnswer,
 	}
 	for _, e := range finding.Catalogue() {
 		if _, own := table[e.Code]; own {
@@ -275,6 +282,8 @@ func (v *view) affected(fs []finding.Finding) []string {
 		return v.hostsInZones(fs)
 	case finding.SelfOffline, finding.SelfSourceDegraded:
 		return names(v.hosts)
+	case finding.IssuanceRateLimit, finding.IssuanceUnexpectedIssuer:
+		return v.certified(fs)
 	}
 	if f := fs[0]; f.Subject.Namespace != "" && f.Subject.Host == "" {
 		return v.behind(refOf(f))

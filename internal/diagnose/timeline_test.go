@@ -105,6 +105,8 @@ func TestTheOutageIsToldOnce(t *testing.T) {
 		"10m30s firing dns-drift:traefik/traefik",
 		"11m0s resolved balancer-gone:traefik/traefik",
 		"30m30s firing balancer-gone:traefik/traefik",
+		// The records have to be other ones now.
+		"36m0s update dns-drift:traefik/traefik",
 		"37m0s resolved balancer-gone:traefik/traefik",
 		// The TTL of an hour was last seen at 44m30s, and gone at 45m0s.
 		"1h46m0s resolved dns-drift:traefik/traefik",

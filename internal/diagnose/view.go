@@ -146,6 +146,7 @@ func (v *view) judge() {
 	all = append(all, v.undecided(all)...)
 	all = append(all, issuance.Judge(v.policy.Certificates, v.now, v.snap.History.Certificates)...)
 	all = append(all, issuance.Storage(v.snap.Inventory.Workloads)...)
+	all = append(all, issuance.Refused(v.now, v.snap.Inventory.Refused)...)
 	all = append(all, issuance.JudgeLogs(v.now, v.snap.Observations.Logs)...)
 	worst := make(map[finding.ID]int, len(all))
 	for _, f := range all {

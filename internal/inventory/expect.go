@@ -123,6 +123,9 @@ func (w Weekly) ends(now time.Time) time.Time {
 		if w.End <= w.Start {
 			end = time.Date(year, month, day-back+1, 0, w.End, 0, 0, zone)
 		}
+		if !start.Before(end) { // the hour in which it begins is left out that day
+			start = end.Add(-time.Duration(w.End-w.Start) * time.Minute)
+		}
 		midday := time.Date(year, month, day-back, 12, 0, 0, 0, zone)
 		if slices.Contains(w.Days, midday.Weekday()) && !now.Before(start) && now.Before(end) {
 			return end.UTC()

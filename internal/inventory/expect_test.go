@@ -18,6 +18,7 @@ func TestWindows(t *testing.T) {
 	// Sunday 2026-03-29 at 02:00.
 	nights := Window{Weekly: &Weekly{Days: []time.Weekday{time.Saturday, time.Sunday}, Start: 22 * 60, End: 4 * 60, Zone: "Europe/Berlin"}}
 	daily := Window{Weekly: &Weekly{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Start: 180, End: 195}}
+	leaps := Window{Weekly: &Weekly{Days: []time.Weekday{0}, Start: 135, End: 195, Zone: "Europe/Berlin"}}
 	for _, c := range []struct {
 		window    Window
 		now, want string
@@ -34,6 +35,9 @@ func TestWindows(t *testing.T) {
 		{nights, "2026-03-31T01:00:00Z", ""},
 		{daily, "2026-03-01T03:00:00Z", "2026-03-01T03:15:00Z"},
 		{daily, "2026-03-01T03:15:00Z", ""},
+		{leaps, "2026-03-29T00:59:59Z", "2026-03-29T01:15:00Z"}, // 02:15 does not exist that day
+		{leaps, "2026-03-29T01:15:00Z", ""},
+		{leaps, "2026-03-22T01:15:00Z", "2026-03-22T02:15:00Z"},
 		{Window{}, "2026-03-01T03:15:00Z", ""},
 		{Window{Weekly: &Weekly{Days: []time.Weekday{0}, End: 1440, Zone: "Nowhere/At all"}}, "2026-03-01T03:15:00Z", ""},
 	} {

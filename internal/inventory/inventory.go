@@ -68,6 +68,8 @@ type Target struct {
 	Expect Expect `json:"expect,omitzero"`
 	// Maintenance are the times in which faults are shown and nobody is told.
 	Maintenance []Window `json:"maintenance,omitempty"`
+	// Labels say by whom its incidents are to be heard.
+	Labels map[string]string `json:"labels,omitempty"`
 	// TLSOnly: what answers need not speak HTTP, so the look ends after the
 	// handshake.
 	TLSOnly bool `json:"tls_only,omitempty"`

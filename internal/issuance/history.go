@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -124,7 +125,8 @@ func normal(names []string) []string {
 
 // find returns where the set with this key is.
 func (h History) find(k key) (int, bool) {
-	return slices.BinarySearchFunc(h.Sets, k, func(s Set, k key) int { return strings.Compare(s.Key, string(k[:])) })
+	n := sort.Search(len(h.Sets), func(n int) bool { return h.Sets[n].Key >= string(k[:]) })
+	return n, n < len(h.Sets) && h.Sets[n].Key == string(k[:])
 }
 
 // Remember adds what was seen, and forgets what is too old to matter and what is too

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,4 +111,54 @@ func FuzzRemember(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestWithinKeepsWhatWasOrderedAgain(t *testing.T) {
+	var all []Seen
+	for n := range 1000 {
+		all = append(all, one(n, at(float64(n)/1000)))
+	}
+	again := one(0, at(1))
+	again.Serial = "2"
+	h := History{}.Remember(append(all, again))
+	for _, size := range []int{0, 5000, 100_000} {
+		cut := h.Within(size)
+		if text, _ := json.Marshal(cut.Sets); len(text) > max(size, len("null")) {
+			t.Errorf("%d bytes, want at most %d", len(text), size)
+		}
+		for name, want := range map[string]bool{"h0.example": size > 0, "h999.example": size > 0, "h1.example": false} {
+			if _, there := cut.get(keyOf([]string{name}, letsEncrypt)); there != want {
+				t.Errorf("%s in %d bytes: %v", name, size, there)
+			}
+		}
+	}
+	if len(h.Sets) != 1000 {
+		t.Error("the receiver is changed")
+	}
+}
+
+// Most looks meet what the look before met.
+func TestALookThatSaysNothingNewCostsLittle(t *testing.T) {
+	h := History{}.Remember([]Seen{one(1, at(0))})
+	again := slices.Repeat([]Seen{one(1, at(0.1))}, 100)
+	if n := testing.AllocsPerRun(100, func() { h = h.Remember(again) }); n > 20 {
+		t.Errorf("%v allocations for 100 looks", n)
+	}
+	if last := h.Sets[0].Issuances[0].LastSeen; !last.Equal(at(0)) {
+		t.Errorf("last seen %v", last)
+	}
+	if h = h.Remember([]Seen{one(1, at(0.2))}); !h.Sets[0].Issuances[0].LastSeen.Equal(at(0.2)) {
+		t.Error("the look after a stride is not kept")
+	}
+}
+
+// A set whose names are not in order must not be put in order in the observation.
+func TestRememberLeavesTheNames(t *testing.T) {
+	names := []string{"b.example", "a.example", "a.example"}
+	s := one(1, at(0))
+	s.Names = names
+	h := History{}.Remember([]Seen{s})
+	if names[0] != "b.example" || len(h.Sets[0].Names) != 2 {
+		t.Errorf("%v became %v", names, h.Sets[0].Names)
+	}
 }

@@ -91,6 +91,50 @@ func bounded(sets []Set, now time.Time) []Set {
 	return kept
 }
 
+// Within is the history cut to a size in bytes, as JSON has it, where a place to keep it is
+// smaller than what is remembered. Sets that were ordered again are kept first, then those
+// seen last.
+func (h History) Within(size int) History {
+	sets := slices.Clone(h.Sets)
+	slices.SortFunc(sets, func(a, b Set) int {
+		return cmp.Or(cmp.Compare(len(b.Issuances), len(a.Issuances)), b.seen().Compare(a.seen()), cmp.Compare(a.Key, b.Key))
+	})
+	for n, s := range sets {
+		if size -= s.bytes(); size < 0 {
+			sets = sets[:n]
+			break
+		}
+	}
+	slices.SortFunc(sets, func(a, b Set) int { return cmp.Compare(a.Key, b.Key) })
+	h.Sets = sets
+	return h
+}
+
+// Size is about what JSON needs for all sets, in bytes.
+func (h History) Size() int {
+	n := 0
+	for _, s := range h.Sets {
+		n += s.bytes()
+	}
+	return n
+}
+
+// bytes is about what JSON needs for the set.
+func (s Set) bytes() int {
+	const set, issuance, quotes, address = 120, 300, 3, 42
+	n := set + len(s.CA)
+	for _, name := range s.Names {
+		n += len(name) + quotes
+	}
+	for _, i := range s.Issuances {
+		n += issuance + len(i.Serial) + address*len(i.Addresses)
+		for _, text := range slices.Concat(i.Hosts, i.Logs) {
+			n += len(text) + quotes
+		}
+	}
+	return n
+}
+
 // issued returns when the certificates were issued.
 func (s Set) issued() []time.Time {
 	all := make([]time.Time, len(s.Issuances))

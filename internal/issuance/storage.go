@@ -121,7 +121,7 @@ func (k keeping) finding(summary string) finding.Finding {
 		Code: finding.IssuanceEphemeralStorage, Severity: finding.Warning, Summary: summary,
 		Subject:  finding.Subject{Namespace: k.workload.Namespace, Name: k.workload.Name},
 		Expected: "a PersistentVolumeClaim that one pod writes to, mounted at " + k.folder(),
-		SeenAt:   []string{fmt.Sprintf("%s, container %s", k.workload, printable(k.container.Name))},
+		SeenAt:   []string{fmt.Sprintf("%s/%s (%s, container %s)", k.workload.Namespace, k.workload.Name, k.workload.Kind, printable(k.container.Name))},
 	}
 }
 

@@ -62,6 +62,7 @@ func (s *acmeClients) add(c *Cluster, namespace string) {
 	for _, plural := range []string{"deployments", "statefulsets", "daemonsets"} {
 		f := newFeed(c.health(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: plural}, namespace), readClient)
 		f.signal = func() { c.signal(); s.pods.poke() }
+		f.few = true
 		s.kinds = append(s.kinds, f)
 	}
 	scaling := schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}

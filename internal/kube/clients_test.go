@@ -2,6 +2,7 @@ package kube
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -260,5 +261,36 @@ func TestAFileThatIsSlowDoesNotHoldTheRest(t *testing.T) {
 	inv := synced(t, k, Settings{}).Inventory()
 	if len(inv.Services) != 1 || len(inv.Gaps) != 1 || !strings.Contains(inv.Gaps[0].Why, "leader changed") {
 		t.Errorf("%+v", inv)
+	}
+}
+
+func TestWorkloadsAreBoundedAndTheRestIsSaid(t *testing.T) {
+	c := offline()
+	f := c.clients.kinds[0]
+	var many []any
+	for i := range 2000 {
+		many = append(many, fmt.Sprintf("--certificatesresolvers.r%d.acme.storage=%s", i, strings.Repeat("x", 500)))
+	}
+	mount := object{"name": "data", "mountPath": "/" + strings.Repeat("y", 500)}
+	huge := workload("Deployment", "a", "huge", args(many...), func(pod object) {
+		pod["containers"].([]any)[0].(object)["volumeMounts"] = slices.Repeat([]any{mount}, 200)
+	})
+	if err := f.Add(unstructuredOf(huge)); err != nil {
+		t.Fatal(err)
+	}
+	if kept := f.values(); len(kept) != 1 || !kept[0].huge || len(kept[0].workload.Containers) != 0 {
+		t.Errorf("kept %d bytes", len(fmt.Sprint(kept)))
+	}
+	for i := range maxClients + 2 {
+		if err := f.Add(unstructuredOf(workload("Deployment", "b", fmt.Sprintf("w%03d", i)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inv := c.Inventory()
+	if len(inv.Workloads) != maxClients-1 || inv.Workloads[0].Name != "w000" {
+		t.Errorf("%d workloads", len(inv.Workloads))
+	}
+	if gapOf(inv, "3 of the workloads") == nil || gapOf(inv, "Deployment a/huge") == nil {
+		t.Errorf("gaps %+v", inv.Gaps)
 	}
 }

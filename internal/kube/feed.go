@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ import (
 // listTimeout bounds one request of a list (or page of it), so that a server
 // that accepts and never answers is noticed.
 const listTimeout = time.Minute
+
+// pageOf is how many objects of a page are asked for.
+const pageOf = 250
 
 // maxPause is the longest pause between two attempts to read a resource, and its half
 // more. client-go's own is half a minute to a minute, in which a cluster that is
@@ -46,6 +50,9 @@ type feed[T any] struct {
 	// versions in which it is read.
 	served *served
 	older  []string
+	// few: of many objects few are kept, so lists are read in pages, and what is not kept
+	// goes before the next page comes.
+	few bool
 	// items are what is known, by namespace/name; guarded by health.mu.
 	items map[string]T
 	// vanished: the resource was there, with objects, and is served no more; guarded
@@ -121,7 +128,19 @@ func (f *feed[T]) follow(ctx context.Context, client dynamic.Interface, at schem
 			limited, cancel := context.WithTimeout(ctx, listTimeout)
 			defer cancel()
 			o.LabelSelector = f.selector
+			if f.few {
+				o.Limit = pageOf
+				if o.ResourceVersion == "0" { // from the server's cache, which has no pages
+					o.ResourceVersion, o.ResourceVersionMatch = "", ""
+				}
+			}
 			list, err := resource.List(limited, o)
+			if f.few && err == nil {
+				list.Items = slices.DeleteFunc(list.Items, func(u unstructured.Unstructured) bool {
+					_, keep := f.read(&u)
+					return !keep
+				})
+			}
 			if f.served != nil && apierrors.IsNotFound(err) {
 				gone()
 			}

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -16,8 +17,9 @@ import (
 )
 
 const (
-	maxSelector = 4 << 10 // bytes of a label selector, which stands in a URL
-	maxStarted  = 64      // containers of a pod
+	maxSelector = 4 << 10  // bytes of a label selector, which stands in a URL
+	maxClient   = 64 << 10 // bytes of what is kept of a workload, in JSON; usual are two thousand
+	maxStarted  = 64       // containers of a pod
 )
 
 // client is what is kept of a Deployment, StatefulSet or DaemonSet that orders
@@ -26,6 +28,8 @@ type client struct {
 	workload inventory.Workload
 	// selector chooses its pods; empty if it can't be used.
 	selector string
+	// huge: it is larger than any honest one, and only its name is kept.
+	huge bool
 }
 
 // readClient keeps a workload that orders certificates, or that a configuration file may
@@ -49,7 +53,10 @@ func readClient(u *unstructured.Unstructured) (client, bool) {
 		})
 	}
 	w.Volumes = slices.DeleteFunc(slices.Clone(w.Volumes), func(v inventory.Volume) bool { return !mounted(v) })
-	return client{w, selectorOf(u)}, true
+	if b, err := json.Marshal(w); err != nil || len(b) > maxClient {
+		return client{workload: inventory.Workload{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}, huge: true}, true
+	}
+	return client{workload: w, selector: selectorOf(u)}, true
 }
 
 func selectorOf(u *unstructured.Unstructured) string {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/issuance"
 )
@@ -45,7 +46,7 @@ func (c *Cluster) ordering() []client {
 			return !issuance.Orders(c) || len(w.Services) == 0 && issuance.AlwaysOrders(c)
 		})
 		if len(w.Containers) > 0 {
-			all = append(all, client{w, k.selector})
+			all = append(all, client{workload: w, selector: k.selector})
 		}
 	}
 	return all
@@ -130,7 +131,7 @@ func (s *acmeClients) note(f file, now content, signal func()) {
 }
 
 // unread are the configuration files that could not be read, those with one reason as one
-// gap; and the workloads over the bound.
+// gap; and the workloads over a bound.
 func (s *acmeClients) unread() []inventory.Gap {
 	s.mu.Lock()
 	files := maps.Clone(s.files)
@@ -155,11 +156,28 @@ func (s *acmeClients) unread() []inventory.Gap {
 			gaps[n].What += ", " + what
 		}
 	}
-	if _, over := s.known(); over > 0 {
-		gaps = append(gaps, inventory.Gap{
-			Source: "kubernetes", Resources: []string{"deployments"}, What: fmt.Sprintf("%d of the workloads that order certificates", over),
-			Why: fmt.Sprintf("at most %d are looked at", maxClients), Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
-		})
+	return append(gaps, s.excess()...)
+}
+
+// excess says which workloads are over a bound.
+func (s *acmeClients) excess() []inventory.Gap {
+	var gaps []inventory.Gap
+	add := func(what, why, hint string) {
+		gaps = append(gaps, inventory.Gap{Source: "kubernetes", Resources: []string{"deployments"}, What: what, Why: why, Hint: hint})
+	}
+	known, over := s.known()
+	if over > 0 {
+		add(fmt.Sprintf("%d of the workloads that order certificates", over), fmt.Sprintf("at most %d are looked at", maxClients),
+			"watch a part of the namespaces with each driftprobe (kubernetes.namespaces)")
+	}
+	var huge []string
+	for _, k := range known {
+		if k.huge {
+			huge = append(huge, k.workload.String())
+		}
+	}
+	if len(huge) > 0 {
+		add(finding.List(huge, 3), fmt.Sprintf("what it says of certificates is larger than %d KiB", maxClient>>10), "give it fewer arguments, variables and mounts")
 	}
 	return gaps
 }

@@ -162,12 +162,12 @@ func (s *TLSServer) handshake(c net.Conn) {
 	if err != nil {
 		return
 	}
-	status := "200 OK"
+	status, body := "200 OK", ""
 	if o.DemandsInHTTP && len(session.ConnectionState().PeerCertificates) == 0 {
-		status = "400 Bad Request"
+		status, body = "400 Bad Request", "<center>No required SSL certificate was sent</center>" // as nginx says it
 	}
 	date := time.Now().Add(o.ClockAhead).UTC().Format(http.TimeFormat)
-	_, _ = fmt.Fprintf(session, "HTTP/1.1 %s\r\nServer: lab\r\nDate: %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status, date)
+	_, _ = fmt.Fprintf(session, "HTTP/1.1 %s\r\nServer: lab\r\nDate: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", status, date, len(body), body)
 	_ = request.Body.Close()
 	_ = session.Close()
 }

@@ -138,6 +138,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.collectReport(e, r)
 	c.collectHosts(e, s, v)
 	c.collectServers(e, s)
+	c.collectServices(e, s)
+	c.collectBudgets(e, s, r.At)
 	c.collectProbes(e, s, v)
 }
 

@@ -17,6 +17,7 @@ import (
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/issuance"
 	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
 	"driftprobe/probe"
@@ -77,6 +78,20 @@ func drifted() (snapshot.Snapshot, finding.Report) {
 		{Host: "lb.example", At: noon(), Steps: nil},
 	}
 	s.Observations.Probes = []probe.Observation{probed("a.example", "192.0.2.7:443"), stranger, probed("b.example", "192.0.2.7:443"), refused, failed}
+
+	s.Inventory.Services = []inventory.Service{{
+		ServiceRef: inventory.ServiceRef{Namespace: "traefik", Name: "traefik"}, Endpoints: &inventory.Endpoints{Ready: 2, Total: 3},
+		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.7")},
+	}}
+	s.History.Certificates = issuance.History{Sets: []issuance.Set{
+		{Names: []string{"a.example", "www.a.example"}, CA: "Let's Encrypt", Issuances: []issuance.Issuance{
+			{Serial: "1", Issued: noon().AddDate(0, 0, -2), Hosts: []string{"a.example"}},
+			{Serial: "2", Issued: noon().AddDate(0, 0, -1), Hosts: []string{"a.example"}},
+		}},
+		{Names: []string{"gone.example"}, CA: "Let's Encrypt", Issuances: []issuance.Issuance{{Serial: "3", Hosts: []string{"gone.example"}}}},
+		{Names: []string{"c.example"}, CA: "Another", Issuances: []issuance.Issuance{{Serial: "4", Hosts: []string{"c.example"}}}},
+		{Names: []string{"empty.example"}, CA: "Let's Encrypt"}, // a state file can say anything
+	}}
 
 	stale := finding.Finding{
 		Code: finding.DNSStaleRecord, Severity: finding.Critical,

@@ -12,6 +12,8 @@ type descriptions struct {
 
 	published, stale, ttl, observedAt, serverUp *prometheus.Desc
 
+	balancer, endpoints, orders *prometheus.Desc
+
 	success, duration, status, phase, certificate, protocol, tlsVersion *prometheus.Desc
 }
 
@@ -47,6 +49,10 @@ func describe() descriptions {
 		observedAt: d("driftprobe_last_observation_timestamp_seconds", "When the host was last looked at, by kind (dns, probe).", "host", "kind"),
 		serverUp:   d("driftprobe_nameserver_up", "1 if the server of the zone gave a usable answer to any of the last questions.", "zone", "server"),
 
+		balancer:  d("driftprobe_service_address_info", "Always 1; the address is one that the Service's status names.", "service", "address"),
+		endpoints: d("driftprobe_service_endpoints_ready", "Backends of the Service that get traffic.", "service"),
+		orders:    d("driftprobe_certificate_orders_left", "Certificates with exactly these names that Let's Encrypt issues at once, at most: those that nobody saw are not counted.", "certificate"),
+
 		success:     d("probe_success", "1 if the address answers as it should: no finding of at least a warning is about it.", "target", "address"),
 		duration:    d("probe_duration_seconds", "How long the probe of the address took.", "target", "address"),
 		status:      d("probe_http_status_code", "Status code of the response; 0 if there was none.", "target", "address"),
@@ -63,6 +69,7 @@ func (d descriptions) all() []*prometheus.Desc {
 		d.sent, d.queued, d.dead, d.sentAt, d.leader,
 		d.findings, d.incidents, d.targetOK, d.clearBy,
 		d.published, d.stale, d.ttl, d.observedAt, d.serverUp,
+		d.balancer, d.endpoints, d.orders,
 		d.success, d.duration, d.status, d.phase, d.certificate, d.protocol, d.tlsVersion,
 	}
 }

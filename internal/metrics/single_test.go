@@ -54,6 +54,7 @@ func TestOneVisitSucceedsIfItWasSeen(t *testing.T) {
 	meant.Expect.Unreachable = true
 	refused := probed("a.example", "192.0.2.7:443")
 	refused.Fault, refused.HTTP, refused.TLS = probe.Fault{Phase: probe.PhaseConnect, Kind: probe.Refused}, nil, nil
+	refused.Reached = probe.PhaseNone
 	stranger := probed("a.example", "192.0.2.7:443")
 	stranger.Stranger = true
 	warned := visited(target("a.example"), probed("a.example", "192.0.2.7:443"))

@@ -33,7 +33,12 @@ type Alertmanager struct {
 	// Cluster is a label if it is not empty; Link is where a person finds more.
 	Cluster, Link string
 	Log           *slog.Logger
+
+	tally tally
 }
+
+// AlertmanagerRoute is the name of the Route that says what all instances are told.
+const AlertmanagerRoute = "alertmanager"
 
 const (
 	// resend is how often an alert is repeated; its end lies a few of these ahead, so that
@@ -73,6 +78,15 @@ func (a *Alertmanager) Run(ctx context.Context, state func() State, change func(
 	all.Wait()
 }
 
+// Deliveries returns how the instances do, in the order of URLs.
+func (a *Alertmanager) Deliveries() []Delivery {
+	var all []Delivery
+	for _, instance := range a.URLs {
+		all = append(all, a.tally.of(shown(instance), "alertmanager "+shown(instance)))
+	}
+	return all
+}
+
 // tell keeps one instance told.
 func (a *Alertmanager) tell(ctx context.Context, instance string, state func() State, change <-chan struct{}) {
 	known := map[string]postable{}
@@ -84,8 +98,10 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 		if err := a.post(ctx, instance, slices.Collect(maps.Values(known))); err != nil {
 			failures++
 			pause = wait(failures, err, 0.5)
+			a.tally.failed(shown(instance), false)
 			a.Log.Warn("Alertmanager was not told", "instance", shown(instance), "attempt", failures, "retry_in", pause, "err", err)
 		} else {
+			a.tally.sent(shown(instance))
 			failures = 0
 		}
 		select {
@@ -100,7 +116,7 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 func (a *Alertmanager) alerts(known map[string]postable, s State, now time.Time) map[string]postable {
 	next := map[string]postable{}
 	for _, t := range s.Incidents {
-		if t.Visible {
+		if t.Visible && (t.To == nil || slices.Contains(t.To, AlertmanagerRoute)) {
 			p := a.alert(t, now)
 			next[p.identity()] = p
 		}
@@ -134,6 +150,11 @@ func (a *Alertmanager) alert(t Tracked, now time.Time) postable {
 			"hosts":       finding.List(i.Hosts, maxHosts),
 		},
 		StartsAt: m.FirstSeen, EndsAt: now.Add(ahead), Link: a.Link,
+	}
+	for name, value := range m.Labels {
+		if p.Labels[name] == "" {
+			p.Labels[name] = value
+		}
 	}
 	for name, value := range map[string]string{
 		"cluster": a.Cluster, "namespace": i.Subject.Namespace, "service": i.Subject.Name,
@@ -207,9 +228,25 @@ func (a *Alertmanager) post(ctx context.Context, instance string, alerts []posta
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	err = fmt.Errorf("it answered %d %s", resp.StatusCode, finding.Printable(strings.TrimSpace(string(answer)), 200))
+	err = fmt.Errorf("it answered %d", resp.StatusCode)
+	if text := strings.TrimSpace(string(answer)); !repeats(text, req.Header) {
+		err = fmt.Errorf("%w %s", err, finding.Printable(text, 200))
+	}
 	if resp.Header.Get("Retry-After") != "" {
 		return &RetryAfterError{Wait: retryAfter(resp, 0), Err: err}
 	}
 	return err
+}
+
+// repeats tells whether an answer holds credentials that it was sent: a proxy's page may
+// show the whole request.
+func repeats(answer string, sent http.Header) bool {
+	for _, value := range sent["Authorization"] {
+		for word := range strings.FieldsSeq(value) {
+			if strings.Contains(answer, word) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,8 +86,17 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func TestAnAlertmanagerIsToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var posts []string
-		status := http.StatusServiceUnavailable
+		var mu sync.Mutex
+		var all []string
+		posts := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(all)
+		}
+		var status atomic.Int32
+		status.Store(http.StatusServiceUnavailable)
+		var state atomic.Pointer[State]
+		state.Store(&State{Incidents: []Tracked{fires("a", finding.Critical)}})
 		a := &Alertmanager{
 			URLs: []string{"http://secret:word@one.example/"}, Log: slog.New(slog.DiscardHandler),
 			Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
@@ -97,41 +109,45 @@ func TestAnAlertmanagerIsToldAgain(t *testing.T) {
 				if len(alerts) > 0 {
 					end = alerts[0].EndsAt.Sub(time.Now()).String()
 				}
-				posts = append(posts, end)
-				return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}}, nil
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, end)
+				return &http.Response{StatusCode: int(status.Load()), Body: http.NoBody, Header: http.Header{}}, nil
 			})},
 		}
-		state := State{Incidents: []Tracked{fires("a", finding.Critical)}}
 		wake := make(chan struct{}, 1)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			a.Run(ctx, func() State { return state }, func() <-chan struct{} { return wake })
+			a.Run(ctx, func() State { return *state.Load() }, func() <-chan struct{} { return wake })
 		}()
 		synctest.Wait()
-		status = http.StatusOK
+		status.Store(http.StatusOK)
 		time.Sleep(time.Second) // the back-off after the first failure is less
 		synctest.Wait()
-		if len(posts) != 2 || posts[1] != "4m0s" {
-			t.Fatalf("posts %q", posts)
+		if len(posts()) != 2 || posts()[1] != "4m0s" {
+			t.Fatalf("posts %q", posts())
 		}
 		time.Sleep(2*time.Minute + time.Second)
 		synctest.Wait()
-		if len(posts) != 4 {
-			t.Fatalf("posts %q, want one a minute", posts)
+		if len(posts()) != 4 {
+			t.Fatalf("posts %q, want one a minute", posts())
 		}
-		state = State{}
+		state.Store(&State{})
 		wake <- struct{}{}
 		synctest.Wait()
-		if len(posts) != 5 || posts[4] != "0s" {
-			t.Fatalf("posts %q, want the end at once", posts)
+		if len(posts()) != 5 || posts()[4] != "0s" {
+			t.Fatalf("posts %q, want the end at once", posts())
 		}
 		time.Sleep(10 * time.Minute)
 		stop()
 		<-done
-		if last := posts[len(posts)-1]; last != "" {
-			t.Errorf("the end is told for ever: %q", posts)
+		if last := posts()[len(posts())-1]; last != "" {
+			t.Errorf("the end is told for ever: %q", posts())
+		}
+		if d := a.Deliveries(); len(d) != 1 || d[0].Sink != "alertmanager http://one.example" || d[0].Failed != 1 || d[0].Sent < 4 {
+			t.Errorf("deliveries %+v", d)
 		}
 	})
 }

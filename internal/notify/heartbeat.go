@@ -20,10 +20,13 @@ type Heartbeat struct {
 	Every  time.Duration
 	// Alive tells whether a report was made lately: without one there is no beat.
 	Alive func() bool
-	// Beat is called after each beat that arrived.
-	Beat func(time.Time)
-	Log  *slog.Logger
+	Log   *slog.Logger
+
+	tally tally
 }
+
+// Delivery returns how it does: the last beat that arrived is LastSent.
+func (h *Heartbeat) Delivery() Delivery { return h.tally.of("", "heartbeat") }
 
 // Run beats until ctx ends, the first time after one interval: a program that dies again
 // and again at its start is not alive.
@@ -37,14 +40,16 @@ func (h *Heartbeat) Run(ctx context.Context) {
 		case <-ticker.C:
 		}
 		if !h.Alive() {
+			h.tally.failed("", false)
 			h.Log.Error("no heartbeat: there was no report for too long")
 			continue
 		}
 		if err := h.once(ctx); err != nil {
+			h.tally.failed("", false)
 			h.Log.Warn("the heartbeat did not arrive", "err", err)
 			continue
 		}
-		h.Beat(time.Now())
+		h.tally.sent("")
 	}
 }
 

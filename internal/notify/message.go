@@ -1,6 +1,5 @@
 // Package notify tells people about incidents: Next turns a series of reports
-// into few messages, an Outbox delivers them, at least once and in order, and
-// Slack is the first Sink.
+// into few messages, an Outbox delivers them, at least once and in order.
 //
 // It judges nothing: whether something is wrong, how badly, and why, is in the
 // report. It decides only when to speak.
@@ -21,8 +20,16 @@ const (
 	Firing Kind = "firing"
 	// Repeat: a visible incident goes on.
 	Repeat Kind = "repeat"
+	// Update: a visible incident is much larger than was told, or has another fix.
+	Update Kind = "update"
+	// Flapping: it came and went, and nothing is said of it until it is stable.
+	Flapping Kind = "flapping"
 	// Resolved: a visible incident is over.
 	Resolved Kind = "resolved"
+	// Unwatched: its hostnames are not watched any more, and nobody saw it mended.
+	Unwatched Kind = "unwatched"
+	// Started: the watch has begun. It is of no incident.
+	Started Kind = "started"
 )
 
 // Message is one thing to say, once, to each sink.
@@ -48,8 +55,14 @@ type Message struct {
 	// Draining is when it was mended and only caches were left; zero if that was
 	// never seen.
 	Draining time.Time `json:"draining,omitzero"`
-	// Resolved is when it was gone; zero but for Kind Resolved.
+	// Resolved is when it was gone; zero but for Kinds Resolved and Unwatched.
 	Resolved time.Time `json:"resolved,omitzero"`
+	// News is what is new since the message before, in a few words. May be empty.
+	News string `json:"news,omitempty"`
+	// Labels are those on which all its hostnames agreed when it was first told.
+	Labels map[string]string `json:"labels,omitempty"`
+	// To names the sinks to tell; nil is all of them. The Queue knows who still waits.
+	To []string `json:"-"`
 }
 
 // State is what must survive a restart: which incidents are known, and what is
@@ -61,6 +74,8 @@ type State struct {
 	At        time.Time `json:"at,omitzero"`
 	Incidents []Tracked `json:"incidents,omitempty"`
 	Queue     []Queued  `json:"queue,omitempty"`
+	// Lately is when incidents were first told, by ID, in the last flapWindow.
+	Lately map[string][]time.Time `json:"lately,omitempty"`
 	// Dropped counts messages, and Untracked the incidents of the last report,
 	// that are lost to the bounds below.
 	Dropped   int `json:"dropped,omitempty"`
@@ -105,10 +120,21 @@ type Tracked struct {
 	PresentFor time.Duration `json:"present_for_ns,omitempty"`
 	GoneFor    time.Duration `json:"gone_for_ns,omitempty"`
 	GoneSince  time.Time     `json:"gone_since,omitzero"`
+	// To names the sinks that were told; nil is all of them.
+	To []string `json:"to,omitzero"`
+	// ToldHosts, ToldFix and Updates are what the last message said: the number of
+	// hostnames, the fingerprint of the fix; and how many were updates.
+	ToldHosts int    `json:"told_hosts,omitempty"`
+	ToldFix   string `json:"told_fix,omitempty"`
+	Updates   int    `json:"updates,omitempty"`
+	// Flapping: it was told as such, and has not been stable since.
+	Flapping bool `json:"flapping,omitempty"`
+	// Listed: its hostnames were watched when it was seen last.
+	Listed bool `json:"listed,omitempty"`
 }
 
 // Version is the version of State as it is stored.
-const Version = 1
+const Version = 2
 
 // Bounds of a State. An incident beyond them is counted and not told: by then
 // there are hundreds of messages out.

@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -19,9 +22,28 @@ type Policy struct {
 	ResolveAfter time.Duration
 	// Repeat is how often a firing incident is told again; 0 is never.
 	Repeat time.Duration
-	// MinSeverity is the least severity that is told. Info never is.
+	// MinSeverity is the least severity that is told. Info never is, and that we have no
+	// network always.
 	MinSeverity finding.Severity
+	// FlapAfter: what is told for this many times within flapWindow is told as flapping
+	// instead. 0 is never.
+	FlapAfter int
+	// Routes say which sink is told what. Without any, each is told all.
+	Routes []Route
+	// Silences are what is not told for a time.
+	Silences []Silence
+	// Watched are the hostnames that are watched; nil: that is not known.
+	Watched map[string]Host
 }
+
+const (
+	flapWindow = time.Hour
+	// stable is for how long what flapped must be there, or be gone, to be believed.
+	stable = 30 * time.Minute
+	// firstUpdate is the least time to the first update; each further one waits twice as
+	// long.
+	firstUpdate = 5 * time.Minute
+)
 
 // maxGap is the longest time between two reports that counts as time observed.
 // After a longer one (we did not run) nobody knows what was in between.
@@ -31,17 +53,21 @@ const maxGap = 5 * time.Minute
 // is pure. It should be called about once a minute or more often, with an
 // unchanged report too.
 //
-//   - An incident is told after its pending time; one that ends before leaves no
-//     trace, and one that is first seen draining is never told.
+//   - An incident is told after it was there for its pending time. Time without it counts
+//     against it, so what is there more often than not is told too. One that is first seen
+//     draining is never told.
 //   - Told once, it stays open while the report has its ID, firing or draining.
+//   - What was told often lately is told as flapping, and then not until it is stable.
+//   - It is updated when it has grown by half, or has another fix.
 //   - When it is gone while something about its hostnames or its Service could
 //     not be looked at, it is held, and no clock runs.
-//   - Otherwise it is resolved after ResolveAfter.
+//   - Otherwise it is resolved after ResolveAfter; or no longer watched, if its hostnames
+//     are not.
 //   - It is told again if it gets worse than was ever told, and at intervals of
 //     Repeat while it is seen firing.
 func Next(p Policy, s State, r finding.Report) (State, []Message) {
-	l := look{policy: p, now: r.At, step: step(s.At, r.At), blind: newBlind(r)}
-	next := State{Version: Version, At: r.At, Queue: slices.Clone(s.Queue), Dropped: s.Dropped}
+	next := State{Version: Version, At: r.At, Queue: slices.Clone(s.Queue), Dropped: s.Dropped, Lately: lately(s.Lately, r.At)}
+	l := look{policy: p, now: r.At, step: step(s.At, r.At), blind: newBlind(r), lately: next.Lately}
 	current := map[string]*finding.Incident{} // of the report: they are large
 	for n, i := range r.Incidents {
 		if old, twice := current[i.ID]; !twice || i.Severity > old.Severity {
@@ -99,10 +125,13 @@ type look struct {
 	now    time.Time
 	step   time.Duration
 	blind  blind
+	lately map[string][]time.Time // of the next State
 }
 
 func (l look) worthTelling(i finding.Incident) bool {
-	return i.State != finding.Draining && i.Severity > finding.Info && i.Severity >= l.policy.MinSeverity
+	return i.State != finding.Draining && i.Severity > finding.Info &&
+		(i.Severity >= l.policy.MinSeverity || i.Code == finding.SelfOffline) &&
+		!slices.ContainsFunc(l.policy.Silences, func(s Silence) bool { return l.now.Before(s.Until) && s.covers(i) })
 }
 
 func (l look) pending(s finding.Severity) time.Duration {
@@ -121,23 +150,71 @@ func (l look) present(t Tracked, i finding.Incident) (Tracked, *Message, bool) {
 	if !t.Visible && !l.worthTelling(i) {
 		return t, nil, false
 	}
-	if t.Last == Present {
+	switch {
+	case t.Last == Present:
 		t.PresentFor += l.step
+	case t.Last == Gone && t.Visible:
+		t.PresentFor = 0
 	}
 	t.Last, t.GoneFor, t.GoneSince = Present, 0, time.Time{}
 	t.Touched = union(t.Touched, i.Hosts)
+	t.Listed = l.anyWatched(i.Hosts)
 	if i.State == finding.Draining {
 		if t.Message.Draining.IsZero() {
 			t.Message.Draining = l.now
 		}
 		return t, nil, true
 	}
+	if !t.Visible {
+		t.Message.Labels = l.labels(i.Hosts)
+	}
 	t.Message = describe(t.Message, i)
 	switch {
-	case !t.Visible && t.PresentFor >= l.pending(i.Severity), t.Visible && l.worthTelling(i) && i.Severity > t.Told:
-		return l.tell(t, Firing)
-	case t.Visible && l.policy.Repeat > 0 && l.now.Sub(t.LastTold) >= l.policy.Repeat && l.worthTelling(i):
-		return l.tell(t, Repeat)
+	case !t.Visible && t.PresentFor >= l.pending(i.Severity):
+		return l.begin(t)
+	case !t.Visible || !l.worthTelling(i):
+		return t, nil, true
+	case i.Severity > t.Told:
+		return l.tell(t, Firing, "")
+	case len(l.newcomers(t)) > 0:
+		only := l.newcomers(t)
+		t, m, open := l.tell(t, Firing, "")
+		m.To = only
+		return t, m, open
+	}
+	return l.again(t)
+}
+
+// begin tells an incident for the first time.
+func (l look) begin(t Tracked) (Tracked, *Message, bool) {
+	id := t.Message.Incident.ID
+	times := append(slices.Clone(l.lately[id]), l.now)
+	if l.policy.FlapAfter > 0 && (l.lately[id] != nil || len(l.lately) < maxTracked) {
+		l.lately[id] = times[max(0, len(times)-maxNotes):]
+	}
+	if l.policy.FlapAfter > 0 && len(times) >= l.policy.FlapAfter {
+		t.Flapping, t.PresentFor = true, 0
+		return l.tell(t, Flapping, fmt.Sprintf("came and went, %d times in the last hour; quiet until it is stable", len(times)))
+	}
+	return l.tell(t, Firing, "")
+}
+
+// again tells an incident that goes on, if there is reason to.
+func (l look) again(t Tracked) (Tracked, *Message, bool) {
+	since := l.now.Sub(t.LastTold)
+	switch {
+	case t.Flapping && t.PresentFor >= stable:
+		t.Flapping = false
+		return l.tell(t, Repeat, "")
+	case t.Flapping:
+	case since >= firstUpdate<<min(t.Updates, 6) && t.Message.HostCount >= t.ToldHosts+max(2, (t.ToldHosts+1)/2):
+		t.Updates++
+		return l.tell(t, Update, fmt.Sprintf("it was %s", finding.Count(t.ToldHosts, "hostname", "hostnames")))
+	case since >= firstUpdate<<min(t.Updates, 6) && !slices.Contains([]string{"", t.ToldFix}, remedyOf(t.Message.Incident)):
+		t.Updates++
+		return l.tell(t, Update, "another fix than was told")
+	case l.policy.Repeat > 0 && since >= l.policy.Repeat:
+		return l.tell(t, Repeat, "")
 	}
 	return t, nil, true
 }
@@ -149,7 +226,9 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 		return t, nil, true
 	}
 	if !t.Visible {
-		return t, nil, false
+		t.PresentFor -= l.step
+		t.Last = Gone
+		return t, nil, t.PresentFor > 0
 	}
 	if t.GoneSince.IsZero() {
 		t.GoneSince = l.now
@@ -158,101 +237,67 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 		t.GoneFor += l.step
 	}
 	t.Last = Gone
-	if t.GoneFor < l.policy.ResolveAfter {
+	enough := l.policy.ResolveAfter
+	if t.Flapping {
+		enough = max(enough, stable)
+	}
+	if t.GoneFor < enough {
 		return t, nil, true
 	}
 	t.Message.Resolved = t.GoneSince
-	t.Message = ofAll(t.Message, t.Touched)
-	_, m, _ := l.tell(t, Resolved)
+	if t.Listed && !l.anyWatched(t.Message.Incident.Hosts) {
+		_, m, _ := l.tell(t, Unwatched, "nobody saw it mended")
+		return t, m, false
+	}
+	t.Message = ofAll(t.Message, l.watched(t.Touched))
+	_, m, _ := l.tell(t, Resolved, "")
 	return t, m, false
 }
 
 // tell makes the message. Its key is the incident, its first moment and a
 // counter: the same after a restart that lost nothing but the send.
-func (l look) tell(t Tracked, k Kind) (Tracked, *Message, bool) {
+func (l look) tell(t Tracked, k Kind, news string) (Tracked, *Message, bool) {
+	t.To = l.recipients(t, k)
 	t.Visible = true
 	t.Told = max(t.Told, t.Message.Incident.Severity)
 	t.LastTold = l.now
+	t.ToldHosts, t.ToldFix = t.Message.HostCount, cmp.Or(remedyOf(t.Message.Incident), t.ToldFix)
 	t.Count++
 	m := t.Message
-	m.Kind, m.At = k, l.now
+	m.Kind, m.At, m.To, m.News = k, l.now, t.To, news
 	m.Key = fmt.Sprintf("%s@%s#%d", m.Incident.ID, t.Began.UTC().Format(time.RFC3339), t.Count)
 	return t, &m, true
 }
 
-// blind is what a report says it could not look at.
-type blind struct {
-	// all: nothing at all; some: at least one hostname; truth: a source that says
-	// which addresses are right.
-	all, some, truth bool
-	hosts            map[string]bool
-	services         map[[2]string]bool
-	// open are Services whose load balancer is gone, has no address, or has one that
-	// is disputed: which records are right is not decided for as long.
-	open map[[2]string]bool
-	// servers are name servers that gave no usable answer.
-	servers map[string]bool
-	// named are the hostnames that the report says anything about.
-	named map[string]bool
+// lately copies what is younger than flapWindow.
+func lately(all map[string][]time.Time, now time.Time) map[string][]time.Time {
+	next := map[string][]time.Time{}
+	for id, times := range all {
+		if i := slices.IndexFunc(times, func(at time.Time) bool { return now.Sub(at) < flapWindow }); i >= 0 {
+			next[id] = slices.Clone(times[i:])
+		}
+	}
+	return next
 }
 
-func newBlind(r finding.Report) blind {
-	b := blind{
-		hosts: map[string]bool{}, services: map[[2]string]bool{},
-		open: map[[2]string]bool{}, servers: map[string]bool{}, named: map[string]bool{},
-	}
-	for _, i := range r.Incidents {
-		b.name(i.Hosts)
-	}
-	for _, f := range r.Fronts {
-		b.name(f.Hosts)
-	}
-	for _, f := range r.Findings {
-		switch f.Code {
-		case finding.LBMissing, finding.LBPending, finding.LBAddressMismatch:
-			b.open[[2]string{f.Subject.Namespace, f.Subject.Name}] = true
-		case finding.DNSServerDegraded:
-			b.servers[f.Subject.Server] = true
+// remedyOf is a fingerprint of what is to be done: of records and commands, not of texts,
+// which hold times; empty if there are none.
+func remedyOf(i finding.Incident) string {
+	hash, exact := sha256.New(), false
+	for _, s := range i.Fix {
+		if s.Command != "" {
+			fmt.Fprintf(hash, "%q", s.Command)
+			exact = true
 		}
-		if f.Code == finding.SelfOffline {
-			b.all = true
-		}
-		if f.Severity != finding.Unknown {
-			continue
-		}
-		s := f.Subject
-		if s.Host != "" {
-			b.hosts[s.Host], b.some = true, true
-		}
-		if s.Name != "" {
-			b.services[[2]string{s.Namespace, s.Name}] = true
-		}
-		if s.Source != "" && s.Host == "" && s.Name == "" {
-			b.truth = true
+		if s.Record != nil {
+			fmt.Fprintf(hash, "%q", []any{s.Record.Owner, s.Record.Type, s.Record.Values})
+			exact = true
 		}
 	}
-	return b
-}
-
-func (b blind) name(hosts []string) {
-	for _, h := range hosts {
-		b.named[h] = true
+	if !exact {
+		return ""
 	}
-}
-
-// to tells whether the absence of an incident means nothing.
-func (b blind) to(t Tracked) bool {
-	i := t.Message.Incident
-	family := i.Code.Family()
-	return b.all ||
-		b.truth && (family == "dns" || family == "lb" || slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] })) ||
-		family == "dns" && b.open[[2]string{i.Subject.Namespace, i.Subject.Name}] && i.Subject.Name != "" ||
-		// A server that gave the wrong records and says nothing now may still give them.
-		family == "dns" && slices.ContainsFunc(t.Message.SeenOn, func(s string) bool { return b.servers[s] }) ||
-		b.some && len(t.Touched) >= maxTouched ||
-		i.Subject.Name != "" && b.services[[2]string{i.Subject.Namespace, i.Subject.Name}] ||
-		b.hosts[i.Subject.Host] ||
-		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] })
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // union merges two sorted lists, up to maxTouched.

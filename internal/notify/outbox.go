@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,12 +49,16 @@ type Outbox struct {
 	log    *slog.Logger
 	sinks  []Sink
 	names  []string
+	routes []Route // of the sinks
 	wake   map[string]chan struct{}
+	heard  []chan struct{} // others that want to know of changes
 
 	mu    sync.Mutex
 	state State
 	saved time.Time // State.At when the store was last written
-	stats map[string]Delivery
+	tally tally
+	// greeting waits for the next report.
+	greeting []Message
 }
 
 // Delivery is how one sink does, for metrics.
@@ -73,13 +78,19 @@ type Delivery struct {
 // that is unusable is logged and left behind. It fails if the store cannot be
 // read, or two sinks have one name.
 func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox, error) {
-	o := &Outbox{policy: p, store: store, log: log, sinks: sinks, wake: map[string]chan struct{}{}, stats: map[string]Delivery{}}
+	o := &Outbox{policy: p, store: store, log: log, sinks: sinks, wake: map[string]chan struct{}{}}
 	for _, s := range sinks {
 		if o.wake[s.Name()] != nil {
 			return nil, fmt.Errorf("two sinks are named %q", s.Name())
 		}
 		o.wake[s.Name()] = make(chan struct{}, 1)
 		o.names = append(o.names, s.Name())
+		i := slices.IndexFunc(p.Routes, func(r Route) bool { return r.Sink == s.Name() })
+		if i < 0 {
+			o.policy.Routes = append(slices.Clip(o.policy.Routes), Route{Sink: s.Name(), MinSeverity: p.MinSeverity})
+			i = len(o.policy.Routes) - 1
+		}
+		o.routes = append(o.routes, o.policy.Routes[i])
 	}
 	if store == nil {
 		return o, nil
@@ -116,7 +127,11 @@ func (o *Outbox) Observe(r finding.Report) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	next, messages := Next(o.policy, o.state, r)
-	next = Enqueue(next, o.names, messages)
+	if len(o.greeting) > 0 {
+		messages = append(messages, o.greeting...)
+		o.greeting = nil
+	}
+	next = Enqueue(next, o.routes, messages)
 	due := len(messages) > 0 || changed(o.state, next) || next.At.Sub(o.saved).Abs() >= saveEvery
 	if lost := next.Dropped - o.state.Dropped; lost > 0 {
 		o.log.Error("too many alerts wait; the oldest were dropped", "dropped", lost)
@@ -133,8 +148,38 @@ func (o *Outbox) Observe(r finding.Report) error {
 		for _, wake := range o.wake {
 			signal(wake)
 		}
+		for _, wake := range o.heard {
+			signal(wake)
+		}
 	}
 	return err
+}
+
+// Watch says which hostnames are watched, from now on. The map must not be changed
+// afterwards.
+func (o *Outbox) Watch(hosts map[string]Host) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.policy.Watched = hosts
+}
+
+// Greet adds to the next report's messages one that says how many hostnames are watched.
+func (o *Outbox) Greet(at time.Time, hosts int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.greeting = []Message{{
+		Key: "started@" + at.UTC().Format(time.RFC3339), Kind: Started, At: at,
+		Incident: finding.Incident{ID: "started", Cause: "driftprobe watches " + finding.Count(hosts, "hostname", "hostnames")},
+	}}
+}
+
+// Changes returns a channel that gets a value when there is something new to say.
+func (o *Outbox) Changes() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	wake := make(chan struct{}, 1)
+	o.heard = append(o.heard, wake)
+	return wake
 }
 
 // changed tells whether more than clocks differ.
@@ -183,8 +228,7 @@ func (o *Outbox) Deliveries() []Delivery {
 	defer o.mu.Unlock()
 	all := make([]Delivery, 0, len(o.names))
 	for _, name := range o.names {
-		d := o.stats[name]
-		d.Sink = name
+		d := o.tally.of(name, name)
 		_, d.Queued = Waiting(o.state, name)
 		all = append(all, d)
 	}
@@ -236,20 +280,15 @@ func (o *Outbox) deliver(ctx context.Context, s Sink) {
 func (o *Outbox) done(sink string, m Message, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	d := o.stats[sink]
 	if err != nil {
-		d.Failed++
 		_, dead := errors.AsType[*DeadHookError](err)
 		_, over := errors.AsType[*GivenUpError](err)
-		d.Dead = dead || over
-		o.stats[sink] = d
+		o.tally.failed(sink, dead || over)
 		if !over {
 			return
 		}
 	} else {
-		d.Sent++
-		d.Dead, d.LastSent = false, time.Now()
-		o.stats[sink] = d
+		o.tally.sent(sink)
 	}
 	o.state = Delivered(o.state, sink, m.Key)
 	if err := o.save(); err != nil {

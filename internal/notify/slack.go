@@ -23,21 +23,22 @@ import (
 type Slack struct {
 	url       func() (string, error)
 	client    *http.Client
-	cluster   string
+	about     about
 	word      *regexp.Regexp
 	fallbacks atomic.Uint64
 }
 
 // NewSlack returns a sink that asks url for the webhook before each message, so
 // that a rotated secret is taken up. A nil client is one with a timeout of 10 s;
-// redirects are never followed. A cluster that is not empty is named in messages.
-func NewSlack(url func() (string, error), client *http.Client, cluster string) *Slack {
+// redirects are never followed. A cluster that is not empty is named in messages, and a
+// link goes to where a person finds more.
+func NewSlack(url func() (string, error), client *http.Client, cluster, link string) *Slack {
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Slack{url: url, client: &own, cluster: cluster, word: regexp.MustCompile(`^[a-z0-9_ ]{1,64}$`)}
+	return &Slack{url: url, client: &own, about: about{cluster, link}, word: regexp.MustCompile(`^[a-z0-9_ ]{1,64}$`)}
 }
 
 // Name is "slack".
@@ -55,12 +56,12 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
-	status, err := s.post(ctx, target, layout(m, s.cluster))
+	status, err := s.post(ctx, target, layout(m, s.about))
 	if status != http.StatusBadRequest {
 		return err
 	}
 	s.fallbacks.Add(1)
-	status, plainErr := s.post(ctx, target, payload{Text: plain(m, s.cluster)})
+	status, plainErr := s.post(ctx, target, payload{Text: plain(m, s.about.cluster)})
 	if status == http.StatusBadRequest {
 		// A message that Slack never takes must not hold up all that come after it.
 		_, plainErr = s.post(ctx, target, payload{Text: lastWords})

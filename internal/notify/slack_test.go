@@ -56,7 +56,7 @@ func slackAt(t *testing.T, url string) *notify.Slack {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	t.Cleanup(client.CloseIdleConnections)
-	return notify.NewSlack(func() (string, error) { return url, nil }, client, "prod-fra1")
+	return notify.NewSlack(func() (string, error) { return url, nil }, client, "prod-fra1", "")
 }
 
 func startLab(t *testing.T) *lab.Slack {
@@ -268,7 +268,7 @@ func TestTheURLIsReadForEachMessage(t *testing.T) {
 		url := urls[0]
 		urls = urls[1:]
 		return url, nil
-	}, nil, "")
+	}, nil, "", "")
 	for range 2 {
 		if err := slack.Send(t.Context(), postMortem()); err != nil {
 			t.Fatal(err)
@@ -291,7 +291,7 @@ func TestABadURLIsNotShown(t *testing.T) {
 		wantNoURL(t, err)
 	}
 	broken := errors.New("no such file")
-	err := notify.NewSlack(func() (string, error) { return "", broken }, nil, "").Send(t.Context(), postMortem())
+	err := notify.NewSlack(func() (string, error) { return "", broken }, nil, "", "").Send(t.Context(), postMortem())
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}

@@ -44,9 +44,9 @@ const (
 )
 
 // layout is the whole message.
-func layout(m Message, cluster string) payload {
-	p := payload{Text: clip(headline(m, cluster), maxLine)}
-	if m.Kind == Resolved {
+func layout(m Message, of about) payload {
+	p := payload{Text: clip(headline(m, of.cluster), maxLine)}
+	if m.over() {
 		return p
 	}
 	var blocks []block
@@ -56,7 +56,11 @@ func layout(m Message, cluster string) payload {
 		}
 	}
 	if text := where(m); text != "" {
-		blocks = append(blocks, block{Type: "context", Elements: []mrkdwn{{"mrkdwn", clip(text, maxContext), true}}})
+		text = clip(text, maxContext)
+		if of.link != "" {
+			text += " · <" + of.link + "|status page>"
+		}
+		blocks = append(blocks, block{Type: "context", Elements: []mrkdwn{{"mrkdwn", text, true}}})
 	}
 	if len(blocks) > 0 {
 		p.Attachments = []attachment{{Color: color(m.Incident.Severity), Blocks: blocks}}
@@ -67,7 +71,7 @@ func layout(m Message, cluster string) payload {
 // plain is the message without any layout.
 func plain(m Message, cluster string) string {
 	text := clip(headline(m, cluster), maxLine)
-	if m.Kind != Resolved {
+	if !m.over() {
 		if fix := remedy(m); fix != "" {
 			text += "\n" + fix
 		}
@@ -96,16 +100,37 @@ func headline(m Message, cluster string) string {
 	if hit != "" && !strings.Contains(cause, hit) {
 		cause += ": " + hit
 	}
+	news := ""
+	if m.News != "" {
+		news = " · " + escape(m.News)
+	}
 	switch m.Kind {
 	case Resolved:
-		if !m.Draining.IsZero() {
+		if m.Incident.Code == finding.SelfOffline {
+			cause = fmt.Sprintf("driftprobe had no network from %s to %s: nothing was looked at", clock(m.FirstSeen, m), clock(m.Resolved, m))
+		} else if !m.Draining.IsZero() {
 			cause = cleared(m)
 		}
 		return "[resolved] " + cause + in + " · lasted " + lasted(m)
+	case Unwatched:
+		return "[no longer watched] " + cause + in + news
+	case Started:
+		return cause + in
 	case Repeat:
-		return fmt.Sprintf("[%s] %s%s · still, for %s", m.Incident.Severity, cause, in, finding.Lasted(m.At.Sub(m.FirstSeen)))
+		news = " · still, for " + finding.Lasted(m.At.Sub(m.FirstSeen))
 	}
-	return fmt.Sprintf("[%s] %s%s", m.Incident.Severity, cause, in)
+	return fmt.Sprintf("[%s] %s%s%s", m.Incident.Severity, cause, in, news)
+}
+
+// over tells whether there is nothing to be done any more.
+func (m Message) over() bool { return m.Kind == Resolved || m.Kind == Unwatched || m.Kind == Started }
+
+// clock is a moment, with the day if the message speaks of more than one.
+func clock(at time.Time, m Message) string {
+	if m.At.Sub(m.FirstSeen) >= 12*time.Hour {
+		return at.UTC().Format("2 Jan 15:04 UTC")
+	}
+	return at.UTC().Format("15:04 UTC")
 }
 
 // scope is what is hit: "14 hostnames of shop.example", or the only hostname.
@@ -207,11 +232,7 @@ func where(m Message) string {
 		parts = append(parts, "seen on "+more(places(m.SeenOn[:min(few, len(m.SeenOn))]), m.SeenOnCount))
 	}
 	if !m.FirstSeen.IsZero() {
-		layout := "15:04 UTC"
-		if m.At.Sub(m.FirstSeen) >= 12*time.Hour {
-			layout = "2 Jan 15:04 UTC"
-		}
-		parts = append(parts, "since "+m.FirstSeen.UTC().Format(layout))
+		parts = append(parts, "since "+clock(m.FirstSeen, m))
 	}
 	return strings.Join(parts, " · ")
 }

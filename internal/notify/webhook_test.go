@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,27 +91,30 @@ func TestWebhookWithoutAnAddress(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		beats, arrived, alive, status := 0, 0, true, 200
+		var beats atomic.Int32
+		var alive atomic.Bool
+		var status atomic.Int32
 		h := &Heartbeat{
 			URL: func() (string, error) { return "https://switch.example/topsecret", nil }, Every: time.Minute,
 			Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-				beats++
-				return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+				beats.Add(1)
+				return &http.Response{StatusCode: int(status.Load()), Body: http.NoBody}, nil
 			})},
-			Alive: func() bool { return alive }, Beat: func(time.Time) { arrived++ }, Log: slog.New(slog.DiscardHandler),
+			Alive: alive.Load, Log: slog.New(slog.DiscardHandler),
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		go h.Run(ctx)
 		for _, step := range []struct {
-			alive           bool
-			status          int
-			beats, arrived_ int
+			alive          bool
+			status         int32
+			beats, arrived int
 		}{{true, 200, 1, 1}, {false, 200, 1, 1}, {true, 500, 2, 1}, {true, 200, 3, 2}} {
-			alive, status = step.alive, step.status
+			alive.Store(step.alive)
+			status.Store(step.status)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if beats != step.beats || arrived != step.arrived_ {
-				t.Errorf("%d beats, %d arrived, want %+v", beats, arrived, step)
+			if d := h.Delivery(); int(beats.Load()) != step.beats || int(d.Sent) != step.arrived {
+				t.Errorf("%d beats, %+v, want %+v", beats.Load(), d, step)
 			}
 		}
 		stop()

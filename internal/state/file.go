@@ -1,56 +1,131 @@
 package state
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
-// file is the Place that is a file. It is not locked against other processes: one
-// running program owns one file. It is replaced whole: a crash leaves the old content or
-// the new.
-type file struct{ path string }
+// file is the Place that is a file. One process writes it: the first one that did so
+// holds a lock (flock(2)) on a file beside it, which ends with the process whatever ends
+// that. The file is replaced whole: a crash leaves the old content or the new.
+type file struct {
+	path string
+	lock *os.File          // nil: not ours
+	seen [sha256.Size]byte // of the content that was read or written last
+}
+
+// ErrTaken is returned by Save while another process is the one that writes the file.
+var ErrTaken = errors.New("another process writes it")
 
 // Open reads the state file at path; a missing file is an empty one, and is
-// created by the first Save. It fails if the file cannot be read or its folder
+// created by the first Save. Until Close no other process can write it; while another one
+// does, Save fails with ErrTaken. Open fails if the file cannot be read or its folder
 // cannot be written, so that a wrong path is noticed at the start. The warning is that
 // of Reread.
 func Open(path string) (s *Store, warning, err error) {
-	s = New(file{path})
-	warning, err = s.Reread()
-	if err != nil {
-		return nil, nil, err
+	f := &file{path: path}
+	s = New(f)
+	err = f.take()
+	if err == nil {
+		err = writable(path)
 	}
-	if err := writable(path); err != nil {
-		return nil, nil, fmt.Errorf("open state file %s: its folder cannot be written: %w", path, err)
+	// What another process is writing now is not touched.
+	if err != nil && !errors.Is(err, ErrTaken) {
+		return nil, nil, fmt.Errorf("open state file %s: its folder cannot be written: %w", path, errors.Join(err, f.Close()))
+	}
+	if warning, err = s.Reread(); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
 	}
 	return s, warning, nil
 }
 
-func (f file) String() string { return "state file " + f.path }
+func (f *file) String() string { return "state file " + f.path }
 
-func (f file) Aside() string { return f.path + ".corrupt" }
+func (f *file) Aside() string { return f.path + ".corrupt" }
 
-func (f file) SetAside() error {
+func (f *file) SetAside() error {
+	if err := f.take(); err != nil {
+		return err
+	}
 	if err := os.Rename(f.path, f.Aside()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-func (f file) Read() ([]byte, error) {
+// take makes the file ours to write.
+func (f *file) take() error {
+	if f.lock != nil {
+		return nil
+	}
+	lock, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		f.lock = lock
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("%s: %w (it holds %s)", f, ErrTaken, lock.Name())
+	case errors.Is(err, errors.ErrUnsupported): // a file system without locks
+		f.lock = lock
+		return nil
+	}
+	return errors.Join(err, lock.Close())
+}
+
+// errChanged is returned by Write if another process has written since the last Read. The
+// file is ours then.
+var errChanged = errors.New("another process wrote it")
+
+// takeOver makes the file ours after the content was read.
+func (f *file) takeOver() error {
+	if err := f.take(); err != nil {
+		return err
+	}
+	before := f.seen
+	if _, err := f.Read(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if f.seen != before {
+		return errChanged
+	}
+	return nil
+}
+
+// Close lets another process write the file.
+func (f *file) Close() error {
+	if f.lock == nil {
+		return nil
+	}
+	lock := f.lock
+	f.lock = nil
+	return lock.Close()
+}
+
+func (f *file) Read() ([]byte, error) {
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		f.seen = sha256.Sum256(nil)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, MaxSize+1))
+	content, err := io.ReadAll(io.LimitReader(file, MaxSize+1))
+	if err == nil {
+		f.seen = sha256.Sum256(content)
+	}
+	return content, err
 }
 
 func temporary(path string) string { return path + ".tmp" }
@@ -74,7 +149,12 @@ func writable(path string) error {
 
 // Write writes content beside the path, forces it to disk and renames it: the
 // order that makes the change atomic (rename(2)).
-func (f file) Write(content []byte) (err error) {
+func (f *file) Write(content []byte) (err error) {
+	if f.lock == nil {
+		if err := f.takeOver(); err != nil {
+			return err
+		}
+	}
 	file, err := create(f.path)
 	if err != nil {
 		return err
@@ -94,6 +174,7 @@ func (f file) Write(content []byte) (err error) {
 	if err = os.Rename(file.Name(), f.path); err != nil {
 		return err
 	}
+	f.seen = sha256.Sum256(content)
 	syncFolder(filepath.Dir(f.path))
 	return nil
 }

@@ -100,7 +100,11 @@ func TestAnUnusableFileStartsEmptyAndIsKeptAside(t *testing.T) {
 
 func TestACrashBeforeTheRenameLeavesTheOldContent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.json")
-	save(t, open(t, path), "a", "1")
+	before := open(t, path)
+	save(t, before, "a", "1")
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path+".tmp", []byte(`{"version":1,"val`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -216,5 +220,29 @@ func TestConcurrentUse(t *testing.T) {
 	var l layout
 	if err := json.Unmarshal(content, &l); err != nil || len(l.Values) != 8 {
 		t.Errorf("%d values, %v; want 8", len(l.Values), err)
+	}
+}
+
+// Two programs on one file: the first writes, the other reads, and neither overwrites
+// what the other has saved.
+func TestOneProcessWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	first := open(t, path)
+	save(t, first, "a", "1")
+	second := open(t, path)
+	wantValue(t, second, "a", "1")
+	if err := second.Save("a", []byte("2")); !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), path+".lock") {
+		t.Errorf("the second Save: %v, want %v", err, ErrTaken)
+	}
+	wantValue(t, second, "a", "1")
+	save(t, first, "b", "3")
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	save(t, second, "c", "4")
+	wantValue(t, second, "b", "3")
+	wantValue(t, open(t, path), "b", "3")
+	if err := first.Save("b", []byte("5")); !errors.Is(err, ErrTaken) {
+		t.Errorf("Save after Close: %v, want %v", err, ErrTaken)
 	}
 }

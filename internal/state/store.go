@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"sync"
 )
@@ -91,6 +92,16 @@ func (s *Store) Reread() (warning, err error) {
 	return nil, nil
 }
 
+// Close lets go of the place, if that is something to hold. Save takes it again.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if held, ok := s.place.(io.Closer); ok {
+		return held.Close()
+	}
+	return nil
+}
+
 // Load returns the value saved under name, nil if there is none. The layout of
 // white space may differ from what was saved.
 func (s *Store) Load(name string) ([]byte, error) {
@@ -112,16 +123,33 @@ func (s *Store) SaveInstead(name string, data []byte, drop ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.values
-	s.values = maps.Clone(before)
-	for _, key := range drop {
-		delete(s.values, key)
+	err := s.put(name, data, drop)
+	if errors.Is(err, errChanged) {
+		// Another process was the one to write until now. What it left is newer.
+		var content []byte
+		if content, err = s.place.Read(); err == nil && content != nil {
+			if s.values, err = decode(content); err != nil {
+				s.damaged, s.values = true, before
+			}
+		}
+		err = s.put(name, data, drop)
 	}
-	s.values[name] = bytes.Clone(data)
-	if err := s.write(); err != nil {
+	if err != nil {
 		s.values = before
 		return fmt.Errorf("save state %q: %w", name, err)
 	}
 	return nil
+}
+
+// put changes the values and writes them. The caller holds the lock, and takes the values
+// back after an error.
+func (s *Store) put(name string, data []byte, drop []string) error {
+	s.values = maps.Clone(s.values)
+	for _, key := range drop {
+		delete(s.values, key)
+	}
+	s.values[name] = bytes.Clone(data)
+	return s.write()
 }
 
 // write replaces the content. The caller holds the lock.

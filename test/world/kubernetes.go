@@ -122,6 +122,12 @@ func (s *APIServer) Definitions(t testing.TB, files ...string) {
 		}
 		s.Apply(t, "", string(text))
 	}
+	s.AwaitDefinitions(t)
+}
+
+// AwaitDefinitions returns when the server serves all custom resources that are defined.
+func (s *APIServer) AwaitDefinitions(t testing.TB) {
+	t.Helper()
 	err := Poll(t, readyWithin, func(ctx context.Context) error {
 		text, err := s.Request(ctx, http.MethodGet, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "", nil)
 		if err != nil {
@@ -200,6 +206,12 @@ func (s *APIServer) Gone(t testing.TB, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// AdminKubeconfig is one for the tools of an administrator: kubectl, helm.
+func (s *APIServer) AdminKubeconfig(t testing.TB) string {
+	t.Helper()
+	return s.Kubeconfig(t, s.At.String(), writeFile(t, filepath.Join(s.dir, "admin-token"), adminToken))
 }
 
 // Kubeconfig writes one for a token file, which is read again when it changes, and

@@ -1,0 +1,82 @@
+package notify
+
+import (
+	"slices"
+
+	"driftprobe/finding"
+)
+
+// blind is what a report says it could not look at.
+type blind struct {
+	// all: nothing at all; some: at least one hostname; truth: a source that says
+	// which addresses are right.
+	all, some, truth bool
+	hosts            map[string]bool
+	services         map[[2]string]bool
+	// open are Services whose load balancer is gone, has no address, or has one that
+	// is disputed: which records are right is not decided for as long.
+	open map[[2]string]bool
+	// servers are name servers that gave no usable answer.
+	servers map[string]bool
+	// named are the hostnames that the report says anything about.
+	named map[string]bool
+}
+
+func newBlind(r finding.Report) blind {
+	b := blind{
+		hosts: map[string]bool{}, services: map[[2]string]bool{},
+		open: map[[2]string]bool{}, servers: map[string]bool{}, named: map[string]bool{},
+	}
+	for _, i := range r.Incidents {
+		b.name(i.Hosts)
+	}
+	for _, f := range r.Fronts {
+		b.name(f.Hosts)
+	}
+	for _, f := range r.Findings {
+		switch f.Code {
+		case finding.LBMissing, finding.LBPending, finding.LBAddressMismatch:
+			b.open[[2]string{f.Subject.Namespace, f.Subject.Name}] = true
+		case finding.DNSServerDegraded:
+			b.servers[f.Subject.Server] = true
+		}
+		if f.Code == finding.SelfOffline {
+			b.all = true
+		}
+		if f.Severity != finding.Unknown {
+			continue
+		}
+		s := f.Subject
+		if s.Host != "" {
+			b.hosts[s.Host], b.some = true, true
+		}
+		if s.Name != "" {
+			b.services[[2]string{s.Namespace, s.Name}] = true
+		}
+		if s.Source != "" && s.Host == "" && s.Name == "" {
+			b.truth = true
+		}
+	}
+	return b
+}
+
+func (b blind) name(hosts []string) {
+	for _, h := range hosts {
+		b.named[h] = true
+	}
+}
+
+// to tells whether the absence of an incident means nothing.
+func (b blind) to(t Tracked) bool {
+	i := t.Message.Incident
+	family := i.Code.Family()
+	return b.all ||
+		b.truth && (family == "dns" || family == "lb" || slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] })) ||
+		family == "dns" && b.open[[2]string{i.Subject.Namespace, i.Subject.Name}] && i.Subject.Name != "" ||
+		// A server that gave the wrong records and says nothing now may still give them.
+		family == "dns" && slices.ContainsFunc(t.Message.SeenOn, func(s string) bool { return b.servers[s] }) ||
+		b.some && len(t.Touched) >= maxTouched ||
+		i.Subject.Name != "" && b.services[[2]string{i.Subject.Namespace, i.Subject.Name}] ||
+		b.hosts[i.Subject.Host] ||
+		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] })
+}

@@ -1,0 +1,168 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"driftprobe/test/world"
+)
+
+const image = "--set=image.repository=registry.example.com/driftprobe"
+
+// valuesSets are ways to deploy the chart, as its values.
+func valuesSets() map[string]string {
+	return map[string]string{
+		"defaults":     "{}",
+		"two replicas": "{replicas: 2}",
+		"namespaced":   "{namespaces: [shop, traefik], rbac: {certificates: false, events: false}}",
+		"without": `{state: {kind: none}, rbac: {create: false}, serviceAccount: {create: false, name: other}, service: {enabled: false},
+  resources: {requests: null, limits: null}, metrics: {scrapeAnnotations: false}}`,
+		"everything": `{imagePullSecrets: [{name: pull}], namespaces: [shop, traefik], slack: {existingSecret: s}, digitalocean: {existingSecret: d},
+  state: {kind: volume, volume: {storageClassName: fast}}, probes: {exec: true}, labels: {team: a}, annotations: {a: b}, podLabels: {c: d},
+  podAnnotations: {e: f}, extraArgs: [--log.format=json], extraEnv: [{name: HTTPS_PROXY, value: x}], extraVolumes: [{name: more, emptyDir: {}}],
+  extraVolumeMounts: [{name: more, mountPath: /more}], nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: high,
+  metrics: {serviceMonitor: {enabled: true, labels: {release: p}}, podMonitor: {enabled: true}, rules: {enabled: true}, dashboard: {enabled: true}},
+  networkPolicy: {enabled: true, ports: [8443], from: [{namespaceSelector: {}}]},
+  config: {alerts: {cluster_name: prod}, targets: [{url: "https://a.example/"}]}}`,
+	}
+}
+
+// tool runs a program of test/apiserver/build.sh, and returns what it prints and whether it
+// went well.
+func tool(t *testing.T, stdin, name string, args ...string) (string, error) {
+	t.Helper()
+	folder := world.BuiltFolder()
+	if version, elsewhere := map[string]string{"helm": "v3.22.0", "kube-score": "v1.20.0"}[name]; elsewhere {
+		folder = filepath.Join(filepath.Dir(folder), name+"-"+version)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(folder, name), args...)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// ok is tool for what has to go well.
+func ok(t *testing.T, stdin, name string, args ...string) string {
+	t.Helper()
+	out, err := tool(t, stdin, name, args...)
+	if err != nil {
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func TestTheManifestIsMadeOfTheChart(t *testing.T) {
+	t.Parallel()
+	want, err := exec.CommandContext(t.Context(), "../deploy/generate.sh").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../deploy/driftprobe.yaml")
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("deploy/driftprobe.yaml is not the chart's output (%v): make manifests", err)
+	}
+}
+
+// TestTheChartIsScored leaves out two opinions: a limit of processor time makes timeouts that
+// nobody else sees, and a version's image does not change.
+func TestTheChartIsScored(t *testing.T) {
+	t.Parallel()
+	text := ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=replicas=2", "--set=networkPolicy.enabled=true", "--skip-tests")
+	said := ok(t, text, "kube-score", "score", "--ignore-container-cpu-limit", "--ignore-test=container-image-pull-policy", "-")
+	if !strings.Contains(said, "apps/v1/Deployment driftprobe") || strings.Contains(said, "CRITICAL") {
+		t.Error(said)
+	}
+}
+
+// TestTheChartRefuses has mistakes in values: none may be passed over in silence.
+func TestTheChartRefuses(t *testing.T) {
+	t.Parallel()
+	for set, why := range map[string]string{
+		"replica=2": "replica", "image.tga=1": "tga", "slack.existingsecret=x": "existingsecret", "state.kind=file": "state",
+		"metrics.serviceMonitor.enable=true": "enable", "resources.limits.memory=1000": "memory", "namespaces[0]=A_b": "namespaces",
+		"image.digest=sha256:12": "digest", "image.repository=": "set image.repository", "config.state.file=x": "use state.kind",
+		"config.kubernetes.lease=a/b": "use replicas and namespaces", "networkPolicy.ports[0]=70000": "ports",
+		"replicas=2,state.kind=volume": "use state.kind=configmap", "service.enabled=false,metrics.serviceMonitor.enabled=true": "use metrics.podMonitor",
+	} {
+		out, err := tool(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set="+set)
+		if err == nil || !strings.Contains(out, why) {
+			t.Errorf("--set %s: %v, want a refusal with %q\n%.500s", set, err, why, out)
+		}
+	}
+}
+
+// TestTheChartOnAnAPIServer has each set of values judged by the real API server, strictly,
+// and its pods by the pod security standard "restricted"; then it installs, upgrades and
+// uninstalls.
+func TestTheChartOnAnAPIServer(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, world.Claim(t))
+	c.Definitions(t, "servicemonitors.yaml", "podmonitors.yaml", "prometheusrules.yaml")
+	c.namespaces(t, "shop", "traefik")
+	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: watch, labels: {pod-security.kubernetes.io/enforce: restricted}}}")
+	// Where those of the dry run go: with --namespace kubectl would refuse Roles elsewhere.
+	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: default, labels: {pod-security.kubernetes.io/warn: restricted}}}")
+	admin := "--kubeconfig=" + c.AdminKubeconfig(t)
+	for name, values := range valuesSets() {
+		ok(t, values, "helm", "lint", "--strict", "../deploy/chart", image, "--values=-")
+		text := ok(t, values, "helm", "template", "watch", "../deploy/chart", image, "--namespace=watch", "--values=-", "--skip-tests")
+		said := ok(t, text, "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--filename=-")
+		if strings.Contains(said, "Warning") || !strings.Contains(said, "deployment.apps/watch-driftprobe created (server dry run)") {
+			t.Errorf("%s:\n%s", name, said)
+		}
+	}
+	if said := ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "-k", "../deploy"); !strings.Contains(said, "deployment.apps/driftprobe configured") && !strings.Contains(said, "deployment.apps/driftprobe unchanged") {
+		t.Errorf("kubectl apply -k deploy:\n%s", said)
+	}
+
+	helm := func(args ...string) string {
+		return ok(t, "", "helm", append(args, "--namespace=watch", admin)...)
+	}
+	deployment := world.Path("apps/v1", "Deployment", "watch", "watch-driftprobe")
+	budget := world.Path("policy/v1", "PodDisruptionBudget", "watch", "watch-driftprobe")
+	wantText(t, "the notes", helm("install", "watch", "../deploy/chart", image), "STATUS: deployed", "looks at the whole cluster", "Nobody is told yet")
+	c.podIsTaken(t, deployment)
+	c.Gone(t, budget)
+	helm("upgrade", "watch", "../deploy/chart", image, "--set=replicas=2")
+	if _, err := c.Request(t.Context(), http.MethodGet, budget, "", nil); err != nil {
+		t.Error(err)
+	}
+	wantText(t, "the configuration", ok(t, "", "kubectl", admin, "get", "configmap", "watch-driftprobe", "-n=watch", "-o=yaml"), "lease: watch/watch-driftprobe")
+	helm("uninstall", "watch")
+	c.Gone(t, deployment)
+	c.Gone(t, world.Path("rbac.authorization.k8s.io/v1", "ClusterRole", "", "watch-driftprobe"))
+}
+
+// podIsTaken makes the pod of a Deployment, as nobody else here does: admission refuses what
+// is not restricted.
+func (c *cluster) podIsTaken(t *testing.T, deployment string) {
+	t.Helper()
+	text, err := c.Request(t.Context(), http.MethodGet, deployment, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Spec struct {
+			Template struct{ Spec json.RawMessage }
+		}
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	pod := `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": ` + string(d.Spec.Template.Spec) + `}`
+	const pods = "/api/v1/namespaces/watch/pods?dryRun=All&fieldValidation=Strict"
+	if _, err := c.Request(t.Context(), http.MethodPost, pods, "application/json", []byte(pod)); err != nil {
+		t.Error(err)
+	}
+	root := strings.Replace(pod, `"runAsNonRoot":true`, `"runAsNonRoot":false`, 1)
+	if _, err := c.Request(t.Context(), http.MethodPost, pods, "application/json", []byte(root)); root == pod || err == nil || !strings.Contains(err.Error(), "violates PodSecurity") {
+		t.Errorf("a pod that may be root: %v", err)
+	}
+}
