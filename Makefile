@@ -4,7 +4,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE   ?= driftprobe:$(VERSION)
 FUZZ    ?= 200000x
 
-.PHONY: help build test race fuzz soak test-real lint bench demo manifests licenses image image-check clean
+.PHONY: help build test race fuzz soak test-real lint bench cost demo manifests licenses image image-check clean
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 build: ## build the static binary ./driftprobe
@@ -25,6 +25,8 @@ lint: ## check format, vet and linters (golangci-lint in PATH)
 	test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run ./... && cd test && golangci-lint run ./...
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+cost: ## processor time and memory per target, beside a bare handshake (90 s)
+	go test -run '^$$' -bench Cost -benchtime 1x ./cmd/driftprobe
 demo: build ## play the outage that driftprobe exists for, on loopback addresses
 	./driftprobe demo
 image: ## build the container image

@@ -193,7 +193,7 @@ func bareProbe(b *testing.B, at netip.AddrPort, roots *x509.CertPool) func() {
 	}
 }
 
-// watching runs the loop over the targets and hands each probe's end to seen.
+// watching runs the loop over the targets, until stop is called.
 func watching(b *testing.B, targets []inventory.Target, roots *x509.CertPool, interval time.Duration, publish func(snapshot.Snapshot, finding.Report)) (stats *monitor.Stats, stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	prober := probe.New(probe.Settings{Roots: roots})
@@ -262,7 +262,7 @@ func idleMemory(b *testing.B, at netip.AddrPort, roots *x509.CertPool) {
 		before := used()
 		var newest look
 		all := make(chan struct{}, 1)
-		stats, stop := watching(b, costTargets(many, at), roots, time.Hour, func(s snapshot.Snapshot, r finding.Report) {
+		stats, stop := watching(b, costTargets(many, at), roots, 40*time.Second, func(s snapshot.Snapshot, r finding.Report) {
 			newest = look{ready: true, snap: s, report: r}
 			if len(s.Observations.Probes) == many && !slices.ContainsFunc(s.Observations.Probes, func(o probe.Observation) bool { return o.HTTP == nil }) {
 				select {
@@ -271,7 +271,11 @@ func idleMemory(b *testing.B, at netip.AddrPort, roots *x509.CertPool) {
 				}
 			}
 		})
-		<-all
+		select {
+		case <-all:
+		case <-time.After(5 * time.Minute):
+			b.Fatalf("%d targets were not all seen, after %d probes", many, stats.Probes.Load())
+		}
 		b.ReportMetric((used()-before)/many, "B/target")
 		b.ReportMetric(float64(stats.Probes.Load()), "probes")
 		stop()

@@ -135,7 +135,8 @@ func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
 func (v *view) undecided(fs []finding.Finding) []finding.Finding {
 	told := map[inventory.ServiceRef]bool{}
 	for _, f := range fs {
-		if f.Code == finding.SelfSourceDegraded || f.Code == finding.SelfOffline {
+		// A gap that is only worth knowing does not say why nothing was compared.
+		if f.Severity > finding.Info && (f.Code == finding.SelfSourceDegraded || f.Code == finding.SelfOffline) {
 			return nil
 		}
 		if f.Code.Family() == "lb" {

@@ -206,7 +206,7 @@ func (v *view) lostSo(r reordered, s spent) string {
 	if len(r.placeholders) == 0 {
 		switch {
 		case !s.next.IsZero():
-			return "the certificates in use are good; a restart would lose them and get no others."
+			return "no bad certificate was seen yet; a restart would lose the good ones and get no others."
 		case len(r.store) > 0:
 			return "a restart orders all certificates again; when the authority refuses, clients get a placeholder."
 		}

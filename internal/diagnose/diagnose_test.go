@@ -214,7 +214,8 @@ func TestSituations(t *testing.T) {
 			if err := report.Text(&text, r, report.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, strings.ReplaceAll(c.name, " ", "-")+".txt", text.Bytes())
+			// A module's files can have neither colons nor some other marks in their names.
+			golden(t, strings.NewReplacer(" ", "-", ":", "", ",", "").Replace(c.name)+".txt", text.Bytes())
 			if got := finding.ExitCode(r, finding.Warning); got != c.exit {
 				t.Errorf("exit code %d, want %d", got, c.exit)
 			}

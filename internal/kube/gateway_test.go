@@ -197,7 +197,9 @@ func TestSyncDoesNotWaitForAServerThatRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Close()
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	c.Start(ctx)
 	t.Cleanup(func() { stop(); c.Wait() })
@@ -230,7 +232,9 @@ func TestSyncDoesNotWaitForAServerThatGoesAway(t *testing.T) {
 	c.Start(ctx)
 	t.Cleanup(func() { stop(); c.Wait() })
 	await(t, c, "the Service", func(i inventory.Inventory) bool { return len(i.Services) == 1 })
-	k.Close()
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
 	limit, done := context.WithTimeout(t.Context(), 30*time.Second)
 	defer done()
 	c.Sync(limit)

@@ -107,7 +107,7 @@ func TestAnAlertmanagerIsToldAgain(t *testing.T) {
 				}
 				end := ""
 				if len(alerts) > 0 {
-					end = alerts[0].EndsAt.Sub(time.Now()).String()
+					end = time.Until(alerts[0].EndsAt).String()
 				}
 				mu.Lock()
 				defer mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func TestJUnit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := dec.Token(); err == nil {
-			if _, err = dec.Token(); err != io.EOF {
+			if _, err = dec.Token(); !errors.Is(err, io.EOF) {
 				t.Errorf("something follows: %v", err)
 			}
 		}
