@@ -21,6 +21,8 @@ type fleet struct {
 	w      *world.World
 	cloud  *lab.DigitalOcean
 	config string
+	// doors are what answers at each address.
+	doors map[string]*world.Balancer
 }
 
 // TestWhatTheCloudControllerDoes replays on a real API server what DigitalOcean's
@@ -56,7 +58,7 @@ func TestWhatTheCloudControllerDoes(t *testing.T) {
 	f.remove(t, "deleted")
 	f.Patch(t, world.ServicePath("edge", "edited")+"/status", statusOf(f.w.Net.Addr(110)))
 	f.want(t, "the cloud and Kubernetes disagree",
-		"critical lb/missing edge/deleted", "info lb/pending edge/new",
+		"critical lb/missing edge/deleted", "critical http/unreachable deleted.shop.example", "info lb/pending edge/new",
 		"info dns/missing-record dual.shop.example",
 		"warning lb/address-mismatch edge/edited", "warning lb/address-mismatch edge/moved")
 
@@ -66,12 +68,13 @@ func TestWhatTheCloudControllerDoes(t *testing.T) {
 	f.settle(t)
 	f.want(t, "the controller has seen",
 		"info lb/replaced edge/moved", "warning dns/stale-record moved.shop.example", "warning dns/missing-record moved.shop.example",
-		"info lb/replaced edge/deleted", "warning dns/stale-record deleted.shop.example", "warning dns/missing-record deleted.shop.example",
+		"info lb/replaced edge/deleted", "critical dns/stale-record deleted.shop.example", "warning dns/missing-record deleted.shop.example",
 		"info dns/missing-record dual.shop.example")
 
 	// The API fails: nobody can say what is stale.
 	f.cloud.SetFault(lab.DOError(503, "service_unavailable", "try again later"))
-	f.want(t, "the API fails", "unknown self/source-degraded DigitalOcean")
+	f.want(t, "the API fails", "unknown self/source-degraded DigitalOcean",
+		"critical http/unreachable deleted.shop.example") // a probe sees that by itself
 }
 
 func address(name string, at map[string]netip.Addr) string {
@@ -87,12 +90,12 @@ func startFleet(t *testing.T, names ...string) *fleet {
 	w := world.Start(t)
 	account := startCloud(t)
 	c := startCluster(t, w.Net)
-	f := &fleet{operator: c.operator(t, account.api), w: w, cloud: account.api}
+	f := &fleet{operator: c.operator(t, account.api), w: w, cloud: account.api, doors: map[string]*world.Balancer{}}
 	cert := w.CA.Issue(t, "*.shop.example")
 	var pool []netip.Addr
 	for i := range 10 {
 		pool = append(pool, w.Net.Addr(byte(101+i)))
-		w.Balancer(t, pool[i], cert)
+		f.doors[pool[i].String()] = w.Balancer(t, pool[i], cert)
 	}
 	f.cloud.SetPool(0, pool[:len(names)]...)
 	c.namespaces(t, "edge")
@@ -151,9 +154,12 @@ func (f *fleet) change(t *testing.T, name string, how func(*lab.LoadBalancer)) {
 	f.cloud.PutLoadBalancer(lb)
 }
 
+// remove deletes a load balancer as from the console: nobody answers there any more.
 func (f *fleet) remove(t *testing.T, name string) {
 	t.Helper()
-	f.cloud.RemoveLoadBalancer(f.balancer(t, name).ID)
+	lb := f.balancer(t, name)
+	f.cloud.RemoveLoadBalancer(lb.ID)
+	f.doors[lb.IP].Stop(t)
 }
 
 // want looks once and compares all that is said: severity, code and subject.

@@ -39,7 +39,7 @@ func TestAHostAndNoConfiguration(t *testing.T) {
 	t.Run("a certificate of an authority that is not trusted is found", func(t *testing.T) {
 		t.Parallel()
 		l := once(t, found, append(flags, "shop.example")...)
-		l.one(t, "tls/untrusted", "shop.example")
+		l.one(t, "tls/staging-certificate", "shop.example") // pebble is known by name
 		l.none(t, "dns/stale-record", "http/unreachable")
 	})
 }

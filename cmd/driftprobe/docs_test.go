@@ -194,7 +194,7 @@ func (r *reader) driftprobe(c command) {
 	checks := slices.Contains(args, "--check-config")
 	for i, a := range args {
 		switch {
-		case checks && strings.HasSuffix(a, ".yaml"):
+		case (checks || slices.Contains(args, "lint")) && strings.HasSuffix(a, ".yaml"):
 			args[i] = top + a
 		case a == "docs/example.yaml":
 			args[i] = filepath.Join(r.folder, "example.yaml")
@@ -230,7 +230,7 @@ func (r *reader) driftprobe(c command) {
 
 // longRunning tells whether the command watches until it is stopped.
 func (c command) longRunning() bool {
-	for _, ends := range []string{"--once", "--check-config", "--version", "--help", "judge", "explain"} {
+	for _, ends := range []string{"--once", "--check-config", "--version", "--help", "judge", "explain", "lint"} {
 		if slices.Contains(c.words, ends) {
 			return false
 		}

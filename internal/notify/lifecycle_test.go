@@ -163,6 +163,7 @@ func TestTheEndIsToldToWhoKnowsTheBeginning(t *testing.T) {
 	step(1, incident(finding.Critical))
 	p.Routes = append(p.Routes, Route{Sink: "new"})
 	step(2, incident(finding.Critical))
+	p.Routes = append(p.Routes, Route{Sink: "late"})
 	step(3)
 	want := []string{"0 firing all", "1 firing all,critical", "2 firing new", "3 resolved all,critical,new"}
 	if !slices.Equal(said, want) {
