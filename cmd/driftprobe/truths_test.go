@@ -183,7 +183,7 @@ func TestTheFixNamesTheRecord(t *testing.T) {
 	s.run("--once", "--config", config).exits(exitFound).says(command)
 	equal(t, "questions for records", domains(), 1)
 	s.DO.SetScope("/v2/domains", false)
-	s.run("--once", "--config", config).exits(exitFound).says("only DNS is wrong").isSilentOn("doctl", "source-degraded", "403")
+	s.run("--once", "--config", config).exits(exitFound).says("only DNS is wrong").isSilentOn("doctl", "source-degraded", "(403)")
 }
 
 // From inside the cluster the probe goes past the load balancer, and does to the ingress
