@@ -171,7 +171,7 @@ func TestFullFile(t *testing.T) {
 	check("absolute path", c.Kubernetes.Kubeconfig, "/etc/kubeconfig")
 	check("relative path", c.TLS.CAFile, filepath.Join("testdata", "good", "ca.pem"))
 	check("what may be fetched", []bool{c.TLS.AIA, c.TLS.CRL}, []bool{true, false})
-	check("objects of the cluster", []string{c.State.ConfigMap, c.Kubernetes.Lease}, []string{"driftprobe/driftprobe.state", "driftprobe/driftprobe"})
+	check("objects of the cluster", []string{c.State.ConfigMap, c.Kubernetes.Lease}, []string{"driftprobe/driftprobe-state", "driftprobe/driftprobe"})
 	check("certificates", c.Certificates, Certificates{
 		Authorities: []string{"Let's Encrypt", "Example Trust"}, Limits: map[string]Limit{"Example Trust": {20, 24 * time.Hour}},
 		CT: CT{

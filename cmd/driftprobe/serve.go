@@ -70,6 +70,7 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 		next.parts.close()
 		return exitUsage, err
 	}
+	next.parts.sync(ctx, firstSync)
 	for err == nil && next != nil {
 		next.parts.goOn(before)
 		before, next, err = s.watchUntilReload(ctx, next)
@@ -194,7 +195,7 @@ func (s *server) awaitReload(ctx context.Context, ended <-chan struct{}) *genera
 		case answer := <-s.reload:
 			next, err := s.prepare(ctx)
 			if err == nil {
-				next.parts.sync(ctx)
+				next.parts.sync(ctx, syncFor)
 				s.log.Info("configuration reloaded", "targets", len(next.parts.options.Targets))
 				answer <- nil
 				return next

@@ -34,7 +34,8 @@ func (s *server) sinks(g *generation, alive func() bool) (*sinks, error) {
 		return nil, err
 	}
 	s.alerts.use(g.memory.store)
-	client := &http.Client{Timeout: 20 * time.Second}
+	// A redirect would carry what is secret in an address to a stranger.
+	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var queued []notify.Sink
 	if a.Slack.Configured {
 		url := secretOf(a.Slack.WebhookURL, a.Slack.WebhookURLFile, "alerts.slack.webhook_url_file")

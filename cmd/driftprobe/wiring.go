@@ -41,13 +41,17 @@ func (w *parts) close() {
 	}
 }
 
+// firstSync is how long the first look waits for the cluster: without it, sources that are
+// read on from where they were would take its hosts for new ones.
+const firstSync = 5 * time.Second
+
 // sync waits, not for long, until the cluster is known: whoever takes over from one that
 // knows it would have forgotten it for a moment.
-func (w *parts) sync(ctx context.Context) {
+func (w *parts) sync(ctx context.Context, most time.Duration) {
 	if w.cluster == nil {
 		return
 	}
-	wait, cancel := context.WithTimeout(ctx, syncFor)
+	wait, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	w.cluster.Sync(wait)
 }

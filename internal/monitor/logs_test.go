@@ -130,7 +130,10 @@ func TestALogThatFails(t *testing.T) {
 				if !slices.ContainsFunc(report.Coverage.Notes, func(n string) bool { return strings.HasPrefix(n, "certificates known to paper: last read ") }) {
 					t.Errorf("its age is not shown: %q", report.Coverage.Notes)
 				}
-				if h := last.History.Certificates; len(h.Sets) != 1 || h.Positions[0].After != "a" || !last.Observations.Logs[0].At.Equal(p.times[0]) {
+				p.mu.Lock()
+				asked := p.times[0]
+				p.mu.Unlock()
+				if h := last.History.Certificates; len(h.Sets) != 1 || h.Positions[0].After != "a" || !last.Observations.Logs[0].At.Equal(asked) {
 					t.Errorf("%+v, %+v", h, last.Observations.Logs)
 				}
 				time.Sleep(time.Hour) // until a look that was left behind has ended

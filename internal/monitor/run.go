@@ -219,6 +219,9 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 	l.hosted.dispatch(ctx, now)
 	l.logs.dispatch(ctx, now)
 	l.o.Stats.LagNanoseconds.Store(int64(max(l.dns.lag(now), l.zones.lag(now), l.probes.lag(now), l.clouds.lag(now))))
+	if !l.judged.IsZero() && now.Sub(l.judged) >= atLeast {
+		l.dirty = true
+	}
 	if l.dirty && !l.judging && (l.urgent || now.Sub(l.judged) >= l.pause) {
 		l.judged, l.judging, l.dirty, l.urgent = now, true, false, false
 		r := l.round()
@@ -226,6 +229,10 @@ func (l *loop) turn(ctx context.Context, now time.Time) {
 		l.rounds <- r
 	}
 }
+
+// atLeast is how often there is a report, however seldom anything is looked at: those who
+// count the time that a fault is there, or gone, count it between reports.
+const atLeast = time.Minute
 
 // wake is when the next turn is due, if nothing happens before.
 func (l *loop) wake(now time.Time) time.Time {
@@ -243,6 +250,7 @@ func (l *loop) wake(now time.Time) time.Time {
 	sooner(l.logs.next())
 	sooner(l.read.Add(gap), l.stale)
 	sooner(l.judged.Add(l.pause), l.dirty && !l.judging)
+	sooner(l.judged.Add(atLeast), !l.judged.IsZero() && !l.judging)
 	sooner(now, l.dirty && !l.judging && l.urgent)
 	sooner(l.swept.Add(gap), l.running() > 0)
 	return at

@@ -292,3 +292,26 @@ func TestOffline(t *testing.T) {
 		}
 	}
 }
+
+// A log of certificates that cannot be read says nothing of records: what is over is told.
+func TestAnUnreadLogHoldsNothing(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	i := incident(finding.Critical)
+	p := Policy{ResolveAfter: time.Minute}
+	var s State
+	var all []Message
+	for n := range 10 {
+		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{
+			{Code: finding.IssuanceLogUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "SSLMate"}},
+		}, Fronts: []finding.Front{{Hosts: i.Hosts}}}
+		if n < 3 {
+			r.Incidents = []finding.Incident{i}
+		}
+		var said []Message
+		s, said = Next(p, s, r)
+		all = append(all, said...)
+	}
+	if len(all) != 2 || all[1].Kind != Resolved {
+		t.Errorf("said %+v", all)
+	}
+}

@@ -280,12 +280,14 @@ func lately(all map[string][]time.Time, now time.Time) map[string][]time.Time {
 	return next
 }
 
-// remedyOf is a fingerprint of what is to be done: of records and commands, not of texts,
-// which hold times; empty if there are none.
+// remedyOf is a fingerprint of what is to be done: of the records, else of the commands
+// (those that set a record come and go with what the provider could be asked), and not of
+// texts, which hold times; empty if there are neither.
 func remedyOf(i finding.Incident) string {
+	records := slices.ContainsFunc(i.Fix, func(s finding.Step) bool { return s.Record != nil })
 	hash, exact := sha256.New(), false
 	for _, s := range i.Fix {
-		if s.Command != "" {
+		if s.Command != "" && !records {
 			fmt.Fprintf(hash, "%q", s.Command)
 			exact = true
 		}
