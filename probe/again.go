@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"driftprobe/finding"
 )
 
 // maxAgain bounds a second handshake, within what is left of the look.
@@ -24,9 +26,9 @@ func (l *look) refine(ctx context.Context, phase Phase, err error) error {
 	case err == nil || l.request.Stranger:
 		return err
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificateSent:
-		return known{NoCertificate, fmt.Sprintf("the server does not accept our client certificate (TLS alert %s)", printable(name, 60))}
+		return known{NoCertificate, fmt.Sprintf("the server does not accept our client certificate (TLS alert %s)", finding.Printable(name, 60))}
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificate:
-		return known{NoCertificate, fmt.Sprintf("the server wants a client certificate (TLS alert %s)", printable(name, 60))}
+		return known{NoCertificate, fmt.Sprintf("the server wants a client certificate (TLS alert %s)", finding.Printable(name, 60))}
 	case phase != PhaseTLS:
 		return err
 	case alert && refusesName(name):

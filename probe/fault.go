@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"driftprobe/finding"
 )
 
 // known is an error whose kind and text the phase itself knows.
@@ -97,7 +99,7 @@ func errnoFault(phase Phase, doing string, at netip.AddrPort, errno syscall.Errn
 	case is(syscall.EPERM, syscall.EACCES, 10013):
 		return Fault{phase, Self, "this machine does not permit the connection (its own firewall or policy)"}
 	}
-	return Fault{phase, Self, "this machine could not do it: " + printable(errno.Error(), 80)}
+	return Fault{phase, Self, "this machine could not do it: " + finding.Printable(errno.Error(), 80)}
 }
 
 // remoteAlert returns the name of the alert that the peer sent. crypto/tls marks
@@ -135,7 +137,7 @@ func alertText(name string) string {
 		"bad certificate":      "the server does not like our certificate, and we sent none",
 	}[name]
 	if meaning == "" {
-		return "the server ended the handshake with the TLS alert " + printable(name, 60)
+		return "the server ended the handshake with the TLS alert " + finding.Printable(name, 60)
 	}
 	return fmt.Sprintf("%s (TLS alert %s)", meaning, name)
 }
@@ -145,7 +147,7 @@ func notTLSText(start []byte, port uint16) string {
 	if strings.HasPrefix(string(start), "HTTP/") {
 		return fmt.Sprintf("port %d speaks plain HTTP, not TLS", port)
 	}
-	return fmt.Sprintf("port %d does not speak TLS (its answer begins with \"%s\")", port, printable(string(start), 20))
+	return fmt.Sprintf("port %d does not speak TLS (its answer begins with \"%s\")", port, finding.Printable(string(start), 20))
 }
 
 // tlsErrorText passes on what crypto/tls found wrong: constant sentences, but
@@ -156,5 +158,5 @@ func tlsErrorText(err error) string {
 		return "the certificate cannot be parsed"
 	}
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "local error: "), "tls: ")
-	return "the handshake breaks the protocol: " + printable(text, 120)
+	return "the handshake breaks the protocol: " + finding.Printable(text, 120)
 }

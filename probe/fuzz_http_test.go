@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"driftprobe/finding"
 )
 
 // FuzzHop: whatever a server redirects to, the next request goes to the target's own
@@ -36,7 +38,7 @@ func FuzzHop(f *testing.F) {
 		first := Request{Target: goal, Address: netip.MustParseAddrPort("203.0.113.10:443"), Pinned: true, Headers: http.Header{"Authorization": {"s3cret"}}, Body: []byte("s3cret")}
 		r, stop := p.hop(t.Context(), first, first, status, next)
 		if why := stop.text; why != "" {
-			if !utf8.ValidString(printable(why, 200)) {
+			if !utf8.ValidString(finding.Printable(why, 200)) {
 				t.Errorf("%q", why)
 			}
 			return

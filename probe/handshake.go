@@ -106,7 +106,7 @@ func certificateFacts(c *x509.Certificate, leaf bool) Certificate {
 		SelfSigned: selfSigned(c),
 		Signature:  c.SignatureAlgorithm.String(),
 		MustStaple: mustStaple(c),
-		Logged:     logged(c),
+		Logged:     Logged(c),
 	}
 	f.Key, f.Bits = keyOf(c)
 	if len(c.Issuer.Organization) > 0 {

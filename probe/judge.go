@@ -93,7 +93,7 @@ func newJudge(p Policy, now time.Time, t inventory.Target, e inventory.Expected,
 	}
 	return judge{
 		policy: p.withDefaults(), now: now, target: t, expected: e, seen: o,
-		host: printable(t.ProbeName(), maxText), at: at,
+		host: finding.Printable(t.ProbeName(), maxText), at: at,
 		subject: finding.Subject{Host: t.Host, Address: at},
 	}
 }
@@ -200,9 +200,9 @@ func (j *judge) unreachable() finding.Finding {
 		fmt.Sprintf("%s does not answer at %s: %s", j.host, j.at, j.faultText()))
 	f.Expected = "an HTTP response"
 	if b := j.seen.Bypass; b != nil {
-		f.Expected = "an HTTP response from the ingress controller behind " + printable(b.Service.String(), maxText)
+		f.Expected = "an HTTP response from the ingress controller behind " + finding.Printable(b.Service.String(), maxText)
 	} else if s := j.expected.Service.String(); s != "" && j.expected.Has(j.seen.Address.Addr().Unmap()) {
-		f.Expected = "an HTTP response from the load balancer of " + printable(s, maxText)
+		f.Expected = "an HTTP response from the load balancer of " + finding.Printable(s, maxText)
 	}
 	f.Observed = j.faultText()
 	if h := j.seen.HTTP; h != nil {
@@ -216,7 +216,7 @@ func (j *judge) unreachableHint() string {
 	port := j.seen.Address.Port()
 	if b := j.seen.Bypass; b != nil {
 		return fmt.Sprintf("see whether the ingress controller runs and is ready (kubectl -n %s get endpointslices -l kubernetes.io/service-name=%s): this probe goes straight to it",
-			quote(printable(b.Service.Namespace, maxText)), quote(printable(b.Service.Name, maxText)))
+			quote(finding.Printable(b.Service.Namespace, maxText)), quote(finding.Printable(b.Service.Name, maxText)))
 	}
 	switch j.seen.Fault.Kind {
 	case Refused:
@@ -235,7 +235,7 @@ func (j *judge) unreachableHint() string {
 }
 
 func (j *judge) faultText() string {
-	return printable(cmp.Or(j.seen.Fault.Text, string(j.seen.Fault.Kind)), 200)
+	return finding.Printable(cmp.Or(j.seen.Fault.Text, string(j.seen.Fault.Kind)), 200)
 }
 
 // openssl and curl repeat the look by hand.
@@ -249,10 +249,10 @@ func (j *judge) curl() string {
 	if a.Addr().Is6() {
 		name = "[" + name + "]"
 	}
-	url := cmp.Or(j.target.Scheme, "https") + "://" + hostHeader(j.host, a.Port(), inventory.DefaultPort(j.target.Scheme)) + printable(j.target.Path, 200)
+	url := cmp.Or(j.target.Scheme, "https") + "://" + hostHeader(j.host, a.Port(), inventory.DefaultPort(j.target.Scheme)) + finding.Printable(j.target.Path, 200)
 	method := ""
 	if m := j.target.Method; m != "" && m != "GET" {
-		method = "-X " + quote(printable(m, 20)) + " "
+		method = "-X " + quote(finding.Printable(m, 20)) + " "
 	}
 	return fmt.Sprintf("curl -i "+method+"--resolve %s %s", quote(fmt.Sprintf("%s:%d:%s", j.host, a.Port(), name)), quote(url))
 }

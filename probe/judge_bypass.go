@@ -32,7 +32,7 @@ func (j *judge) unlikeClients() bool {
 func (j *judge) bypassed() finding.Finding {
 	f := j.finding(finding.SelfBypassed, finding.Unknown,
 		fmt.Sprintf("what clients of %s get at %s cannot be seen from inside the cluster", j.host, j.at))
-	f.Expected = "a probe that crosses the load balancer of " + printable(j.seen.Bypass.Service.String(), maxText)
+	f.Expected = "a probe that crosses the load balancer of " + finding.Printable(j.seen.Bypass.Service.String(), maxText)
 	f.Observed = "the load balancer ends TLS, and this probe went past it"
 	if !j.seen.Bypass.TerminatesTLS {
 		f.Observed = "the load balancer speaks PROXY protocol; this probe went past it and did so itself (version 1), and was not understood"

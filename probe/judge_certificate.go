@@ -146,7 +146,7 @@ func (j *judge) untrusted(t TLS) finding.Finding {
 	case t.Trust.Cause == WeakSignature:
 		return j.weakSignature(t)
 	}
-	why := printable(t.Trust.Why, 200)
+	why := finding.Printable(t.Trust.Why, 200)
 	if why == "" {
 		why = "no path to a trusted root"
 	}
@@ -164,15 +164,15 @@ func (j *judge) untrusted(t TLS) finding.Finding {
 // incomplete is a chain that lacks a certificate. Who tries it in a browser often
 // sees nothing amiss.
 func (j *judge) incomplete(t TLS, m Missing) finding.Finding {
-	name := printable(m.Subject, maxText)
+	name := finding.Printable(m.Subject, maxText)
 	f := j.finding(finding.TLSIncompleteChain, finding.Critical,
 		fmt.Sprintf("the chain of %s at %s lacks the intermediate «%s»", j.host, j.at, name))
 	f.Expected = "the certificate with every intermediate up to a trusted root"
 	f.Observed = sent(t)
-	f.Hint = "install the whole chain (fullchain.pem), or add the intermediate, which is published at " + quote(printable(m.URL, 200)) +
+	f.Hint = "install the whole chain (fullchain.pem), or add the intermediate, which is published at " + quote(finding.Printable(m.URL, 200)) +
 		"; browsers hide the fault, because they know or fetch intermediates, and curl, Go, Java and mobile apps fail"
 	if m.Found {
-		f.Observed += "; with the intermediate fetched from " + printable(m.URL, 200) + " it leads to a trusted root"
+		f.Observed += "; with the intermediate fetched from " + finding.Printable(m.URL, 200) + " it leads to a trusted root"
 	} else {
 		f.Hint += "; if «" + name + "» is a private root, name it in tls.ca_file"
 	}
@@ -270,7 +270,7 @@ func culprit(name string, leaf bool) string {
 	if leaf {
 		return "the certificate"
 	}
-	return fmt.Sprintf("the intermediate «%s» in the chain", printable(name, maxText))
+	return fmt.Sprintf("the intermediate «%s» in the chain", finding.Printable(name, maxText))
 }
 
 // certificateText is "subject «a», issuer «b», ends 2026-01-02 15:04 UTC".
@@ -282,7 +282,7 @@ func certificateText(c Certificate) string {
 	if issuer == "" {
 		issuer = c.IssuerO
 	}
-	return fmt.Sprintf("subject «%s», issuer «%s», ends %s", printable(subject, maxText), printable(issuer, maxText), moment(c.NotAfter))
+	return fmt.Sprintf("subject «%s», issuer «%s», ends %s", finding.Printable(subject, maxText), finding.Printable(issuer, maxText), moment(c.NotAfter))
 }
 
 func count(n int, what string) string {

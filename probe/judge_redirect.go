@@ -19,7 +19,7 @@ func (j *judge) redirected(h HTTP) (finding.Finding, bool) {
 		why = "to the very URL that was asked"
 		hint = "a server behind a load balancer that ends TLS takes the request for plain http and redirects it to https again: let it trust X-Forwarded-Proto, or take the redirect out there"
 	case h.Stopped != "":
-		why = printable(h.Stopped, 200)
+		why = finding.Printable(h.Stopped, 200)
 		hint = j.stoppedHint(h)
 	default:
 		return finding.Finding{}, false
@@ -61,8 +61,8 @@ func (j *judge) arrived(h HTTP) (finding.Finding, bool) {
 	}
 	f := j.finding(finding.HTTPRedirect, finding.Critical,
 		fmt.Sprintf("%s leads at %s to another URL than expected", j.host, j.at))
-	f.Expected = fmt.Sprintf("a final URL with a match of \"%s\"", printable(j.target.Expect.FinalURL, maxText))
-	f.Observed = printable(h.FinalURL, 200)
+	f.Expected = fmt.Sprintf("a final URL with a match of \"%s\"", finding.Printable(j.target.Expect.FinalURL, maxText))
+	f.Observed = finding.Printable(h.FinalURL, 200)
 	if len(h.Hops) > 0 {
 		f.Observed = j.way(h)
 	} else if h.Location != "" {
@@ -80,10 +80,10 @@ func (j *judge) imposter() finding.Finding {
 	expect := j.target.Expect.Identity
 	f := j.finding(finding.HTTPIdentity, finding.Critical,
 		fmt.Sprintf("what answers for %s at %s does not prove to be it", j.host, j.at))
-	f.Expected = fmt.Sprintf("a page %s with a match of \"%s\"", printable(expect.Path, maxText), printable(expect.Regex, maxText))
+	f.Expected = fmt.Sprintf("a page %s with a match of \"%s\"", finding.Printable(expect.Path, maxText), finding.Printable(expect.Regex, maxText))
 	f.Observed = "a response without it; nothing else was sent there"
 	if expect.Header != "" {
-		f.Expected = fmt.Sprintf("a header %s with a match of \"%s\"", printable(expect.Header, maxText), printable(expect.Regex, maxText))
+		f.Expected = fmt.Sprintf("a header %s with a match of \"%s\"", finding.Printable(expect.Header, maxText), finding.Printable(expect.Regex, maxText))
 		f.Observed = "a response without it"
 	}
 	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + j.curl()
@@ -135,9 +135,9 @@ func (j *judge) versions(h HTTP) (finding.Finding, bool) {
 		return finding.Finding{}, false
 	}
 	f := j.finding(finding.HTTPProtocol, finding.Warning,
-		fmt.Sprintf("%s speaks %s at %s, not %s", j.host, printable(h.Protocol, 20), j.at, want))
+		fmt.Sprintf("%s speaks %s at %s, not %s", j.host, finding.Printable(h.Protocol, 20), j.at, want))
 	f.Expected = "the protocol " + want
-	f.Observed = printable(h.Protocol, 20)
+	f.Observed = finding.Printable(h.Protocol, 20)
 	f.Hint = "let the server that ends TLS offer " + want + " by ALPN; a load balancer in front that ends TLS chooses by itself"
 	return f, true
 }

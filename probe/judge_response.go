@@ -43,7 +43,7 @@ func (j *judge) body(h HTTP) (finding.Finding, bool) {
 	}
 	f := j.finding(finding.HTTPBody, finding.Critical,
 		fmt.Sprintf("%s answers at %s with a body that is not the expected one", j.host, j.at))
-	f.Expected = fmt.Sprintf("a body with a match of \"%s\"", printable(expect.BodyRegex, maxText))
+	f.Expected = fmt.Sprintf("a body with a match of \"%s\"", finding.Printable(expect.BodyRegex, maxText))
 	f.Observed = fmt.Sprintf("%s, no match in %d bytes", j.responseText(h), h.BodyBytes)
 	f.Hint = "read what it says: " + j.curl()
 	j.encoded(h, &f)
@@ -76,7 +76,7 @@ func (j judge) encoded(h HTTP, f *finding.Finding) {
 	if h.Encoding == "" {
 		return
 	}
-	f.Observed += ", encoded as " + printable(h.Encoding, 40) + " although identity was asked for"
+	f.Observed += ", encoded as " + finding.Printable(h.Encoding, 40) + " although identity was asked for"
 	f.Hint = "let the server send what was asked for (Accept-Encoding: identity), and then " + f.Hint
 }
 
@@ -139,10 +139,10 @@ func (j *judge) statusHint(status int) string {
 func (j *judge) responseText(h HTTP) string {
 	text := fmt.Sprintf("HTTP %d", h.Status)
 	if h.Location != "" {
-		text += " to " + printable(h.Location, maxText)
+		text += " to " + finding.Printable(h.Location, maxText)
 	}
 	if h.Server != "" {
-		text += ", server " + printable(h.Server, 40)
+		text += ", server " + finding.Printable(h.Server, 40)
 	}
 	return text
 }
@@ -175,7 +175,7 @@ func few(texts []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(printable(t, maxText))
+		b.WriteString(finding.Printable(t, maxText))
 	}
 	if more := len(texts) - most; more > 0 {
 		fmt.Fprintf(&b, ", … %d more", more)

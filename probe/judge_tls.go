@@ -105,7 +105,7 @@ func (c Certificate) weakKey() bool {
 func (j *judge) weakKey(c Certificate, leaf bool) finding.Finding {
 	what := culprit(c.SubjectCN, leaf)
 	f := j.finding(finding.TLSWeak, finding.Critical,
-		fmt.Sprintf("%s of %s at %s has a weak key: %s with %d bits", what, j.host, j.at, printable(c.Key, 20), c.Bits))
+		fmt.Sprintf("%s of %s at %s has a weak key: %s with %d bits", what, j.host, j.at, finding.Printable(c.Key, 20), c.Bits))
 	f.Expected = "an RSA key of at least 2048 bits, or ECDSA P-256"
 	f.Observed = certificateText(c)
 	f.Hint = "make a new key and order the certificate anew"
@@ -114,7 +114,7 @@ func (j *judge) weakKey(c Certificate, leaf bool) finding.Finding {
 
 func (j *judge) weakSignature(t TLS) finding.Finding {
 	f := j.finding(finding.TLSWeak, finding.Critical,
-		fmt.Sprintf("the certificate of %s at %s is not trusted: %s", j.host, j.at, printable(t.Trust.Why, 200)))
+		fmt.Sprintf("the certificate of %s at %s is not trusted: %s", j.host, j.at, finding.Printable(t.Trust.Why, 200)))
 	f.Expected = "signatures with SHA-256 or better, up to the root"
 	f.Observed = certificateText(t.Chain[0])
 	f.Hint = "order the certificate anew, from an authority that signs with SHA-256, and install the chain that comes with it"
@@ -124,12 +124,12 @@ func (j *judge) weakSignature(t TLS) finding.Finding {
 func (j *judge) revoked(t TLS, source string, s Statement) finding.Finding {
 	reason := ""
 	if s.Reason != "" {
-		reason = " (" + printable(s.Reason, maxText) + ")"
+		reason = " (" + finding.Printable(s.Reason, maxText) + ")"
 	}
 	f := j.finding(finding.TLSRevoked, finding.Critical,
 		fmt.Sprintf("the certificate of %s at %s was revoked by its authority on %s%s", j.host, j.at, moment(s.Revoked), reason))
 	f.Expected = "a certificate that its authority stands by"
-	f.Observed = fmt.Sprintf("%s says revoked: serial %s, %s", source, printable(t.Chain[0].Serial, maxText), certificateText(t.Chain[0]))
+	f.Observed = fmt.Sprintf("%s says revoked: serial %s, %s", source, finding.Printable(t.Chain[0].Serial, maxText), certificateText(t.Chain[0]))
 	f.Hint = "order a new certificate; if the key may be known to others, with a new key"
 	return f
 }
@@ -150,12 +150,12 @@ func (j *judge) badStaple(t TLS) (finding.Finding, bool) {
 		return finding.Finding{}, false
 	}
 	f := j.finding(finding.TLSBadStaple, finding.Warning,
-		fmt.Sprintf("%s at %s sends %s", j.host, j.at, printable(what, 200)))
+		fmt.Sprintf("%s at %s sends %s", j.host, j.at, finding.Printable(what, 200)))
 	f.Expected = "a current OCSP response from the certificate's authority"
 	if !leaf.MustStaple {
 		f.Expected += ", or none"
 	}
-	f.Observed = printable(what, 200)
+	f.Observed = finding.Printable(what, 200)
 	f.Hint = "Firefox refuses this: mend the server's stapling (can it reach the authority?), or switch it off"
 	if leaf.MustStaple {
 		f.Hint = "Firefox refuses this: mend the server's stapling (can it reach the authority?), or order a certificate without must-staple"
@@ -213,7 +213,7 @@ func (j *judge) differing(os []Observation) finding.Finding {
 		leaf := o.TLS.Chain[0]
 		shown[leaf.SHA256] = append(shown[leaf.SHA256], one.at)
 		all = append(all, one.at)
-		lines = append(lines, fmt.Sprintf("%s: serial %s, %s", one.at, printable(leaf.Serial, 40), certificateText(leaf)))
+		lines = append(lines, fmt.Sprintf("%s: serial %s, %s", one.at, finding.Printable(leaf.Serial, 40), certificateText(leaf)))
 		if _, renewed := one.newer(); renewed && one.due(*o.TLS) {
 			old = append(old, one.at)
 		}

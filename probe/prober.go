@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/ipspace"
 )
@@ -180,7 +181,7 @@ func (timeIsUp) Error() string { return "the time of the look is up" }
 // other value could hold something secret.
 func panicText(v any) string {
 	if err, ok := v.(runtime.Error); ok {
-		return "a bug in driftprobe ended this look: " + printable(err.Error(), 120)
+		return "a bug in driftprobe ended this look: " + finding.Printable(err.Error(), 120)
 	}
 	return "a bug in driftprobe ended this look"
 }

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// logged is when the first log of Certificate Transparency signed that it had the
+// Logged is when the first log of Certificate Transparency signed that it had the
 // certificate: the moment of issuance, while authorities set NotBefore back. It is zero if
 // no log did. The signatures of the logs are not verified: the authority's covers them.
 // RFC 6962 section 3.3.
-func logged(c *x509.Certificate) time.Time {
+func Logged(c *x509.Certificate) time.Time {
 	var first time.Time
 	for _, at := range sctTimes(sctList(c)) {
 		if at.After(c.NotAfter) || at.Before(c.NotBefore) {

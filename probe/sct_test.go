@@ -48,7 +48,7 @@ func TestACertificateIsDatedByTheLogs(t *testing.T) {
 				}
 				cert.Extensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}, Value: value}}
 			}
-			if got := logged(cert); !got.Equal(c.want) {
+			if got := Logged(cert); !got.Equal(c.want) {
 				t.Errorf("dated %v, want %v", got, c.want)
 			}
 		})

@@ -337,7 +337,7 @@ func (s situation) check(t *testing.T, goal inventory.Target, o Observation) {
 		t.Errorf("%q is not said in\n%s", s.says, text)
 	}
 	for what, part := range map[string]string{"expected": f.Expected, "observed": f.Observed, "hint": f.Hint, "summary": f.Summary} {
-		if part == "" || printable(part, 1<<20) != part {
+		if part == "" || finding.Printable(part, 1<<20) != part {
 			t.Errorf("%s is %q", what, part)
 		}
 	}

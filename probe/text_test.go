@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"driftprobe/finding"
 )
 
 func TestPrintable(t *testing.T) {
@@ -22,11 +24,11 @@ func TestPrintable(t *testing.T) {
 		if !strings.HasPrefix(c.in, "é") {
 			limit = 80
 		}
-		got := printable(c.in, limit)
+		got := finding.Printable(c.in, limit)
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
-		if limit == 80 && printable(got, 80) != got {
+		if limit == 80 && finding.Printable(got, 80) != got {
 			t.Errorf("%s: made printable twice it changes", name)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"driftprobe/finding"
 )
 
 // verified is what was found out about a chain.
@@ -253,4 +255,4 @@ func title(n pkix.Name) string {
 	return n.String()
 }
 
-func shown(n pkix.Name) string { return printable(title(n), maxText) }
+func shown(n pkix.Name) string { return finding.Printable(title(n), maxText) }

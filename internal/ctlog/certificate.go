@@ -2,14 +2,12 @@ package ctlog
 
 import (
 	"crypto/x509"
-	"encoding/asn1"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/crypto/cryptobyte"
-
 	"driftprobe/internal/issuance"
+	"driftprobe/probe"
 )
 
 const (
@@ -42,7 +40,7 @@ func read(der []byte, now time.Time) (seen issuance.Seen, ok bool) {
 	if len(c.Issuer.Organization) > 0 {
 		seen.CA = c.Issuer.Organization[0]
 	}
-	if at := firstTimestamp(c); !at.IsZero() {
+	if at := probe.Logged(c); !at.IsZero() {
 		seen.Issued = at
 	}
 	return seen, true
@@ -56,31 +54,6 @@ func below(names, domains []string) bool {
 			return name == domain || strings.HasSuffix(name, "."+domain)
 		})
 	})
-}
-
-// firstTimestamp is when the first log signed that it had the certificate: authorities set
-// NotBefore back. RFC 6962 section 3.3. Zero if none is embedded.
-func firstTimestamp(c *x509.Certificate) time.Time {
-	oid := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 4, 2}
-	var first time.Time
-	for _, e := range c.Extensions {
-		var list, sct cryptobyte.String
-		value := cryptobyte.String(e.Value)
-		var octets cryptobyte.String
-		if !e.Id.Equal(oid) || !value.ReadASN1(&octets, 4) || !octets.ReadUint16LengthPrefixed(&list) {
-			continue
-		}
-		for !list.Empty() && list.ReadUint16LengthPrefixed(&sct) {
-			var ms uint64
-			if !sct.Skip(1+32) || !sct.ReadUint64(&ms) {
-				continue
-			}
-			if at, ok := moment(ms); ok && !at.Before(c.NotBefore) && !at.After(c.NotAfter) && (first.IsZero() || at.Before(first)) {
-				first = at
-			}
-		}
-	}
-	return first
 }
 
 // moment reads milliseconds since 1970, up to the year 9999.
