@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 
 	"driftprobe/finding"
 	"driftprobe/internal/report"
+	"driftprobe/internal/snapshot"
 )
 
 // formats are the values of -o.
@@ -22,5 +24,14 @@ func (o options) print(p process, r finding.Report, more ...any) error {
 	case "sarif":
 		return report.SARIF(p.stdout, r, version, cmp.Or(o.config, "driftprobe.yaml"))
 	}
-	return report.Text(p.stdout, r, textOptions(p, o))
+	layout := textOptions(p, o)
+	if err := report.Text(p.stdout, r, layout); err != nil || !layout.Verbose || len(more) == 0 {
+		return err
+	}
+	seen, ok := more[0].(snapshot.Snapshot)
+	if !ok || len(seen.Inventory.Targets) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	return report.Addresses(p.stdout, r, seen, layout)
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +49,7 @@ func (s *server) startWeb(ctx context.Context, l net.Listener) func() {
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		// A request that waits (for a reload) must not wait for longer than we live.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
@@ -100,21 +103,64 @@ func (s *server) routes() http.Handler {
 		// A client that went away is no fault of ours.
 		_ = report.JSON(w, last.report, last.snap, last.policy)
 	}))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		last := s.page.get()
-		if !last.ready {
-			say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
-			return
-		}
-		var text bytes.Buffer
-		fmt.Fprintf(&text, "as of %s\n\n", last.report.At.UTC().Format("2006-01-02 15:04:05 UTC"))
-		if err := report.Text(&text, last.report, report.Options{}); err != nil {
+	mux.HandleFunc("GET /{$}", s.status)
+	mux.HandleFunc("GET /host", s.host)
+	return mux
+}
+
+// status is the page: HTML for a browser, the report as text for all others.
+func (s *server) status(w http.ResponseWriter, r *http.Request) {
+	last := s.page.get()
+	if !last.ready {
+		say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
+		return
+	}
+	w.Header().Set("Vary", "Accept")
+	var text bytes.Buffer
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		if err := report.Page(&text, last.report, last.snap); err != nil {
 			say(w, http.StatusInternalServerError, err.Error())
 			return
 		}
-		say(w, http.StatusOK, text.String())
-	})
-	return mux
+		show(w, text.Bytes())
+		return
+	}
+	fmt.Fprintf(&text, "as of %s\n\n", last.report.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+	if err := report.Text(&text, last.report, report.Options{}); err != nil {
+		say(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	say(w, http.StatusOK, text.String())
+}
+
+// host is the page of one hostname, as it is watched or as somebody types it.
+func (s *server) host(w http.ResponseWriter, r *http.Request) {
+	last := s.page.get()
+	if !last.ready {
+		say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
+		return
+	}
+	name := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(r.FormValue("name"))), ".")
+	var text bytes.Buffer
+	known, err := report.HostPage(&text, last.report, last.snap, name)
+	switch {
+	case err != nil:
+		say(w, http.StatusInternalServerError, err.Error())
+	case !known:
+		say(w, http.StatusNotFound, finding.Printable(name, 253)+" is not watched\n")
+	default:
+		show(w, text.Bytes())
+	}
+}
+
+// show answers with a page that runs nothing, loads nothing and is framed by nobody.
+func show(w http.ResponseWriter, page []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	_, _ = w.Write(page)
 }
 
 // oneAtATime turns requests away while another is being answered: a snapshot of ten

@@ -6,9 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/metrics"
+	"driftprobe/internal/snapshot"
 )
 
 func TestOneRequestAtATimeTurnsOthersAwayAndTakesTheNext(t *testing.T) {
@@ -64,4 +68,63 @@ func TestWaitingForAReloadEndsWithTheProgram(t *testing.T) {
 	end()
 	equal(t, "a reload at the end", <-answered, http.StatusInternalServerError)
 	stop()
+}
+
+// A browser gets a page, everybody else the text.
+func TestStatusPage(t *testing.T) {
+	const host = "shop.example"
+	s := &server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, demand: newDemand()}
+	h := s.routes()
+	ask := func(path, accept string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		r.Header.Set("Accept", accept)
+		h.ServeHTTP(w, r)
+		return w
+	}
+	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
+	equal(t, "the page of a host before the first look", ask("/host?name="+host, browser).Code, http.StatusServiceUnavailable)
+	s.page.set(look{
+		ready:  true,
+		snap:   snapshot.Snapshot{Inventory: inventory.Inventory{Targets: []inventory.Target{{Key: "https://shop.example/", Host: host}}}},
+		report: finding.Report{Incidents: []finding.Incident{{Severity: finding.Critical, Cause: "<b>", Hosts: []string{host}}}},
+	})
+	for _, c := range []struct {
+		path, accept string
+		status       int
+		kind, says   string
+	}{
+		{"/", browser, 200, "text/html", `CRITICAL</b> &lt;b&gt;</h2>`},
+		{"/", "*/*", 200, "text/plain", "CRITICAL  <b>"},
+		{"/", "", 200, "text/plain", "CRITICAL  <b>"},
+		{"/host?name=shop.example", browser, 200, "text/html", "<h1>shop.example "},
+		{"/host?name=+Shop.Example.+", "*/*", 200, "text/html", "https://shop.example/"},
+		{"/host?name=%3Cb%3E%1B", browser, 404, "text/plain", `<b>\x1b is not watched`},
+		{"/host", browser, 404, "text/plain", " is not watched"},
+	} {
+		w := ask(c.path, c.accept)
+		what := c.path + " for " + c.accept
+		equal(t, what, w.Code, c.status)
+		equal(t, "kind of "+what, w.Header().Get("Content-Type"), c.kind+"; charset=utf-8")
+		equal(t, "sniffing of "+what, w.Header().Get("X-Content-Type-Options"), "nosniff")
+		if !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s says:\n%s", what, w.Body)
+		}
+		if c.kind == "text/html" && !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'; ") {
+			t.Errorf("%s may run and load: %q", what, w.Header())
+		}
+	}
+	equal(t, "what / depends on", ask("/", "").Header().Get("Vary"), "Accept")
+}
+
+// With -v each address is shown, by --once and by judge alike.
+func TestEachAddressIsShown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	look := s.run("--once", "--config", s.whole(), "-v").exits(exitClean)
+	look.says("addresses, times in ms", "OK  127.", "200 h1 TLS 1.3", s.url("api.shop.example")+"  name servers answered within ")
+	saved := s.file("saved.json", s.run("--once", "--config", s.whole(), "-o", "json").exits(exitClean).out)
+	s.run("judge", "-v", saved).exits(exitClean).says("addresses, times in ms", "200 h1 TLS 1.3")
+	if out := s.run("judge", saved).exits(exitClean).out; strings.Contains(out, "addresses, times in ms") {
+		t.Errorf("without -v it says:\n%s", out)
+	}
 }

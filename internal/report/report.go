@@ -1,9 +1,10 @@
-// Package report renders a finding.Report for people (Text) and for programs
-// (JSON), and the catalogue behind "driftprobe explain".
+// Package report renders a finding.Report for people (Text, Page) and for programs
+// (JSON, JUnit, SARIF), what was met at each address beside it (Addresses, HostPage), and
+// the catalogue behind "driftprobe explain".
 //
 // It lays out and decides nothing: every verdict, sentence and time in the
-// output is in the Report already. It does not know what a terminal is: colour
-// and width are given.
+// output is in the Report or the Snapshot already. It does not know what a terminal is:
+// colour and width are given.
 package report
 
 import (

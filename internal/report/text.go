@@ -30,18 +30,8 @@ type text struct {
 }
 
 func (t *text) all() {
-	// What drains is still felt by clients, so it stands above what is well.
-	var felt, aside []finding.Incident
-	trouble := false
-	for _, i := range t.report.Incidents {
-		trouble = trouble || i.Severity > finding.Info
-		if i.Severity > finding.Info || i.State == finding.Draining {
-			felt = append(felt, i)
-		} else {
-			aside = append(aside, i)
-		}
-	}
-	slices.SortStableFunc(felt, func(a, b finding.Incident) int { return cmp.Compare(b.Severity, a.Severity) })
+	felt, aside := ordered(t.report)
+	trouble := slices.ContainsFunc(felt, func(i finding.Incident) bool { return i.Severity > finding.Info })
 	t.incidents(felt)
 	if trouble {
 		t.incidents(aside)
@@ -61,6 +51,20 @@ func (t *text) all() {
 	if len(all) > 0 {
 		t.line("explain: driftprobe explain " + Safe(string(all[0].Code)))
 	}
+}
+
+// ordered returns what is felt by clients, the worst first, and what is merely worth
+// knowing. What drains is felt.
+func ordered(r finding.Report) (felt, aside []finding.Incident) {
+	for _, i := range r.Incidents {
+		if i.Severity > finding.Info || i.State == finding.Draining {
+			felt = append(felt, i)
+		} else {
+			aside = append(aside, i)
+		}
+	}
+	slices.SortStableFunc(felt, func(a, b finding.Incident) int { return cmp.Compare(b.Severity, a.Severity) })
+	return felt, aside
 }
 
 func (t *text) incidents(all []finding.Incident) {
@@ -97,10 +101,7 @@ func (t *text) short(i finding.Incident) {
 // head writes the severity, the cause and how many hostnames are hit, and
 // returns the column of the cause.
 func (t *text) head(i finding.Incident) int {
-	word := strings.ToUpper(i.Severity.String())
-	if i.State == finding.Draining {
-		word = "DRAINING"
-	}
+	word := word(i)
 	indent := columns(word) + 2
 	cause := Safe(i.Cause)
 	hit := hostnames(len(i.Hosts))
@@ -119,6 +120,16 @@ func (t *text) head(i finding.Incident) int {
 	return indent
 }
 
+const draining = "DRAINING"
+
+// word is the verdict of an incident.
+func word(i finding.Incident) string {
+	if i.State == finding.Draining {
+		return draining
+	}
+	return severe(i.Severity).word
+}
+
 // mark colours the word at start. It is done after the layout, because colour
 // takes no columns.
 func (t *text) mark(start int, word string) {
@@ -127,7 +138,14 @@ func (t *text) mark(start int, word string) {
 	}
 	all := t.String()
 	t.Reset()
-	t.WriteString(all[:start] + color(word) + word + "\x1b[0m" + all[start+len(word):])
+	t.WriteString(all[:start] + t.colored(word) + all[start+len(word):])
+}
+
+func (t *text) colored(word string) string {
+	if !t.o.Color || word == silent().word {
+		return word
+	}
+	return color(word) + word + "\x1b[0m"
 }
 
 func color(word string) string {
@@ -158,7 +176,7 @@ func (t *text) coverage() {
 	case none && c.Objects > 0:
 		t.verdict("OK", "nothing in these manifests breaks what is judged")
 	case none && c.Hosts == 0:
-		t.verdict("UNKNOWN", "nothing was looked at: no hostname was given or found")
+		t.verdict("UNKNOWN", nothing)
 	}
 	const cut = "\x00" // where the line may end
 	words := strings.NewReplacer(", ", ", "+cut, " on ", " "+cut+"on ", " (", " "+cut+"(", " and ", " "+cut+"and ").Replace(checked(c))
@@ -167,6 +185,8 @@ func (t *text) coverage() {
 		t.hang("note: ", Safe(n), 6)
 	}
 }
+
+const nothing = "nothing was looked at: no hostname was given or found"
 
 func checked(c finding.Coverage) string {
 	var b strings.Builder

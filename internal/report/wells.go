@@ -17,21 +17,43 @@ type well struct {
 // maxFronts is how many clean fronts are listed without -v.
 const maxFronts = 10
 
-// wells writes what is fine, in one block for the fronts whose records were
-// compared, and one for each reason why others could not be.
+// verdictOnWells is one sentence, and the fronts that it is about.
+type verdictOnWells struct {
+	words string
+	wells []well
+}
+
+// wells writes what is fine.
 func (t *text) wells() {
-	all := t.clean()
+	all := fine(t.report)
 	if len(all) == 0 {
-		if len(t.report.Incidents) == 0 && t.report.Coverage.Hosts > 0 {
-			t.line("no fault was found with " + hostnames(t.report.Coverage.Hosts) + ", and none is reported to be well")
+		if words := unproven(t.report); words != "" {
+			t.line(words)
 		}
 		return
 	}
 	t.blank()
+	for _, v := range all {
+		t.verdict("OK", v.words)
+		t.fronts(v.wells)
+	}
+}
+
+// unproven is what is said if there is nothing to say; empty if there is.
+func unproven(r finding.Report) string {
+	if len(r.Incidents) > 0 || r.Coverage.Hosts == 0 {
+		return ""
+	}
+	return "no fault was found with " + hostnames(r.Coverage.Hosts) + ", and none is reported to be well"
+}
+
+// fine has one verdict for the fronts whose records were compared, and one for each
+// reason why others could not be.
+func fine(r finding.Report) []verdictOnWells {
 	var judged []well
 	var reasons []string
 	blind := map[string][]well{}
-	for _, w := range all {
+	for _, w := range clean(r) {
 		if w.front.Drift {
 			judged = append(judged, w)
 			continue
@@ -41,20 +63,20 @@ func (t *text) wells() {
 		}
 		blind[w.front.Why] = append(blind[w.front.Why], w)
 	}
+	var all []verdictOnWells
 	if len(judged) > 0 {
-		t.verdict("OK", compared(judged))
-		t.fronts(judged)
+		all = append(all, verdictOnWells{compared(judged), judged})
 	}
 	for _, why := range reasons {
-		t.verdict("OK", uncompared(blind[why], why))
-		t.fronts(blind[why])
+		all = append(all, verdictOnWells{uncompared(blind[why], why), blind[why]})
 	}
+	return all
 }
 
 // clean returns the fronts with a hostname that nothing is wrong with.
-func (t *text) clean() []well {
+func clean(r finding.Report) []well {
 	hit := map[string]bool{}
-	for _, i := range t.report.Incidents {
+	for _, i := range r.Incidents {
 		if i.Severity == finding.Info && i.State != finding.Draining {
 			continue
 		}
@@ -69,7 +91,7 @@ func (t *text) clean() []well {
 		}
 	}
 	var all []well
-	for _, f := range t.report.Fronts {
+	for _, f := range r.Fronts {
 		if hit[f.Name] {
 			continue
 		}

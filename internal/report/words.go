@@ -41,6 +41,11 @@ func few(words []string, n int) string {
 	return fmt.Sprintf("%s, … %d more", strings.Join(words[:n], ", "), len(words)-n)
 }
 
+// further says how many things are not shown: "… 1 more address".
+func further(n int, one, many string) string {
+	return "… " + finding.Count(n, "more "+one, "more "+many)
+}
+
 // safe makes every word harmless.
 func safe(words []string) []string {
 	out := make([]string, len(words))
