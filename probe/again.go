@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 )
 
 // maxAgain bounds a second handshake, within what is left of the look.
@@ -29,6 +30,8 @@ func (l *look) refine(ctx context.Context, phase Phase, err error) error {
 		return known{NoCertificate, fmt.Sprintf("the server does not accept our client certificate (TLS alert %s)", finding.Printable(name, 60))}
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificate:
 		return known{NoCertificate, fmt.Sprintf("the server wants a client certificate (TLS alert %s)", finding.Printable(name, 60))}
+	case phase == PhaseHTTP && l.seen.Scheme == inventory.SchemeHTTP && silentEnd(err) && l.request.Bypass == nil:
+		return l.secured(ctx, err)
 	case phase != PhaseTLS:
 		return err
 	case alert && refusesName(name):
@@ -80,6 +83,15 @@ func (l *look) nameless(ctx context.Context, alert string) error {
 func (l *look) introduced(ctx context.Context, first error) error {
 	if s, _ := l.again(ctx, l.seen.Host, true); len(s.PeerCertificates) > 0 {
 		return known{NotIntroduced, "the server expects PROXY protocol: it hangs up on plain TLS, and speaks TLS after a PROXY header"}
+	}
+	return first
+}
+
+// secured tries TLS where plain HTTP was asked for: some servers hang up on who does not
+// begin with it.
+func (l *look) secured(ctx context.Context, first error) error {
+	if s, _ := l.again(ctx, l.seen.Host, false); len(s.PeerCertificates) > 0 {
+		return known{Malformed, speaksTLS(l.request.Address.Port())}
 	}
 	return first
 }

@@ -10,15 +10,13 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
-	"time"
 
 	"driftprobe/internal/inventory"
 )
 
 // BenchmarkProbe compares a whole observation with the least that could be done:
 // a handshake that the standard library verifies, and a GET. The difference is
-// what the facts cost. "ratio" does both by turns, so that a busy machine hits both
-// alike, and reports how many times as long ours takes.
+// what the facts cost. What it costs beside everything else is measured by "make cost".
 func BenchmarkProbe(b *testing.B) {
 	w := newWorld(b)
 	at := listen(b, tlsServer(w.good, says(okResponse)))
@@ -40,18 +38,6 @@ func BenchmarkProbe(b *testing.B) {
 		for b.Loop() {
 			bare(b)
 		}
-	})
-	b.Run("ratio", func(b *testing.B) {
-		var ours, least time.Duration
-		for b.Loop() {
-			began := time.Now()
-			observe(b)
-			ours += time.Since(began)
-			began = time.Now()
-			bare(b)
-			least += time.Since(began)
-		}
-		b.ReportMetric(float64(ours)/float64(least), "times-bare")
 	})
 }
 

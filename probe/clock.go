@@ -33,7 +33,7 @@ func (o Observation) offset() (time.Duration, bool) {
 // now, and whose; "" if the server's clock and ours agree, or it shows none.
 //
 // Dates lie in certificates, and clients go by their own clocks: the server's tells
-// nothing but that one of the two is wrong. The other addresses of the target are
+// nothing but that one of the two is wrong. The other machines of the target are
 // witnesses. Without any, a certificate that begins in our future speaks against
 // us: authorities do not sign ahead.
 func (j *judge) clocks() string {
@@ -61,18 +61,25 @@ func (j *judge) clocks() string {
 	return text + ": check both (timedatectl)"
 }
 
-// witnesses counts the other addresses whose clocks agree with this server's, and
-// those that agree with ours.
+// witnesses counts the other machines whose clocks agree with this server's, and
+// those that agree with ours. A machine has often an address of each family, and does
+// not vouch for itself: of those that agree there are certainly as many machines as one
+// family has addresses, this server's among them.
 func (j *judge) witnesses(off time.Duration) (with, against int) {
+	var agree, differ [2]int // IPv4, IPv6
 	for _, o := range j.all {
 		theirs, ok := o.offset()
+		family := 0
+		if o.Address.Addr().Unmap().Is6() {
+			family = 1
+		}
 		switch {
-		case !ok, o.Address == j.seen.Address:
+		case !ok:
 		case theirs.Abs() <= maxSkew:
-			against++
+			differ[family]++
 		case (theirs - off).Abs() <= maxSkew:
-			with++
+			agree[family]++
 		}
 	}
-	return with, against
+	return max(agree[0], agree[1]) - 1, max(differ[0], differ[1])
 }

@@ -28,13 +28,6 @@ func (l *look) exchange(conn net.Conn) error {
 	reader := bufio.NewReader(in)
 	began := time.Now()
 	if err := l.send(conn); err != nil {
-		// A server that refuses us after the handshake (TLS 1.3 and client
-		// certificates) says so in an alert, which may lie unread behind the reset.
-		if _, second := reader.Peek(1); second != nil {
-			if _, ok := remoteAlert(second); ok {
-				return second
-			}
-		}
 		return err
 	}
 	l.doing = "waiting for the response"
@@ -44,7 +37,7 @@ func (l *look) exchange(conn net.Conn) error {
 	l.seen.Took.FirstByte = time.Since(began)
 	began = time.Now()
 	if l.seen.TLS == nil && isTLSRecord(reader) {
-		return known{Malformed, fmt.Sprintf("port %d speaks TLS, and was asked in plain HTTP", l.request.Address.Port())}
+		return known{Malformed, speaksTLS(l.request.Address.Port())}
 	}
 
 	l.doing = "reading the response's header"
@@ -71,6 +64,10 @@ func isTLSRecord(reader *bufio.Reader) bool {
 	return err == nil && bytes.Equal(start, []byte{21, 3})
 }
 
+func speaksTLS(port uint16) string {
+	return fmt.Sprintf("port %d speaks TLS, and was asked in plain HTTP", port)
+}
+
 // record keeps what the header of the response says.
 func (l *look) record(response *http.Response) {
 	l.seen.HTTP = &HTTP{
@@ -78,12 +75,15 @@ func (l *look) record(response *http.Response) {
 		Protocol:       clip(response.Proto),
 		Location:       clip(response.Header.Get("Location")),
 		Server:         clip(response.Header.Get("Server")),
+		RetryAfter:     clip(response.Header.Get("Retry-After")),
 		Date:           dateOf(response.Header),
 		HeadersMissing: missing(l.want.headers, response.Header),
 	}
 	if l.want.identity != nil {
 		proved := slices.ContainsFunc(response.Header.Values(l.request.Target.Expect.Identity.Header), l.want.identity.MatchString)
-		l.seen.Identity = &proved
+		if l.seen.Unproven = !proved && anybodys(response.StatusCode); !l.seen.Unproven {
+			l.seen.Identity = &proved
+		}
 	}
 	l.next = redirect(l.request.Target, response)
 	l.seen.HTTP.Circular = circular(l.request.Target, response, l.next)
@@ -111,7 +111,7 @@ func readHeader(reader *bufio.Reader, in *budget, request *http.Request) (*http.
 		response, err := http.ReadResponse(reader, request)
 		switch {
 		case err != nil && in.spent():
-			return nil, known{Malformed, fmt.Sprintf("the response's header is longer than %d KiB", maxHeader>>10)}
+			return nil, tooLong()
 		case err != nil:
 			return nil, err
 		case response.StatusCode == http.StatusSwitchingProtocols, response.StatusCode < 100:
@@ -120,6 +120,10 @@ func readHeader(reader *bufio.Reader, in *budget, request *http.Request) (*http.
 			return response, nil
 		}
 	}
+}
+
+func tooLong() error {
+	return known{Malformed, fmt.Sprintf("the response's header is longer than %d KiB", maxHeader>>10)}
 }
 
 // missing lists the expected headers that no value in the response matches.

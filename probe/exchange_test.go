@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/tls"
@@ -288,5 +289,23 @@ func TestWhoGetsWhat(t *testing.T) {
 				t.Errorf("answers %v, certificate valid %v", o.Answers(o.At), valid)
 			}
 		})
+	}
+}
+
+// TestAnEarlyResponseIsRead although the server hangs up on the rest of the request: it
+// says why.
+func TestAnEarlyResponseIsRead(t *testing.T) {
+	w := newWorld(t)
+	at := listen(t, tlsServer(w.good, func(c *tls.Conn) {
+		_, _ = bufio.NewReaderSize(c, 16).ReadString('\n')
+		_, _ = c.Write([]byte("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"))
+	}))
+	tg := target(at)
+	tg.Method, tg.SendsBody = http.MethodPost, true
+	for range 5 {
+		o := prober(w.roots).Observe(t.Context(), Request{Target: tg, Address: at, Body: make([]byte, 8<<20)})
+		if o.HTTP == nil || o.HTTP.Status != http.StatusRequestEntityTooLarge {
+			t.Fatalf("%+v", o.Fault)
+		}
 	}
 }

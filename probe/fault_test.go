@@ -101,45 +101,6 @@ func TestFaults(t *testing.T) {
 			tlsServer(w.good, func(c *tls.Conn) { stall(c) }), true,
 			Fault{PhaseHTTP, Timeout, "timeout while waiting for the response"}, PhaseTLS,
 		},
-		"garbage instead of HTTP": {
-			tlsServer(w.good, says("\x00\x01garbage\r\n\r\n")), false, Fault{PhaseHTTP, Malformed, "not valid HTTP"}, PhaseTLS,
-		},
-		"a protocol switch nobody asked for": {
-			tlsServer(w.good, says("HTTP/1.1 101 Switching\r\n\r\n")), false, Fault{PhaseHTTP, Malformed, "status 101"}, PhaseTLS,
-		},
-		"interim responses without end are bounded": {
-			tlsServer(w.good, func(c *tls.Conn) {
-				_ = readRequest(c)
-				for {
-					if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"); err != nil {
-						return
-					}
-				}
-			}), false, Fault{PhaseHTTP, Malformed, "longer than 64 KiB"}, PhaseTLS,
-		},
-		"a header without end is bounded": {
-			tlsServer(w.good, func(c *tls.Conn) {
-				_ = readRequest(c)
-				_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
-				for err == nil {
-					_, err = io.WriteString(c, "X-Pad: "+strings.Repeat("a", 4000)+"\r\n")
-				}
-			}), false, Fault{PhaseHTTP, Malformed, "longer than 64 KiB"}, PhaseTLS,
-		},
-		"a body that drips meets the deadline": {
-			tlsServer(w.good, func(c *tls.Conn) {
-				says("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n.")(c)
-				stall(c)
-			}), true, Fault{PhaseHTTP, Timeout, "timeout while reading the response's body"}, PhaseTLS,
-		},
-		"a body that stops short": {
-			tlsServer(w.good, says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n.")), false,
-			Fault{PhaseHTTP, Closed, "reading the response's body"}, PhaseTLS,
-		},
-		"chunks that are not": {
-			tlsServer(w.good, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), false,
-			Fault{PhaseHTTP, Malformed, "body breaks its own encoding"}, PhaseTLS,
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,6 +122,25 @@ func TestFaults(t *testing.T) {
 				t.Error("it counts as an answer")
 			}
 		})
+	}
+}
+
+// TestPlainHTTPToTLSIsNamed also where the server hangs up without a word, as HAProxy does.
+func TestPlainHTTPToTLSIsNamed(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		serve func(net.Conn)
+		want  string
+	}{
+		"TLS":               {tlsServer(w.good, nil), "speaks TLS, and was asked in plain HTTP"},
+		"nobody who speaks": {func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, "hung up while we were waiting for the response"},
+	} {
+		at := listen(t, c.serve)
+		goal := target(at)
+		goal.Scheme = inventory.SchemeHTTP
+		if o := prober(w.roots).Observe(t.Context(), Request{Target: goal, Address: at}); !strings.Contains(o.Fault.Text, c.want) || o.TLS != nil {
+			t.Errorf("%s: %+v", name, o.Fault)
+		}
 	}
 }
 

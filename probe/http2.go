@@ -3,11 +3,13 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"strings"
 	"time"
 
+	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 )
 
@@ -25,35 +27,111 @@ func protocols(t inventory.Target) []string {
 func (l *look) exchange2(ctx context.Context, session *tls.Conn) error {
 	only := new(http.Protocols)
 	only.SetHTTP2(true)
-	var dialled atomic.Bool
 	transport := &http.Transport{
-		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-			if dialled.Swap(true) {
-				return nil, net.ErrClosed // there is one connection, and no second try
-			}
-			return session, nil
-		},
-		Protocols: only, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return session, nil },
+		Protocols:      only, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: maxHeader, MaxReceiveBufferPerConnection: maxHeader},
 	}
-	defer transport.CloseIdleConnections()
 	l.doing = "waiting for the response"
+	// A Transport by itself asks again where the server resets the stream or sends
+	// GOAWAY, for longer than a look lasts, and forgets why. A single connection does not.
+	conn, err := transport.NewClientConn(ctx, "https", l.request.Address.String())
+	if err != nil {
+		return l.streamFault(err)
+	}
+	defer func() { _ = conn.Close() }() // nothing was written that could still be lost
 	l.want.complete(l.settings.UserAgent)
 	request := l.want.request.WithContext(ctx)
 	request.URL.Scheme, request.URL.Host = "https", request.Host
+	// What is around a response is counted as its header is: frames of no stream, pings
+	// and padding can be sent for ever.
+	const around = 4 * maxHeader
+	l.wire.bound(around)
 	began := time.Now()
-	response, err := transport.RoundTrip(request)
+	response, err := conn.RoundTrip(request)
 	if err != nil {
-		return err
+		// What TLS has read last it says again, while net/http may only say that the
+		// connection is gone: a refusal of our client certificate comes after the
+		// handshake (RFC 8446 section 4.4.2.4).
+		_ = conn.Close()
+		if _, second := session.Read(make([]byte, 1)); second != nil {
+			if _, ok := remoteAlert(second); ok {
+				return second
+			}
+		}
+		return l.streamFault(err)
 	}
 	defer func() { _ = response.Body.Close() }() // what is left of it is dropped
 	l.seen.Took.FirstByte = time.Since(began)
 	began = time.Now()
 	l.record(response)
+	l.wire.bound(2*l.settings.MaxBody + around)
 	if err := l.readBody(response, nil); err != nil {
-		return err
+		return l.streamFault(err)
 	}
 	l.seen.Took.Transfer = time.Since(began)
 	l.seen.Reached = PhaseHTTP
 	return nil
+}
+
+// streamFault says what errors of net/http mean whose types it does not export.
+func (l *look) streamFault(err error) error {
+	switch {
+	case strings.Contains(err.Error(), "header list larger than advertised limit"):
+		return tooLong()
+	case strings.HasPrefix(err.Error(), "connection error: "): // so it calls a header of twice the limit, too
+		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2, or its header is longer than %d KiB", maxHeader>>10)}
+	case streamEnded(err):
+		return known{Closed, fmt.Sprintf("the peer ended the stream while we were %s (RST_STREAM, %s)", l.doing, codeText(err))}
+	case strings.HasPrefix(err.Error(), "stream error: "):
+		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2 (%s)", errorCode(err))}
+	case strings.Contains(err.Error(), "GOAWAY"):
+		return known{Closed, fmt.Sprintf("the peer ended the connection while we were %s (GOAWAY, %s)", l.doing, codeText(err))}
+	case strings.HasPrefix(err.Error(), "http2: client conn"):
+		return known{Closed, "the connection ended before the peer took the request (it sent GOAWAY, hung up, or broke the rules of HTTP/2)"}
+	}
+	return err
+}
+
+// ofHTTP2 tells whether an error is about frames, and not about what is in them.
+func ofHTTP2(err error) bool {
+	text := err.Error()
+	return strings.HasPrefix(text, "stream error: ") || strings.HasPrefix(text, "connection error: ") || strings.HasPrefix(text, "http2: ")
+}
+
+// streamEnded tells whether the peer sent RST_STREAM (RFC 9113 section 6.4).
+func streamEnded(err error) bool {
+	text := err.Error()
+	return strings.HasPrefix(text, "stream error: ") && strings.HasSuffix(text, "received from peer")
+}
+
+// errorCode finds the code in an error of HTTP/2 (RFC 9113 section 7). A GOAWAY without
+// one is a graceful end.
+func errorCode(err error) string {
+	for _, word := range strings.FieldsFunc(err.Error(), func(r rune) bool { return strings.ContainsRune(" ;:,=", r) }) {
+		switch {
+		case word == "CANCEL", word == "REFUSED_STREAM", word == "ENHANCE_YOUR_CALM", word == "INADEQUATE_SECURITY", word == "HTTP_1_1_REQUIRED",
+			word == "SETTINGS_TIMEOUT", word == "STREAM_CLOSED", strings.HasSuffix(word, "_ERROR"), strings.HasPrefix(word, "0x"):
+			return finding.Printable(word, 30)
+		}
+	}
+	return "NO_ERROR"
+}
+
+// codeText says what the peer means by a code.
+func codeText(err error) string {
+	code := errorCode(err)
+	meaning := map[string]string{
+		"NO_ERROR":            "it shuts down",
+		"PROTOCOL_ERROR":      "it says that we break the rules",
+		"INTERNAL_ERROR":      "it failed by itself",
+		"REFUSED_STREAM":      "it did not begin with the request",
+		"ENHANCE_YOUR_CALM":   "it limits how much it takes",
+		"INADEQUATE_SECURITY": "it wants stronger TLS",
+		"HTTP_1_1_REQUIRED":   "it wants HTTP/1.1 for this request",
+	}[code]
+	if meaning == "" {
+		return code
+	}
+	return code + ": " + meaning
 }

@@ -35,9 +35,13 @@ func (p Policy) withDefaults() Policy {
 
 // Answers tells whether a client that comes at the moment is served here: a
 // certificate that is valid then, and, unless it is a stranger or speaks only TLS
-// (which was not asked), a complete HTTP response, whatever its status. Without TLS
-// nothing shows that a stranger is of the target.
+// (which was not asked), a complete HTTP response, whatever its status, but for one that
+// lacks the proof that the target gave it. Without TLS nothing shows that a stranger is
+// of the target.
 func (o Observation) Answers(now time.Time) bool {
+	if o.Unproven || o.Identity != nil && !*o.Identity {
+		return false
+	}
 	switch o.Scheme {
 	case inventory.SchemeTCP:
 		return o.Fault == Fault{} && o.Reached == PhaseConnect && !o.Stranger
@@ -110,12 +114,14 @@ func (j *judge) findings() []finding.Finding {
 	if j.seen.TLS != nil && (j.seen.Fault.Phase != PhaseTLS || j.seen.Fault.Kind != Self) {
 		all = append(all, j.certificate(*j.seen.TLS)...)
 	}
-	if j.seen.HTTP != nil && j.seen.Fault == (Fault{}) {
+	if j.seen.HTTP != nil && j.seen.Fault == (Fault{}) && !j.seen.Unproven {
 		all = append(all, j.response(*j.seen.HTTP)...)
 	}
 	switch {
 	case j.seen.Identity != nil && !*j.seen.Identity:
 		all = append(all, j.imposter())
+	case j.seen.Unproven && j.seen.HTTP != nil && j.seen.Fault == (Fault{}):
+		all = append(all, j.unproven(*j.seen.HTTP))
 	case len(all) == 0 && j.silentByChoice():
 		all = append(all, j.unasked())
 	}

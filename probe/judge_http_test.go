@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 )
+
+func expecting(e inventory.Expect) func(*inventory.Target) {
+	return func(t *inventory.Target) { t.Expect = e }
+}
 
 func response(change func(*HTTP)) func(*Observation) {
 	return func(o *Observation) { change(o.HTTP) }
@@ -109,23 +112,6 @@ func TestWithoutTLSAStrangerProvesNothing(t *testing.T) {
 		}
 		if o := seen(scheme, stranger); o.Answers(noon()) {
 			t.Errorf("a stranger: %+v", o)
-		}
-	}
-}
-
-// TestEveryCodeOfHTTPIsJudged here or in the situations.
-func TestEveryCodeOfHTTPIsJudged(t *testing.T) {
-	judged := map[finding.Code]bool{finding.HTTPUnreachable: true}
-	for _, s := range httpSituations(newWorld(t)) {
-		for _, e := range finding.Catalogue() {
-			if len(s.want) > len(e.Code) && s.want[len(s.want)-len(e.Code):] == string(e.Code) {
-				judged[e.Code] = true
-			}
-		}
-	}
-	for _, e := range finding.Catalogue() {
-		if e.Code.Family() == "http" && !judged[e.Code] {
-			t.Errorf("no situation gives %s", e.Code)
 		}
 	}
 }

@@ -90,6 +90,26 @@ func (j *judge) imposter() finding.Finding {
 	return f
 }
 
+// unproven is an error where the proof was asked for. That somebody else is there does
+// not follow from it: what is behind may be down.
+func (j *judge) unproven(h HTTP) finding.Finding {
+	expect := j.target.Expect.Identity
+	asked := *j
+	if expect.Path != "" {
+		asked.target.Path, asked.target.Method = expect.Path, ""
+	}
+	f := asked.finding(finding.HTTPStatus, finding.Critical,
+		fmt.Sprintf("%s answers at %s with HTTP %d, and it is not known whether it is the target that answers", j.host, j.at, h.Status))
+	f.Expected = "a response with the header " + finding.Printable(expect.Header, maxText)
+	f.Observed = j.responseText(h) + ", without it"
+	if expect.Path != "" {
+		f.Expected = "the page " + finding.Printable(expect.Path, maxText) + ", which proves that it is the target"
+		f.Observed = j.responseText(h) + " instead of it; nothing else was sent there"
+	}
+	f.Hint = asked.statusHint(h) + "; whether somebody else has this address shows when that is mended"
+	return f
+}
+
 // slow compares the time of the whole look.
 func (j *judge) slow() (finding.Finding, bool) {
 	limit, took := j.target.Expect.Within, j.seen.Took
@@ -130,8 +150,11 @@ func brief(d time.Duration) string {
 // versions judges the version of HTTP that was agreed on.
 func (j *judge) versions(h HTTP) (finding.Finding, bool) {
 	want := j.target.Expect.Protocol
+	if want == "" {
+		return finding.Finding{}, false
+	}
 	got := map[string]string{"HTTP/2.0": "h2", "HTTP/1.1": "http/1.1"}[h.Protocol]
-	if want == "" || got == want {
+	if got == want {
 		return finding.Finding{}, false
 	}
 	f := j.finding(finding.HTTPProtocol, finding.Warning,

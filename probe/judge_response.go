@@ -113,12 +113,15 @@ func (j *judge) status(h HTTP) (finding.Finding, bool) {
 		fmt.Sprintf("%s answers at %s with HTTP %d", j.host, j.at, h.Status))
 	f.Expected = expected
 	f.Observed = j.responseText(h)
-	f.Hint = j.statusHint(h.Status)
+	f.Hint = j.statusHint(h)
 	return f, true
 }
 
-func (j *judge) statusHint(status int) string {
+func (j *judge) statusHint(h HTTP) string {
+	status := h.Status
 	switch {
+	case status == 503 && h.RetryAfter != "":
+		return "the server says itself when to ask again: it is in maintenance, or limits what it takes; if that is planned, set maintenance"
 	case status == 502 || status == 503 || status == 504:
 		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
 	case status == 404:
@@ -140,6 +143,9 @@ func (j *judge) responseText(h HTTP) string {
 	text := fmt.Sprintf("HTTP %d", h.Status)
 	if h.Location != "" {
 		text += " to " + finding.Printable(h.Location, maxText)
+	}
+	if h.RetryAfter != "" {
+		text += ", Retry-After " + finding.Printable(h.RetryAfter, 40)
 	}
 	if h.Server != "" {
 		text += ", server " + finding.Printable(h.Server, 40)

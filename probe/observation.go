@@ -60,8 +60,12 @@ type Observation struct {
 	HTTP  *HTTP    `json:"http,omitempty"`
 	Took  Duration `json:"took"`
 	// Identity tells whether the peer proved to be the target (Expect.Identity); nil if
-	// it was not asked to. Without the proof nothing else is sent to it.
+	// it was not asked to, or has not said. Without the proof nothing else is sent to it.
 	Identity *bool `json:"identity,omitempty"`
+	// Unproven: it answered the question for its proof with an error of the server or
+	// 429, which a load balancer in front says as well: HTTP is that response, and
+	// nobody knows who gave it.
+	Unproven bool `json:"unproven,omitempty"`
 }
 
 // Bypass is how a probe differs from a client: from inside the cluster it goes past the
@@ -281,10 +285,11 @@ type HTTP struct {
 	Status int `json:"status"`
 	// Protocol is the version that was spoken: "HTTP/1.1", "HTTP/2.0".
 	Protocol string `json:"protocol,omitempty"`
-	// Location and Server are the response's headers of that name, cut at 256
-	// bytes.
-	Location string `json:"location,omitempty"`
-	Server   string `json:"server,omitempty"`
+	// Location, Server and RetryAfter are the response's headers of that name, cut at
+	// 256 bytes.
+	Location   string `json:"location,omitempty"`
+	Server     string `json:"server,omitempty"`
+	RetryAfter string `json:"retry_after,omitempty"`
 	// Date is the server's clock, as its response says; zero if it does not.
 	Date time.Time `json:"date,omitzero"`
 	// BodyBytes is the number of body bytes read, at most the limit.

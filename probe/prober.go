@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime"
@@ -127,13 +128,21 @@ func proving(r Request, page string) Request {
 }
 
 // unproved turns the look for the proof into that of the target. A response that
-// lacks the proof is not the target's.
+// lacks the proof is not the target's, unless it says nothing of who gave it.
 func unproved(proof Observation) Observation {
-	if proof.Fault == (Fault{}) && proof.HTTP != nil {
+	switch {
+	case proof.Fault != (Fault{}) || proof.HTTP == nil:
+	case anybodys(proof.HTTP.Status):
+		proof.Unproven = true
+	default:
 		proof.Identity, proof.HTTP = new(bool), nil
 	}
 	return proof
 }
+
+// anybodys are the statuses that tell nothing of who is there: errors of the server
+// (RFC 9110 section 15.6) and 429 come from whatever stands in front, too.
+func anybodys(status int) bool { return status >= 500 || status == http.StatusTooManyRequests }
 
 func found(b *bool) bool { return b != nil && *b }
 
@@ -203,6 +212,7 @@ type look struct {
 	request Request
 	seen    *Observation
 	want    wanted
+	wire    *wire
 	// next is where the response redirects to; nil if it does not.
 	next *url.URL
 	// chain is what was presented, at most MaxChain, and verified what it is worth.
@@ -280,7 +290,8 @@ func (l *look) connect(ctx context.Context) (net.Conn, error) {
 	}
 	l.seen.Took.Connect = time.Since(began)
 	l.seen.Reached = PhaseConnect
-	return conn, nil
+	l.wire = newWire(conn)
+	return l.wire, nil
 }
 
 func (p *Prober) allowed(a netip.Addr) bool {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/idna"
+
 	"driftprobe/internal/inventory"
 )
 
@@ -48,12 +50,22 @@ func normalize(u *url.URL) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
+	name, port := asciiName(u.Hostname()), u.Port()
 	if port == "" || port == map[string]string{"https": "443", "http": "80"}[u.Scheme] {
 		u.Host = hostHeader(name, 0, 0)
 	} else {
 		u.Host = net.JoinHostPort(name, port)
 	}
+}
+
+// asciiName is a host as it is resolved and compared: in lower case, its labels of
+// other scripts as A-labels (RFC 5890 section 2.3.2.1), as browsers read a Location.
+func asciiName(host string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		return ascii
+	}
+	return host
 }
 
 // circular tells whether a response sends the client to the very request that it

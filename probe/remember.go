@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// remembered keeps values for as long as they are good. It holds most at a time,
-// and forgets all of them when there would be more: whatever is forgotten is found
-// out anew.
+// remembered keeps values for as long as they are good. It holds most at a time, and
+// forgets an eighth, any, when there would be more: whatever is forgotten is found out
+// anew. The oldest are no better to forget: all are met in turn.
 type remembered[K comparable, V any] struct {
 	most int
 	mu   sync.Mutex
@@ -32,8 +32,16 @@ func (r *remembered[K, V]) get(key K, now time.Time) (value V, good bool) {
 func (r *remembered[K, V]) put(key K, value V, until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, has := r.kept[key]; r.kept == nil || !has && len(r.kept) >= r.most {
+	if r.kept == nil {
 		r.kept = map[K]dated[V]{}
+	}
+	if _, has := r.kept[key]; !has && len(r.kept) >= r.most {
+		rest := r.most - max(1, r.most/8)
+		for k := range r.kept {
+			if delete(r.kept, k); len(r.kept) <= rest {
+				break
+			}
+		}
 	}
 	r.kept[key] = dated[V]{value, until}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/x509"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -41,6 +42,31 @@ func TestChainsAreRememberedByAllThatWasPresented(t *testing.T) {
 	}
 	if v := c.verify(chain[:2], w.roots, now); !v.trust.NotAfter.Equal(short.NotAfter) {
 		t.Errorf("with the brief intermediate alone it ends %s", v.trust.NotAfter)
+	}
+}
+
+// TestWhatIsTooMuchIsForgottenInPart: who meets a few more chains than are remembered
+// must not verify all of them anew each round.
+func TestWhatIsTooMuchIsForgottenInPart(t *testing.T) {
+	now := time.Now()
+	r := &remembered[int, string]{most: 64}
+	for i := range 70 {
+		r.put(i, "x", now.Add(time.Hour))
+	}
+	if n := len(r.kept); n < 56 || n > 64 {
+		t.Errorf("%d are kept", n)
+	}
+	l := &lists{}
+	for i := range maxLists + 1 {
+		l.put(strconv.Itoa(i), &list{})
+	}
+	if n := len(l.known); n != maxLists || l.get(strconv.Itoa(maxLists)) == nil {
+		t.Errorf("%d lists are kept", n)
+	}
+	l.put("large", &list{revoked: make([]revoked, maxEntries-1)})
+	l.put("one more", &list{revoked: make([]revoked, 2)})
+	if l.entries > maxEntries || l.get("one more") == nil {
+		t.Errorf("%d entries are kept", l.entries)
 	}
 }
 

@@ -137,8 +137,7 @@ func (l *lists) get(from string) *list {
 	return l.known[from]
 }
 
-// put keeps a list; one too many makes all others be forgotten, and one that is too
-// large by itself is not kept.
+// put keeps a list; one too many makes as many others be forgotten, any, as it needs.
 func (l *lists) put(from string, fresh *list) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,8 +145,15 @@ func (l *lists) put(from string, fresh *list) {
 		l.entries -= len(old.revoked)
 		delete(l.known, from)
 	}
-	if l.known == nil || len(l.known) >= maxLists || l.entries+len(fresh.revoked) > maxEntries {
-		l.known, l.entries = map[string]*list{}, 0
+	if l.known == nil {
+		l.known = map[string]*list{}
+	}
+	for k, other := range l.known {
+		if len(l.known) < maxLists && l.entries+len(fresh.revoked) <= maxEntries {
+			break
+		}
+		l.entries -= len(other.revoked)
+		delete(l.known, k)
 	}
 	l.known[from] = fresh
 	l.entries += len(fresh.revoked)

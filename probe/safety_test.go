@@ -3,15 +3,11 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,10 +16,6 @@ import (
 
 	"driftprobe/internal/inventory"
 )
-
-// probes is how many looks TestNothingIsLeftBehind makes; "make soak" makes ten
-// thousand.
-var probes = flag.Int("probes", 400, "looks at servers that misbehave")
 
 // canary counts the connections to an address that nobody may go to. It is another
 // loopback address than the target's, so that only the target's own is pinned.
@@ -68,10 +60,10 @@ func TestRedirectsLeadToNoForbiddenAddress(t *testing.T) {
 	w := newWorld(t)
 	forbidden, count := canary(t)
 	var location atomic.Value
-	own := situation{handler: func(rw http.ResponseWriter, _ *http.Request) {
+	own := handled(t, w, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Location", location.Load().(string))
 		rw.WriteHeader(http.StatusFound)
-	}}.place(t, w)
+	})
 	goal := target(own)
 	following("inner.example", "127.0.0.2", "localhost")(&goal)
 	look := func(url string, found ...netip.Addr) Observation {
@@ -148,13 +140,13 @@ func TestSecretsGoNowhereElse(t *testing.T) {
 		"another host, with a password of ours": {fmt.Sprintf("https://u:p@www.shop.example:%d/", elsewhere.Port()), 303, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			own := situation{handler: func(rw http.ResponseWriter, r *http.Request) {
+			own := handled(t, w, func(rw http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Authorization") == "" {
 					t.Error("the target itself did not get the header")
 				}
 				rw.Header().Set("Location", c.url)
 				rw.WriteHeader(c.status)
-			}}.place(t, w)
+			})
 			goal := target(own)
 			following("www.shop.example")(&goal)
 			goal.Method, goal.SendsBody = "POST", true
@@ -187,13 +179,13 @@ func TestAnImposterGetsNothing(t *testing.T) {
 	w := newWorld(t)
 	var mu sync.Mutex
 	var asked []string
-	own := situation{handler: func(rw http.ResponseWriter, r *http.Request) {
+	own := handled(t, w, func(rw http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		text, _ := io.ReadAll(r.Body)
 		asked = append(asked, fmt.Sprint(r.Method, r.URL, r.Header, string(text)))
-		ok(rw, r)
-	}}.place(t, w)
+		_, _ = io.WriteString(rw, "ok")
+	})
 	goal := target(own)
 	goal.Method, goal.SendsBody = "POST", true
 	goal.Expect.Identity = inventory.Identity{Path: "/proof", Regex: "^3f9a$"}
@@ -225,87 +217,4 @@ func TestAClientCertificateIsPresented(t *testing.T) {
 			t.Errorf("stranger %v: %d certificates; %+v", stranger, n, o.Fault)
 		}
 	}
-}
-
-// maxMemory is what one look may allocate, all together, at whatever its peer does:
-// ours and the server's part of the test.
-const maxMemory = 24 << 20
-
-// TestBombsAreBounded: what a look allocates in all bounds what it holds at once.
-func TestBombsAreBounded(t *testing.T) {
-	w := newWorld(t)
-	for name, s := range httpSituations(w) {
-		at := s.place(t, w)
-		goal := target(at)
-		if s.change != nil {
-			s.change(&goal)
-		}
-		limit := s.limit
-		if limit == 0 {
-			limit = time.Minute
-		}
-		p := New(Settings{Roots: w.roots, Allow: loopback(), Timeout: limit})
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		p.Observe(t.Context(), Request{Target: goal, Address: at})
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > maxMemory {
-			t.Errorf("%s: %d MiB", name, n>>20)
-		}
-	}
-}
-
-// TestNothingIsLeftBehind: no goroutine and no file descriptor, whatever the servers
-// do.
-func TestNothingIsLeftBehind(t *testing.T) {
-	w := newWorld(t)
-	var all []Request
-	for _, s := range httpSituations(w) {
-		at := s.place(t, w)
-		goal := target(at)
-		if s.change != nil {
-			s.change(&goal)
-		}
-		all = append(all, Request{Target: goal, Address: at})
-	}
-	p := New(Settings{Roots: w.roots, Allow: loopback(), Timeout: 100 * time.Millisecond})
-	p.Observe(t.Context(), all[0]) // whatever is opened once
-	goroutines, files := runtime.NumGoroutine(), openFiles()
-	work := make(chan Request)
-	var workers sync.WaitGroup
-	for range 8 {
-		workers.Go(func() {
-			for r := range work {
-				p.Observe(t.Context(), r)
-			}
-		})
-	}
-	for i := range *probes {
-		work <- all[i%len(all)]
-	}
-	close(work)
-	workers.Wait()
-	// What servers still hold is let go of when they notice.
-	tick, end := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for {
-		g, f := runtime.NumGoroutine(), openFiles()
-		if g <= goroutines && f <= files {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("%d goroutines were %d, %d files were %d", g, goroutines, f, files)
-		}
-	}
-}
-
-// openFiles counts our file descriptors; 0 where the system does not show them.
-func openFiles() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.IsDir() }))
 }

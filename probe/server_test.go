@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"sync"
 	"testing"
@@ -51,6 +53,21 @@ func listen(t testing.TB, handle func(net.Conn)) netip.AddrPort {
 		all.Wait()
 	})
 	return netip.MustParseAddrPort(listener.Addr().String())
+}
+
+// handled is a whole HTTP server.
+func handled(t *testing.T, w world, h http.HandlerFunc) netip.AddrPort {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{w.good}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return netip.MustParseAddrPort(server.Listener.Addr().String())
+}
+
+func following(hosts ...string) func(*inventory.Target) {
+	return func(t *inventory.Target) { t.Redirects = inventory.Redirects{Follow: true, Hosts: hosts} }
 }
 
 // says reads one request and answers with the text as it stands.

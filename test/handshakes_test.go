@@ -8,15 +8,11 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
-	findings "driftprobe/finding"
-	"driftprobe/internal/inventory"
 	"driftprobe/internal/lab"
 	"driftprobe/internal/lab/handshakes"
-	"driftprobe/probe"
+	"driftprobe/internal/trial"
 	"driftprobe/test/world"
 )
 
@@ -61,7 +57,7 @@ func TestHandshakesOfRealServers(t *testing.T) {
 					for _, i := range mine[s.Name] {
 						at = append(at, sites[i].At)
 					}
-					meets(t, visit(t, w.Root.Pool(), s.Fetch, at...), s.Want)
+					meets(t, s, w.Root.Pool(), at...)
 				})
 			}
 		})
@@ -96,15 +92,16 @@ func servable(server world.WebServer, o lab.TLSOffer) bool {
 		}
 	}
 	return server.Can(world.Site{
-		Staple: o.Certificate.OCSPStaple, MaxVersion: o.MaxVersion, Refuses: o.KnowsNot, Introduced: o.Introduced,
+		Staple: o.Certificate.OCSPStaple, MaxVersion: o.MaxVersion, Refuses: o.KnowsNot, Site: lab.Site{Introduced: o.Introduced},
 	})
 }
 
 func siteOf(t *testing.T, o lab.TLSOffer) world.Site {
 	t.Helper()
 	return world.Site{
-		Cert: inPEM(t, o.Certificate), Staple: o.Certificate.OCSPStaple, MaxVersion: o.MaxVersion, Asks: o.Asks,
-		Demands: o.Demands || o.DemandsInHTTP, Refuses: o.KnowsNot, Introduced: o.Introduced, Plain: o.Conduct == lab.SpeaksHTTP,
+		Site: lab.Site{Asks: o.Asks, Introduced: o.Introduced, Plain: o.Conduct == lab.SpeaksHTTP},
+		Cert: inPEM(t, o.Certificate), Staple: o.Certificate.OCSPStaple, MaxVersion: o.MaxVersion,
+		Demands: o.Demands || o.DemandsInHTTP, Refuses: o.KnowsNot,
 	}
 }
 
@@ -121,31 +118,10 @@ func inPEM(t *testing.T, c tls.Certificate) world.Certificate {
 	return world.Certificate{Chain: chain.Bytes(), Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
 }
 
-// visit looks at the host at each address and judges.
-func visit(t *testing.T, roots *x509.CertPool, fetch bool, at ...netip.AddrPort) []findings.Finding {
+// meets looks, and wants the row's findings and no other.
+func meets(t *testing.T, s handshakes.Situation, roots *x509.CertPool, at ...netip.AddrPort) {
 	t.Helper()
-	p := probe.New(probe.Settings{
-		Roots: roots, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 20 * time.Second, FetchIssuers: fetch,
-	})
-	target := inventory.Target{Key: "https://" + handshakes.Host + "/", Host: handshakes.Host, Port: 443, Path: "/"}
-	var seen []probe.Observation
-	for _, a := range at {
-		target.Port = a.Port()
-		seen = append(seen, p.Observe(t.Context(), probe.Request{Target: target, Address: a}))
-	}
-	return probe.Judge(probe.Policy{}, seen[0].At, target, inventory.Expected{}, seen)
-}
-
-// meets compares findings with what is wanted: all of them, and no other.
-func meets(t *testing.T, got []findings.Finding, wanted []handshakes.Want) {
-	t.Helper()
-	var said []handshakes.Said
-	for _, f := range got {
-		said = append(said, handshakes.Said{
-			Code: string(f.Code), Severity: f.Severity.String(), Text: strings.Join([]string{f.Summary, f.Expected, f.Observed, f.Hint}, "\n"),
-		})
-	}
-	for _, problem := range handshakes.Unmet(said, wanted) {
+	for _, problem := range trial.Unmet(s.Want, trial.Handshakes(t.Context(), s, roots, at...)) {
 		t.Error(problem)
 	}
 }
@@ -167,7 +143,7 @@ func TestPebbleCertificates(t *testing.T) {
 	for _, server := range world.WebServers() {
 		sites := []world.Site{{At: netip.AddrPortFrom(w.Old, 0), Cert: cert}}
 		server.Serve(t, sites)
-		meets(t, visit(t, pebble, false, sites[0].At), nil)
-		meets(t, visit(t, x509.NewCertPool(), false, sites[0].At), []handshakes.Want{{Code: "tls/staging-certificate", Severity: "critical", Texts: []string{"from pebble"}}})
+		meets(t, handshakes.Situation{}, pebble, sites[0].At)
+		meets(t, handshakes.Situation{Want: []lab.Want{{Code: "tls/staging-certificate", Severity: "critical", Texts: []string{"from pebble"}}}}, x509.NewCertPool(), sites[0].At)
 	}
 }

@@ -14,6 +14,7 @@
 //   - Resolver: a caching recursive resolver whose cache can be aged by Advance
 //   - CA, CertSpec: certificates made to order, with every fault a chain can have
 //   - Balancer: a TLS and HTTP load balancer with certificates by SNI
+//   - WebServer: answers page by page, as it stands in a Site, or passes requests on
 //   - DigitalOcean: the parts of its API that name load balancers and records
 //   - Kubernetes: an API server with discovery, list, watch and faults
 //   - CloudController: gives Services of type LoadBalancer their balancers

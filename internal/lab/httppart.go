@@ -42,6 +42,7 @@ type HTTPPart struct {
 	addr    netip.AddrPort
 	handler http.Handler
 	tls     *tls.Config                     // nil: plain HTTP
+	speaks  *http.Protocols                 // nil: HTTP/1.1, and over TLS HTTP/2 too
 	wrap    func(net.Listener) net.Listener // nil: as it is
 
 	mu      sync.Mutex
@@ -99,6 +100,7 @@ func (p *HTTPPart) Start() error {
 	run.server = &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(run, w, r) }),
 		TLSConfig:         p.tls,
+		Protocols:         p.speaks,
 		ConnState:         run.connState,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that break off are the rule here
 		ReadHeaderTimeout: time.Minute,

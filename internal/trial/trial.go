@@ -15,6 +15,7 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/ipspace"
+	"driftprobe/internal/lab"
 	"driftprobe/internal/lab/situation"
 )
 
@@ -78,7 +79,7 @@ func (v Verdict) Faults(s situation.Situation) []string {
 	return append(mismatches(s.Want, v.Found), mismatches(s.Zone, v.Zone)...)
 }
 
-func mismatches(want []situation.Want, found []finding.Finding) []string {
+func mismatches(want []lab.Want, found []finding.Finding) []string {
 	var faults []string
 	left := make([]int, len(want))
 	for i, w := range want {
@@ -103,7 +104,7 @@ func mismatches(want []situation.Want, found []finding.Finding) []string {
 	return faults
 }
 
-func meets(w situation.Want, f finding.Finding) bool {
+func meets(w lab.Want, f finding.Finding) bool {
 	subject := fmt.Sprintf("%+v", f.Subject)
 	said := strings.Join([]string{f.Summary, f.Expected, f.Observed, f.Hint}, "\n")
 	lacks := func(text string) func(string) bool {

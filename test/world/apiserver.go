@@ -141,8 +141,9 @@ func (s *APIServer) askEtcd(t testing.TB, path, body string, into any) {
 type Access struct {
 	Verb, Stage, RequestURI string
 	User                    struct{ Username string }
-	ObjectRef               struct{ Resource, Name string }
-	ResponseStatus          struct{ Code int }
+	// ObjectRef is empty for what is no object: a discovery document.
+	ObjectRef      struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+	ResponseStatus struct{ Code int }
 }
 
 // Accesses are all requests of ServiceAccounts so far.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -33,7 +36,13 @@ func Claim(t testing.TB) Net {
 		if err != nil {
 			continue
 		}
-		if left, failure := net.Dial("tcp", netip.AddrPortFrom(n.Addr(1), 53).String()); failure == nil {
+		left, failure := net.Dial("tcp", netip.AddrPortFrom(n.Addr(1), 53).String())
+		if errors.Is(failure, syscall.EHOSTUNREACH) {
+			err = fmt.Errorf("%s is still cut off", n.Addr(1))
+			held.Close()
+			continue
+		}
+		if failure == nil {
 			err = fmt.Errorf("%s is served by what a run that was killed has left", n.Addr(1))
 			left.Close()
 			held.Close()
@@ -44,6 +53,29 @@ func Claim(t testing.TB) Net {
 	}
 	t.Fatalf("claim a loopback network: %v", err)
 	return Net{}
+}
+
+// Cut takes the way to the addresses .0 to .127 away from everybody on this machine, until
+// the returned function is called.
+func (n Net) Cut(t testing.TB) (mend func()) {
+	t.Helper()
+	route := func(verb string) error {
+		out, err := exec.Command("ip", "route", verb, "unreachable", n.Addr(0).String()+"/25", "table", "local").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("ip route %s: %w: %s", verb, err, out)
+		}
+		return nil
+	}
+	if err := route("add"); err != nil {
+		t.Fatal(err)
+	}
+	end := sync.OnceFunc(func() {
+		if err := route("del"); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return end
 }
 
 // ownAddress gives the loopback interface an address as its own until the test

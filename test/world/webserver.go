@@ -9,25 +9,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"driftprobe/internal/lab"
 )
 
-// Site is what one TLS server presents.
+// Site is what one server presents, and what it answers.
 type Site struct {
+	lab.Site
 	At   netip.AddrPort
 	Cert Certificate
 	// Staple is an OCSP response to send along; nil if there is none.
 	Staple []byte
 	// MaxVersion is the newest TLS version spoken; 0 the newest there is.
 	MaxVersion uint16
-	// Asks for a client certificate, or Demands one.
-	Asks, Demands bool
+	// Demands a client certificate.
+	Demands bool
 	// Refuses is a name for which the handshake is refused.
 	Refuses string
-	// Plain: HTTP without TLS. Introduced: a PROXY protocol header comes first.
-	Plain, Introduced bool
 }
 
-// WebServer is one kind of server that ends TLS.
+// WebServer is one kind of server that ends TLS and speaks HTTP.
 type WebServer struct {
 	Name string
 	// configure writes the configuration and returns the command that serves it.
@@ -39,10 +40,10 @@ type WebServer struct {
 // WebServers are all the kinds.
 func WebServers() []WebServer {
 	return []WebServer{
-		{"nginx", nginx, func(Site) bool { return true }},
-		{"haproxy", haproxy, func(s Site) bool { return s.Staple == nil && s.Refuses == "" }},
+		{"nginx", nginx, func(s Site) bool { return answers(s, func(lab.Page) bool { return true }) }},
+		{"haproxy", haproxy, func(s Site) bool { return s.Staple == nil && s.Refuses == "" && answers(s, small) }},
 		{"caddy", caddy, func(s Site) bool {
-			return s.Staple == nil && s.Refuses == "" && !s.Introduced && (s.MaxVersion == 0 || s.MaxVersion == tls.VersionTLS12)
+			return s.Staple == nil && s.Refuses == "" && !s.Introduced && (s.MaxVersion == 0 || s.MaxVersion == tls.VersionTLS12) && answers(s, quick)
 		}},
 	}
 }
@@ -113,14 +114,21 @@ func nginx(t testing.TB, dir string, sites []Site) []string {
 	t.Helper()
 	site := func(s Site) string {
 		path := stored(t, dir, s)
-		if s.Plain {
-			return fmt.Sprintf("  server { listen %s; return 200 ok; }\n", s.At)
+		listen := fmt.Sprintf("listen %s", s.At)
+		if !s.Plain {
+			listen += " ssl"
 		}
-		listen := fmt.Sprintf("listen %s ssl", s.At)
-		more := ""
+		if s.H2 {
+			listen += " http2"
+		}
 		if s.Introduced {
 			listen += " proxy_protocol"
 		}
+		pages := nginxPages(t, dir, s)
+		if s.Plain {
+			return fmt.Sprintf("  server { %s; %s }\n", listen, pages)
+		}
+		more := ""
 		switch {
 		case s.Demands:
 			more += fmt.Sprintf(" ssl_verify_client on; ssl_client_certificate %s.crt;", path)
@@ -130,8 +138,8 @@ func nginx(t testing.TB, dir string, sites []Site) []string {
 		if s.Staple != nil {
 			more += fmt.Sprintf(" ssl_stapling on; ssl_stapling_file %s.ocsp;", path)
 		}
-		block := fmt.Sprintf("  server { %s; server_name _; ssl_certificate %[2]s.crt; ssl_certificate_key %[2]s.key; ssl_protocols %[3]s;%[4]s return 200 ok; }\n",
-			listen, path, upTo(s.MaxVersion), more)
+		block := fmt.Sprintf("  server { %s; server_name _; ssl_certificate %[2]s.crt; ssl_certificate_key %[2]s.key; ssl_protocols %[3]s;%[4]s %[5]s }\n",
+			listen, path, upTo(s.MaxVersion), more, pages)
 		if s.Refuses != "" {
 			block += fmt.Sprintf("  server { %s; server_name %s; ssl_reject_handshake on; }\n", listen, s.Refuses)
 		}
@@ -144,6 +152,7 @@ error_log stderr;
 events { worker_connections 1024; }
 http {
   access_log off;
+  absolute_redirect off;
   client_body_temp_path %[1]s/body;
   proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/fastcgi;
@@ -163,6 +172,9 @@ func haproxy(t testing.TB, dir string, sites []Site) []string {
 		if !s.Plain {
 			bind += fmt.Sprintf(" ssl crt %s.pem ssl-min-ver TLSv1.0 ciphers ALL:@SECLEVEL=0", path)
 		}
+		if s.H2 {
+			bind += " alpn h2,http/1.1"
+		}
 		if s.MaxVersion != 0 {
 			bind += " ssl-max-ver " + strings.Replace(tls.VersionName(s.MaxVersion), "TLS ", "TLSv", 1)
 		}
@@ -175,7 +187,7 @@ func haproxy(t testing.TB, dir string, sites []Site) []string {
 		if s.Introduced {
 			bind += " accept-proxy"
 		}
-		return fmt.Sprintf("frontend at%d\n    %s\n    http-request return status 200 content-type text/plain string ok\n", s.At.Port(), bind)
+		return fmt.Sprintf("frontend at%d\n    %s\n%s", s.At.Port(), bind, haproxyPages(t, dir, s))
 	}
 	conf := writeFile(t, filepath.Join(dir, "haproxy.cfg"), `global
     tune.ssl.default-dh-param 2048
@@ -192,8 +204,9 @@ func caddy(t testing.TB, dir string, sites []Site) []string {
 	t.Helper()
 	site := func(s Site) string {
 		path := stored(t, dir, s)
+		pages := caddyPages(t, dir, s)
 		if s.Plain {
-			return fmt.Sprintf("http://www.shop.example:%d {\n  bind %s\n  respond ok\n}\n", s.At.Port(), s.At.Addr())
+			return fmt.Sprintf("http://:%d {\n  bind %s\n%s}\n", s.At.Port(), s.At.Addr(), pages)
 		}
 		more := ""
 		switch {
@@ -205,8 +218,14 @@ func caddy(t testing.TB, dir string, sites []Site) []string {
 		if s.MaxVersion == tls.VersionTLS12 {
 			more += "    protocols tls1.2 tls1.2\n"
 		}
-		return fmt.Sprintf("https://www.shop.example:%d {\n  bind %s\n  tls %[3]s.crt %[3]s.key {\n%[4]s  }\n  respond ok\n}\n", s.At.Port(), s.At.Addr(), path, more)
+		return fmt.Sprintf("https://www.shop.example:%[1]d, https://login.shop.example:%[1]d {\n  bind %[2]s\n  tls %[3]s.crt %[3]s.key {\n%[4]s  }\n%[5]s}\n", s.At.Port(), s.At.Addr(), path, more, pages)
 	}
-	conf := writeFile(t, filepath.Join(dir, "Caddyfile"), "{\n  admin off\n  auto_https off\n}\n"+each(sites, site))
+	speaks := func(s Site) string {
+		if s.H2 || s.Plain {
+			return ""
+		}
+		return fmt.Sprintf("  servers %s {\n    protocols h1\n  }\n", s.At)
+	}
+	conf := writeFile(t, filepath.Join(dir, "Caddyfile"), "{\n  admin off\n  auto_https off\n"+each(sites, speaks)+"}\n"+each(sites, site))
 	return []string{"caddy", "run", "--adapter", "caddyfile", "--config", conf}
 }

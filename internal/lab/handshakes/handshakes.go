@@ -8,13 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,38 +37,7 @@ type Situation struct {
 	Offers func(*World) []lab.TLSOffer
 	// Want are all findings about Host: each one that is made must be wanted here, and
 	// each one wanted must be made.
-	Want []Want
-}
-
-// Want is one finding. Code and severity are exact; each of Texts stands in what it
-// says: summary, expected, observed or hint.
-type Want struct {
-	Code, Severity string
-	Texts          []string
-}
-
-// Said is a finding: Text is all that it says.
-type Said struct{ Code, Severity, Text string }
-
-// Unmet compares what is said with what is wanted: each problem is a line.
-func Unmet(said []Said, wanted []Want) []string {
-	var problems []string
-	left := slices.Clone(wanted)
-	for _, s := range said {
-		i := slices.IndexFunc(left, func(w Want) bool {
-			return w.Code == s.Code && w.Severity == s.Severity &&
-				!slices.ContainsFunc(w.Texts, func(part string) bool { return !strings.Contains(s.Text, part) })
-		})
-		if i < 0 {
-			problems = append(problems, fmt.Sprintf("not wanted: %s %s\n%s", s.Severity, s.Code, s.Text))
-			continue
-		}
-		left = slices.Delete(left, i, i+1)
-	}
-	for _, w := range left {
-		problems = append(problems, fmt.Sprintf("missing: %s %s %q", w.Severity, w.Code, w.Texts))
-	}
-	return problems
+	Want []lab.Want
 }
 
 // All are the rows.
@@ -290,10 +257,16 @@ func behave(change func(*lab.TLSOffer)) func(*World) []lab.TLSOffer {
 	}
 }
 
-func critical(code string, texts ...string) Want { return Want{code, "critical", texts} }
+func critical(code string, texts ...string) lab.Want {
+	return lab.Want{Code: code, Severity: "critical", Texts: texts}
+}
 
-func warning(code string, texts ...string) Want { return Want{code, "warning", texts} }
+func warning(code string, texts ...string) lab.Want {
+	return lab.Want{Code: code, Severity: "warning", Texts: texts}
+}
 
-func info(code string, texts ...string) Want { return Want{code, "info", texts} }
+func info(code string, texts ...string) lab.Want {
+	return lab.Want{Code: code, Severity: "info", Texts: texts}
+}
 
-func wants(all ...Want) []Want { return all }
+func wants(all ...lab.Want) []lab.Want { return all }

@@ -15,13 +15,13 @@ func edns() []Situation {
 		{
 			Name: "servers know no EDNS, and say FORMERR", Refs: "RFC 6891 §7; DNS flag day 2019; Zonemaster NAMESERVER02",
 			Shop: right, Faults: everywhere(lab.NoEDNS), Clients: Works,
-			Zone: wants(nonconformant(info, "", "does not know EDNS (FORMERR)").times(3)),
+			Zone: wants(nonconformant(info, "", "does not know EDNS (FORMERR)").Times(3)),
 		},
 		{
 			Name: "servers know no EDNS, and say NOTIMP", Refs: "RFC 6891 §7; DNS flag day 2019",
 			Shop: right, Faults: everywhere(withEDNS(rcode(dns.RcodeNotImplemented))),
 			Clients: Works, BIND: Fails, Note: "BIND asks again without EDNS only after FORMERR",
-			Zone: wants(nonconformant(warning, "", "does not know EDNS (NOTIMP)").times(3)),
+			Zone: wants(nonconformant(warning, "", "does not know EDNS (NOTIMP)").Times(3)),
 		},
 		heals("servers know no EDNS, and answer without", "RFC 6891 §7; Zonemaster NAMESERVER02", func(_ lab.Query, truth *dns.Msg) lab.Reply {
 			truth.Extra = nil
@@ -46,7 +46,7 @@ func edns() []Situation {
 			Shop: right, Faults: everywhere(withEDNS(lab.Silent)), Clients: Fails,
 			Note: "since the flag day resolvers do not ask again without EDNS",
 			Want: wants(unresolvable(unknown, "3 of 3 servers of shop.example: no answer")),
-			Zone: wants(Want{Code: "dns/nameserver-degraded", Severity: critical, Texts: []string{"only if it is asked without EDNS"}}.times(3)),
+			Zone: wants(Want{Code: "dns/nameserver-degraded", Severity: critical, Texts: []string{"only if it is asked without EDNS"}}.Times(3)),
 		},
 		{
 			Name: "one server answers REFUSED to EDNS", Refs: "DNS flag day 2019; RFC 8906 §3",
@@ -102,7 +102,7 @@ func cookies() []Situation {
 			Name: "a firewall drops questions with a cookie", Refs: "RFC 7873 §5.1; RFC 8906 §3; Zonemaster NAMESERVER11",
 			Shop: right, Clients: Works, BIND: Fails,
 			Note:   "BIND sends a cookie each time, Unbound 1.17 none",
-			Zone:   wants(nonconformant(warning, "", "is silent to questions with a DNS cookie").times(3)),
+			Zone:   wants(nonconformant(warning, "", "is silent to questions with a DNS cookie").Times(3)),
 			Faults: everywhere(lab.When(func(q lab.Query) bool { return cookieOf(q) != "" }, lab.Silent)),
 		},
 		{

@@ -114,7 +114,7 @@ func partial() []Situation {
 			Name: "servers answer questions for AAAA with NXDOMAIN, though there is an A", Refs: "RFC 4074 §4.2; RFC 8020 §2; Zonemaster NAMESERVER05",
 			Shop: right, Faults: everywhere(forType(dns.TypeAAAA, alter(func(m *dns.Msg) { m.Rcode = dns.RcodeNameError }))), Clients: Works, BIND: Sometimes,
 			Note: "BIND keeps NXDOMAIN for the whole name, and then denies the A too",
-			Want: wants(Want{Code: "dns/nameserver-degraded", Severity: warning, Texts: []string{"NXDOMAIN in place of an empty answer", "for AAAA"}}.times(every)),
+			Want: wants(Want{Code: "dns/nameserver-degraded", Severity: warning, Texts: []string{"NXDOMAIN in place of an empty answer", "for AAAA"}}.Times(every)),
 		},
 		{
 			Name: "servers answer questions for AAAA with an A", Refs: "RFC 4074 §4.4; Zonemaster NAMESERVER05",
@@ -173,7 +173,7 @@ func authority() []Situation {
 		{
 			Name: "all servers deny every name with AA, and name no zone", Refs: "RFC 2308 §2.1, §5", Clients: Fails,
 			Faults: everywhere(lab.NXDomain), Want: wants(absent("www.shop.example does not exist (NXDOMAIN)")),
-			Zone: wants(Want{Code: "dns/delegation-mismatch", Severity: warning, Texts: []string{"the zone shop.example has none"}}.times(3)),
+			Zone: wants(Want{Code: "dns/delegation-mismatch", Severity: warning, Texts: []string{"the zone shop.example has none"}}.Times(3)),
 		},
 	}
 	for i := range rows {

@@ -104,16 +104,8 @@ type Edit struct {
 // Recursive is a caching resolver and what is wrong with it.
 type Recursive struct{ Fault lab.Fault }
 
-// Want is one finding. Code and severity are exact.
-type Want struct {
-	Code, Severity string
-	// Subject are parts of the finding's subject, Texts of what it says: summary,
-	// expected, observed or hint. The cause is named in one of them.
-	Subject []string
-	Texts   []string
-	// Count is how often such a finding is made, for different subjects; 0 means once.
-	Count int
-}
+// Want is one finding.
+type Want = lab.Want
 
 // Seen is what clients see who ask a resolver for A and AAAA of Host.
 type Seen string

@@ -55,12 +55,6 @@ func special(addr string, texts ...string) Want {
 	return Want{Code: "dns/special-address", Severity: warning, Subject: []string{addr}, Texts: texts}
 }
 
-// times is a finding that is made for n subjects.
-func (w Want) times(n int) Want {
-	w.Count = n
-	return w
-}
-
 // seen says what clients see where resolvers differ.
 func (s Situation) seen(unbound, bind Seen, note string) Situation {
 	s.Clients, s.BIND, s.Note = unbound, bind, note
