@@ -18,7 +18,7 @@ ARG TARGETOS TARGETARCH
 ARG VERSION=dev COMMIT=unknown
 RUN GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
     -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" \
-    -o /out/driftprobe ./cmd/driftprobe
+    -o /out/driftprobe ./cmd/driftprobe && mkdir /out/state
 
 FROM $BASE_IMAGE
 ARG VERSION=dev COMMIT=unknown
@@ -29,6 +29,8 @@ LABEL org.opencontainers.image.title="driftprobe" \
       org.opencontainers.image.revision="$COMMIT"
 COPY LICENSE THIRD_PARTY_LICENSES /
 COPY --from=build /out/driftprobe /driftprobe
+# For state: {file: /state/state.json}: a new volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /out/state/ /state/
 USER 65532:65532
 EXPOSE 9798
 # For docker and compose; Kubernetes has probes of its own.

@@ -24,6 +24,9 @@ type Config struct {
 	Certificates Certificates  `yaml:"certificates"` // authorities, their limits, and the logs of Certificate Transparency
 	// Maintenance holds for all hosts, those of the cluster too.
 	Maintenance []Window `yaml:"maintenance"`
+
+	// places is where the files are named, by key.
+	places map[string]place
 }
 
 // Target is one URL to watch and what is expected of it. ParseTarget or Parse
@@ -53,19 +56,16 @@ type Target struct {
 
 	Expect    Expect    `yaml:"expect"`    // what it must answer
 	Redirects Redirects `yaml:"redirects"` // which are followed
-	// Method is GET if it is empty. Body and BodyFile are what is sent with it; at
-	// most one of the two is set.
-	Method   string `yaml:"method"`
-	Body     Secret `yaml:"body"`
-	BodyFile string `yaml:"body_file"`
-	// Headers and HeaderFiles are keyed by canonical header name; no name is
-	// in both. A file's content is the value, without the white
-	// space around it.
-	Headers     map[string]Secret `yaml:"headers"`
-	HeaderFiles map[string]string `yaml:"header_files"`
-	// At most one of BasicAuth, BearerTokenFile and the header Authorization is set.
-	BasicAuth         BasicAuth         `yaml:"basic_auth"`
-	BearerTokenFile   string            `yaml:"bearer_token_file"`
+	Method    string    `yaml:"method"`    // of the request; empty: GET
+	Body      Secret    `yaml:"body"`      // what is sent with POST, PUT or PATCH
+	BodyFile  string    `yaml:"body_file"` // its content is the body; this or Body
+	// Headers are sent with the request, by name.
+	Headers map[string]Secret `yaml:"headers"`
+	// HeaderFiles are files by the name of a header: their content is its value,
+	// without the white space around it. No name is also in Headers.
+	HeaderFiles       map[string]string `yaml:"header_files"`
+	BasicAuth         BasicAuth         `yaml:"basic_auth"`         // user and password; not beside BearerTokenFile
+	BearerTokenFile   string            `yaml:"bearer_token_file"`  // its content is a bearer token (RFC 6750)
 	ClientCertificate ClientCertificate `yaml:"client_certificate"` // what it is shown where it asks for a certificate
 	Maintenance       []Window          `yaml:"maintenance"`        // when nobody is told of its faults
 	// Labels say by whom its incidents are to be heard.
@@ -89,18 +89,16 @@ func (t Target) SendsBody() bool { return !t.Body.IsZero() || t.BodyFile != "" }
 
 // Expect is the response a target should give. An empty field asks nothing.
 type Expect struct {
-	Status    []StatusRange             `yaml:"status"`     // any of them; without it all below 500 but 421
-	BodyRegex *regexp.Regexp            `yaml:"body_regex"` // must match somewhere in the first 1 MiB of the body
-	Headers   map[string]*regexp.Regexp `yaml:"headers"`    // by header name: each must be there and match
-	JSON      map[string]*regexp.Regexp `yaml:"json"`       // by path in the body (docs/probing.md): the value must match
-	FinalURL  *regexp.Regexp            `yaml:"final_url"`  // where the redirects end
-	Protocol  string                    `yaml:"protocol"`   // "h2" or "http/1.1"
-	Within    time.Duration             `yaml:"within"`     // for the whole look, at most `timeout`
-	Identity  Identity                  `yaml:"identity"`   // the proof that it is the target
-	// Unreachable: nothing may answer. TLS are codes without "tls/": the faults that
-	// the certificate is meant to have.
-	Unreachable bool     `yaml:"unreachable"`
-	TLS         []string `yaml:"tls"`
+	Status      []StatusRange             `yaml:"status"`      // any of them; without it all below 500 but 421
+	BodyRegex   *regexp.Regexp            `yaml:"body_regex"`  // must match somewhere in the first 1 MiB of the body
+	Headers     map[string]*regexp.Regexp `yaml:"headers"`     // by header name: each must be there and match
+	JSON        map[string]*regexp.Regexp `yaml:"json"`        // by path in the body (docs/probing.md): the value must match
+	FinalURL    *regexp.Regexp            `yaml:"final_url"`   // where the redirects end
+	Protocol    string                    `yaml:"protocol"`    // "h2" or "http/1.1"
+	Within      time.Duration             `yaml:"within"`      // for the whole look, at most `timeout`
+	Identity    Identity                  `yaml:"identity"`    // the proof that it is the target
+	Unreachable bool                      `yaml:"unreachable"` // nothing may answer
+	TLS         []string                  `yaml:"tls"`         // the faults that the certificate is meant to have: codes without "tls/"
 }
 
 // Identity is a header or a page, by its path, that only the target itself gives.
@@ -156,8 +154,8 @@ type DNS struct {
 	// Servers are asked about a zone (key: ASCII, lower case, no trailing dot)
 	// instead of following its delegation. An entry without a port gets Port.
 	Servers map[string][]netip.AddrPort `yaml:"servers"`
-	// Rate is how many questions a second one server is asked at most; 0, as if left
-	// out, is the built-in limit.
+	// Rate is how many questions a second one server is asked at most. Left out it is
+	// 400, and no limit at special-purpose addresses, where servers are your own.
 	Rate Rate `yaml:"rate"`
 }
 
@@ -168,9 +166,9 @@ type Rate int
 type TLS struct {
 	CAFile string `yaml:"ca_file"` // PEM file, instead of the system's roots; empty: the system's
 	// AIA allows to fetch a missing intermediate from where the certificate says that
-	// it is published; CRL, to fetch revocation lists of trusted authorities.
+	// it is published.
 	AIA bool `yaml:"aia"`
-	CRL bool `yaml:"crl"`
+	CRL bool `yaml:"crl"` // allows to fetch the revocation lists of trusted authorities
 }
 
 // Probe limits where probes go.
@@ -232,10 +230,10 @@ const (
 // Kubernetes is where the cluster is.
 type Kubernetes struct {
 	Configured bool     `yaml:"-"`          // the file has this section, even an empty one
-	Enabled    Toggle   `yaml:"enabled"`    // auto: if a cluster can be found
-	Kubeconfig string   `yaml:"kubeconfig"` // path; empty: the usual places
+	Enabled    Toggle   `yaml:"enabled"`    // auto: with this section, and in a pod; false: never
+	Kubeconfig string   `yaml:"kubeconfig"` // path; empty: the pod's own rights, else KUBECONFIG, else ~/.kube/config
 	Context    string   `yaml:"context"`    // of the kubeconfig; empty: its current one
-	Namespaces []string `yaml:"namespaces"` // that are read; empty: all
+	Namespaces []string `yaml:"namespaces"` // the only ones that are read; empty: all
 	HTTPSPort  uint16   `yaml:"https_port"` // where the hosts found in the cluster answer; 1 to 65535
 	// Lease is "namespace/name" of the Lease that says which of several processes
 	// alerts and writes the state, or empty: this one does. Never set without
@@ -254,7 +252,7 @@ type DigitalOcean struct {
 // State is where memory is kept over restarts: in a file, in a ConfigMap
 // ("namespace/name"), or nowhere if both are empty.
 type State struct {
-	File      string `yaml:"file"`      // its folder must be writable
+	File      string `yaml:"file"`      // it is made if it is not there; its folder must be writable
 	ConfigMap string `yaml:"configmap"` // "namespace/name"; it is made if it is not there
 }
 
@@ -283,7 +281,7 @@ func Default() Config {
 			MinSeverity:  "warning",
 			Flaps:        3,
 			Storm:        20,
-			Events:       Auto,
+			Events:       Events{Enabled: Auto},
 			Heartbeat:    Heartbeat{Every: time.Minute},
 		},
 	}

@@ -191,7 +191,7 @@ func TestFullFileNamesEachKeyThereIs(t *testing.T) {
 	var missing func(reflect.Type)
 	missing = func(section reflect.Type) {
 		for _, k := range keysOf(section) {
-			field := section.Field(k.field).Type
+			field := section.FieldByIndex(k.field).Type
 			if field.Kind() == reflect.Slice {
 				field = field.Elem()
 			}

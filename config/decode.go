@@ -173,7 +173,7 @@ func (d *decoder) decodeStruct(node *yaml.Node, v reflect.Value, path string) {
 	fields := map[string]reflect.Value{}
 	names := keysOf(v.Type())
 	for _, name := range names {
-		fields[name.key] = v.Field(name.field)
+		fields[name.key] = v.FieldByIndex(name.field)
 	}
 	for _, e := range d.entries(node, path) {
 		field, known := fields[e.key.Value]
@@ -230,18 +230,25 @@ func join(path, key string) string {
 // entryPath is the path of entry i of a list.
 func entryPath(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 
-// keyField is one key that a section accepts and the field it fills.
+// keyField is one key that a section accepts and the field it fills, by its index.
 type keyField struct {
 	key   string
-	field int
+	field []int
 }
 
-// keysOf lists the keys of a section in the order of its fields.
+// keysOf lists the keys of a section in the order of its fields. Those of a section that is
+// inlined are its own.
 func keysOf(section reflect.Type) []keyField {
 	var keys []keyField
 	for i := range section.NumField() {
-		if key := section.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			keys = append(keys, keyField{key, i})
+		switch key := section.Field(i).Tag.Get("yaml"); key {
+		case "", "-":
+		case ",inline":
+			for _, k := range keysOf(section.Field(i).Type) {
+				keys = append(keys, keyField{k.key, append([]int{i}, k.field...)})
+			}
+		default:
+			keys = append(keys, keyField{key, []int{i}})
 		}
 	}
 	return keys

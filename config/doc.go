@@ -4,9 +4,9 @@
 // typed, defaulted and checked, or into a list of all the problems of the file
 // at once, each with its line, its column and what to do about it.
 //
-// Its non-duties: it opens no connection, reads no environment, builds no
-// client, and looks into no file but the configuration itself. Whether a named
-// file exists is found out by the one who reads it, with [ReadSecretFile].
+// Its non-duties: it opens no connection, reads no environment and builds no client. Load
+// looks into no file but the configuration itself; [Config.Unusable] says which of the
+// files that it names cannot be used, and [ReadSecretFile] reads one at each use.
 //
 //	c, err := config.Load("driftprobe.yaml")
 //	var problems config.Problems

@@ -37,7 +37,7 @@ func TestDocumentedExamples(t *testing.T) {
 			if !strings.Contains(all.String(), k.key+":") && !strings.Contains(all.String(), "or "+k.key) && k.key != "allow" {
 				t.Errorf("no example of %s", k.key)
 			}
-			if field := section.Field(k.field).Type; field.Kind() == reflect.Struct {
+			if field := section.FieldByIndex(k.field).Type; field.Kind() == reflect.Struct {
 				missing(field)
 			}
 		}

@@ -52,7 +52,8 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-func (ps Problems) sort() {
+// Sort puts them in the order of their position.
+func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})

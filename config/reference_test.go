@@ -24,10 +24,12 @@ var updateDocs = flag.Bool("update-docs", false, "write docs/configuration.md")
 const referenceIntro = "# Configuration\n\n" +
 	"Written by a test from the types in `config/`; the examples are those of a file that a test reads\n" +
 	"(`config/testdata/good/full.yaml`). All keys can be left out. Check a file before you use it: every mistake is named at\n" +
-	"once, with line and column.\n\n```sh\ndriftprobe --check-config --config docs/example.yaml\n```\n\n" +
-	"A file has at most 1 MiB. Relative paths start at its folder. Files that hold secrets are read again when they change;\n" +
-	"the configuration itself is read again at SIGHUP or `POST /-/reload`, and a bad one changes nothing.\n" +
-	"Flags win over the file. In a list of networks a single address is the network of that one.\n"
+	"once, with line and column, those in the files that it names (tokens, certificates, keys) too; nobody is asked.\n" +
+	"Elsewhere than on the machine where it will run, leave those files out:\n\n" +
+	"```sh\ndriftprobe --check-config --config driftprobe.yaml\ndriftprobe --check-config --syntax-only --config driftprobe.yaml\n```\n\n" +
+	"[example.yaml](example.yaml) is a whole one. A file has at most 1 MiB. Relative paths start at its folder. Files that hold\n" +
+	"secrets are read again when they change; the configuration itself is read again at SIGHUP or `POST /-/reload`, and a bad one\n" +
+	"changes nothing. Flags win over the file. In a list of networks a single address is the network of that one.\n"
 
 // comments are those of the types and fields of this package, by "Type" and "Type.Field".
 func comments(t *testing.T) map[string]string {
@@ -58,24 +60,15 @@ func comments(t *testing.T) map[string]string {
 	return all
 }
 
-// ofFields notes the comments of a struct's fields. A comment that names the fields after
-// it stands for them too.
+// ofFields notes the comments of a struct's fields, each of which has its own.
 func ofFields(spec *ast.TypeSpec, all map[string]string) {
 	section, ok := spec.Type.(*ast.StructType)
 	if !ok {
 		return
 	}
-	last := ""
 	for _, f := range section.Fields.List {
 		for _, name := range f.Names {
-			text := plain(f.Doc, f.Comment)
-			if text == "" && regexp.MustCompile(`\b`+name.Name+`\b`).MatchString(last) {
-				text = last
-			}
-			if f.Doc != nil || text != last {
-				last = text
-			}
-			all[spec.Name.Name+"."+name.Name] = text
+			all[spec.Name.Name+"."+name.Name] = plain(f.Doc, f.Comment)
 		}
 	}
 }
@@ -136,7 +129,7 @@ func (r *reference) section(v reflect.Value, path, meaning string) {
 	r.page.WriteString("\n| key | value | default | meaning | example |\n|---|---|---|---|---|\n")
 	var below []func()
 	for _, key := range keysOf(section) {
-		field := section.Field(key.field)
+		field := section.FieldByIndex(key.field)
 		text := r.said(section, field.Name)
 		at := join(path, key.key)
 		inner, suffix := field.Type, ""
@@ -146,7 +139,7 @@ func (r *reference) section(v reflect.Value, path, meaning string) {
 		if inner.Kind() == reflect.Struct && !expectation(inner).scalar {
 			about := sentence(r.comments[inner.Name()])
 			below = append(below, func() {
-				value := v.Field(key.field)
+				value := v.FieldByIndex(key.field)
 				if suffix != "" {
 					value = reflect.New(inner).Elem()
 				}
@@ -157,7 +150,7 @@ func (r *reference) section(v reflect.Value, path, meaning string) {
 		if text == "" {
 			r.t.Errorf("%s.%s: no comment says what %s is", section.Name(), field.Name, at)
 		}
-		fmt.Fprintf(&r.page, "| `%s` | %s | %s | %s | %s |\n", key.key, kindOf(field.Type), def(v.Field(key.field)), cell(text), r.shown(at))
+		fmt.Fprintf(&r.page, "| `%s` | %s | %s | %s | %s |\n", key.key, kindOf(field.Type), def(v.FieldByIndex(key.field)), cell(text), r.shown(at))
 	}
 	for _, do := range below {
 		do()
@@ -172,7 +165,7 @@ func (r *reference) said(section reflect.Type, name string) string {
 	}
 	for i := range section.NumField() {
 		f := section.Field(i)
-		if key := f.Tag.Get("yaml"); key != "" && key != "-" {
+		if key := f.Tag.Get("yaml"); key != "" && key != "-" && key != ",inline" {
 			where := "(^|[^\\w.`])"
 			if f.Name == name && !regexp.MustCompile(`[a-z][A-Z]`).MatchString(name) { // elsewhere it may be the plain word
 				where = "(^|[.;] )"
@@ -181,12 +174,12 @@ func (r *reference) said(section reflect.Type, name string) string {
 		}
 	}
 	for _, other := range keysOf(reflect.TypeFor[Config]()) { // State.ConfigMap is state.configmap
-		outer := reflect.TypeFor[Config]().Field(other.field)
+		outer := reflect.TypeFor[Config]().FieldByIndex(other.field)
 		if outer.Type.Kind() != reflect.Struct {
 			continue
 		}
 		for _, key := range keysOf(outer.Type) {
-			text = strings.ReplaceAll(text, outer.Name+"."+outer.Type.Field(key.field).Name, "`"+other.key+"."+key.key+"`")
+			text = strings.ReplaceAll(text, outer.Name+"."+outer.Type.FieldByIndex(key.field).Name, "`"+other.key+"."+key.key+"`")
 		}
 	}
 	if text == "" {
@@ -238,6 +231,13 @@ func def(v reflect.Value) string {
 		return ""
 	}
 	text := fmt.Sprint(v.Interface())
+	if v.Kind() == reflect.Slice {
+		var all []string
+		for i := range v.Len() {
+			all = append(all, fmt.Sprint(v.Index(i).Interface()))
+		}
+		text = "[" + strings.Join(all, ", ") + "]"
+	}
 	if d, ok := v.Interface().(time.Duration); ok {
 		text = strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 		if !strings.ContainsAny(text[len(text)-1:], "hms") || text == "" {
@@ -310,7 +310,7 @@ func TestEveryKeyOfTheReferenceIsKnown(t *testing.T) {
 		got = append(got, s[1])
 	}
 	for _, key := range keysOf(reflect.TypeFor[Config]()) {
-		field := reflect.TypeFor[Config]().Field(key.field)
+		field := reflect.TypeFor[Config]().FieldByIndex(key.field)
 		if field.Type.Kind() == reflect.Struct && !slices.Contains(got, key.key) {
 			t.Errorf("no section about %s", key.key)
 		}

@@ -82,8 +82,10 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // such as digitalocean.token_file. The error is a Problem with a hint; it shows
 // the path and never the content. Read again whenever the secret is used:
 // mounted secrets are rotated.
-func ReadSecretFile(path, key string) (Secret, error) {
-	data, err := readBounded(path, maxSecretFile)
+func ReadSecretFile(path, key string) (Secret, error) { return readText(path, key, maxSecretFile) }
+
+func readText(path, key string, limit int64) (Secret, error) {
+	data, err := readBounded(path, limit)
 	if err != nil {
 		return Secret{}, fileProblem(key, path, err)
 	}
@@ -92,7 +94,7 @@ func ReadSecretFile(path, key string) (Secret, error) {
 		return Secret{}, Problem{
 			File: key, Path: key,
 			Message: fmt.Sprintf("the file %s is empty", shown(path)),
-			Hint:    "write the secret into the file; white space around it does not count",
+			Hint:    "write into it what belongs there; white space around it does not count",
 		}
 	}
 	return NewSecret(string(data)), nil

@@ -35,7 +35,7 @@ func sectionOf(section reflect.Type, key, path string) (string, bool) {
 		}
 	}
 	for _, f := range fields {
-		t, below := section.Field(f.field).Type, join(path, f.key)
+		t, below := section.FieldByIndex(f.field).Type, join(path, f.key)
 		if t.Kind() == reflect.Slice {
 			t, below = t.Elem(), below+"[]"
 		}

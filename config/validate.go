@@ -30,9 +30,7 @@ func (d *decoder) settle(c *Config) {
 	d.certificates(c.Certificates)
 	c.Certificates.CT.CertSpotter.Configured = d.has("certificates.ct.certspotter")
 	d.transparency(c.Certificates.CT)
-	for _, file := range files(c) {
-		d.filePath(file.path, *file.value)
-	}
+	d.checkFiles(c)
 	if c.DigitalOcean.APIURL != "" {
 		d.check("digitalocean.api_url", parseEndpoint(c.DigitalOcean.APIURL))
 	}

@@ -29,7 +29,9 @@ func (d *decoder) alerts(a *Alerts) {
 	if !a.Slack.WebhookURL.IsZero() {
 		d.check("alerts.slack.webhook_url", parseEndpoint(a.Slack.WebhookURL.Reveal()))
 	}
-	d.routing("alerts.slack", a.Slack.Routing())
+	d.routing("alerts.slack", a.Slack.Routing)
+	d.routing("alerts.events", a.Events.Routing)
+	d.routing("alerts.stdout", a.Stdout.Routing)
 	d.alertmanager(a.Alertmanager)
 	d.webhooks(a.Webhooks)
 	if d.has("alerts.heartbeat") && !d.has("alerts.heartbeat.url_file") {
@@ -188,7 +190,7 @@ func (d *decoder) alertmanager(a Alertmanager) {
 	}
 	d.unique(section+".urls", len(a.URLs), func(i int) string { return strings.TrimSuffix(a.URLs[i], "/") })
 	d.authorization(section, &Target{BasicAuth: a.BasicAuth, BearerTokenFile: a.BearerTokenFile})
-	d.routing(section, a.Routing())
+	d.routing(section, a.Routing)
 }
 
 func (d *decoder) webhooks(all []Webhook) {
@@ -212,7 +214,7 @@ func (d *decoder) webhooks(all []Webhook) {
 		case !kubernetesLabel(w.Name):
 			d.check(at+".name", faultf("use lower-case letters, digits and -, such as ops", "not a name: %s", shown(w.Name)))
 		}
-		d.routing(at, w.Routing())
+		d.routing(at, w.Routing)
 	}
 	first := map[string]int{}
 	for i, w := range all {

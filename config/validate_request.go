@@ -7,9 +7,6 @@ import (
 
 // request checks what is sent.
 func (d *decoder) request(path string, t *Target) {
-	for _, file := range secretFiles(t) {
-		d.filePath(path+"."+file.path, *file.value)
-	}
 	t.Method = strings.ToUpper(t.Method)
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 	if d.has(path+".method") && !slices.Contains(methods, t.Method) {

@@ -118,6 +118,7 @@ func namedHeaders[T any](d *decoder, path string, headers map[string]T) map[stri
 		}
 		written[proper] = name
 		canonical[proper] = headers[name]
+		d.values[join(path, proper)] = d.values[key]
 		if !strings.HasSuffix(path, ".expect.headers") {
 			d.checkKey(key, reservedHeader(proper))
 		}
@@ -141,7 +142,6 @@ func reservedHeader(name string) *fault {
 func (d *decoder) headerSources(path string, files map[string]string, t *Target) {
 	for _, name := range inFileOrder(d, path, files) {
 		key := join(path, name)
-		d.filePath(key, files[name])
 		proper := textproto.CanonicalMIMEHeaderKey(name)
 		if _, twice := t.Headers[proper]; twice {
 			d.checkKey(key, faultf("keep the file, and keep the value out of this one", "headers gives %s too", proper))

@@ -35,7 +35,7 @@ func (o accounts) open(p process, cfg config.Config) (*digitalocean.Account, err
 		return nil, err
 	}
 	if text == "" {
-		return nil, faultf("set digitalocean.token_file, or DIGITALOCEAN_TOKEN in the environment", "digitalocean: there is no token")
+		return nil, faultf("set digitalocean.token_file, or DIGITALOCEAN_TOKEN in the environment", "there is no token")
 	}
 	key := account{cfg.DigitalOcean.TokenFile, cfg.DigitalOcean.APIURL, cfg.Timeout}
 	if a, ok := o[key]; ok {

@@ -30,8 +30,19 @@ func TestBadInput(t *testing.T) {
 	}{
 		"nothing to do at all":       {nil, "nothing to watch"},
 		"nothing to look at":         {[]string{"--once"}, "nothing to look at"},
-		"unknown flag":               {[]string{"--onec"}, "onec"},
-		"flag without its value":     {[]string{"--config"}, "config"},
+		"unknown flag":               {[]string{"--onec"}, "not defined: --onec\nhint:  did you mean --once?"},
+		"unknown short flag":         {[]string{"-x"}, "not defined: -x\n"},
+		"unknown flag of lint":       {[]string{"lint", "--agianst", "x", "-"}, "not defined: --agianst\nhint:  did you mean --against?"},
+		"unknown flag of judge":      {[]string{"judge", "--web.listen-address", ":1", "-"}, "driftprobe judge --help lists the flags"},
+		"unknown flag of demo":       {[]string{"demo", "--keap"}, "did you mean --keep?"},
+		"flag without its value":     {[]string{"--config"}, "needs an argument: --config"},
+		"a value of another kind":    {[]string{"--dns.port", "many", "api.shop.example"}, "for flag --dns.port: "},
+		"unknown command":            {[]string{"bogus"}, "there is no command \"bogus\""},
+		"command mistyped":           {[]string{"lnit", "x.yaml"}, "did you mean driftprobe lint?"},
+		"command after a flag":       {[]string{"--config", missing, "lint", "x.yaml"}, "name it first: driftprobe lint"},
+		"command after --once":       {[]string{"--once", "demmo"}, "did you mean driftprobe demo?"},
+		"help on nothing":            {[]string{"help", "explan"}, "did you mean driftprobe explain?"},
+		"syntax of what":             {[]string{"--syntax-only", "--config", missing}, "--syntax-only belongs to --check-config"},
 		"bad output format":          {[]string{"--once", "-o", "yaml", "api.shop.example"}, `"yaml"`},
 		"bad severity":               {[]string{"--once", "--fail-on", "unknown", "api.shop.example"}, "--fail-on"},
 		"bad log level":              {[]string{"--once", "--log.level", "loud", "api.shop.example"}, "loud"},
@@ -53,7 +64,7 @@ func TestBadInput(t *testing.T) {
 		"missing token file":         {[]string{"--once", "--config", config("token", target+"digitalocean: {token_file: "+missing+"}\n")}, missing},
 		"empty token file":           {[]string{"--once", "--config", config("token2", target+"digitalocean: {token_file: empty}\n")}, "empty"},
 		"token file is a folder":     {[]string{"--once", "--config", config("token3", target+"digitalocean: {token_file: folder}\n")}, "folder"},
-		"no token at all":            {[]string{"--once", "--config", config("token4", target+"digitalocean: {}\n")}, "digitalocean"},
+		"no token at all":            {[]string{"--once", "--config", config("token4", target+"digitalocean: {}\n")}, "token4.yaml:2:1: digitalocean: there is no token"},
 		"missing header file":        {[]string{"--once", "--config", config("header", "targets: [{host: api.shop.example, header_files: {X-Key: "+missing+"}}]\n")}, missing},
 		"missing webhook file":       {[]string{"--config", config("slack", target+"alerts: {slack: {webhook_url_file: "+missing+"}}\n")}, missing},
 		"missing CA file":            {[]string{"--once", "--tls.ca-file", missing, "api.shop.example"}, missing},
@@ -72,6 +83,7 @@ func TestBadInput(t *testing.T) {
 		"family left out, mistyped":  {[]string{"explain", "self_signd"}, "did you mean tls/self-signed?"},
 		"code cut short":             {[]string{"explain", "reissue"}, "did you mean issuance/reissue-loop?"},
 		"no code is near":            {[]string{"explain", "weather"}, "driftprobe explain lists the codes"},
+		"a family of codes":          {[]string{"explain", "dns"}, "driftprobe explain lists the codes"},
 		"-o without --once":          {[]string{"-o", "json", "api.shop.example"}, "belong to --once"},
 		"demo with an argument":      {[]string{"demo", "please"}, "please"},
 	} {
@@ -111,9 +123,21 @@ func TestUnknownService(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	for _, args := range [][]string{{"--help"}, {"-h"}, {"judge", "--help"}, {"demo", "--help"}} {
+	calls := map[string][]string{"--help": {"--help"}, "-h": {"-h"}, "help": {"help"}}
+	for _, c := range commands() {
+		calls[c.name] = []string{c.name, "--help"}
+		calls["help "+c.name] = []string{"help", c.name}
+		calls[c.name+" after others"] = []string{c.name, "--unknown", "x", "-h"}
+	}
+	for name, args := range calls {
 		o := d.run(args...).exits(exitClean).says("Usage: driftprobe")
-		equal(t, "stderr of "+strings.Join(args, " "), o.err, "")
+		equal(t, "stderr of "+name, o.err, "")
+		if one := regexp.MustCompile(`(^|[^-\w])-[a-z][\w.-]+`).FindString(o.out); one != "" {
+			t.Errorf("%s: a long flag with one dash: %s", name, one)
+		}
+		if args[0] != "help" && !strings.HasPrefix(args[0], "-") && !strings.HasPrefix(o.out, "Usage: driftprobe "+args[0]) {
+			t.Errorf("%s: it is the help of something else:\n%s", name, o.out)
+		}
 	}
 	help := strings.Split(strings.TrimSuffix(d.run("--help").says("driftprobe --once api.example.com").out, "\n"), "\n")
 	if len(help) > 40 {

@@ -11,10 +11,14 @@ import (
 	"driftprobe/finding"
 )
 
-// commandNames are the words that may come first in place of flags and hosts.
-func commandNames() []string {
-	return []string{"completion", "demo", "explain", "healthcheck", "help", "judge", "lint", "man"}
-}
+const completionUsage = `Usage: driftprobe completion bash | zsh | fish
+
+Prints a script that completes the command line in that shell.
+
+  driftprobe completion bash > ~/.local/share/bash-completion/completions/driftprobe
+  driftprobe completion zsh > "${fpath[1]}/_driftprobe"
+  driftprobe completion fish > ~/.config/fish/completions/driftprobe.fish
+`
 
 // completion prints a script that completes the command line in a shell.
 func completion(_ context.Context, p process, args []string) (int, error) {
@@ -42,33 +46,35 @@ func codes() []string {
 	return all
 }
 
-// eachFlag calls do for each flag of the main job and of lint; those of lint say so.
-func eachFlag(do func(f *flag.Flag, lint bool)) {
-	seen := map[string]bool{}
-	new(options).flags().VisitAll(func(f *flag.Flag) {
-		seen[f.Name] = true
-		do(f, false)
-	})
-	new(lintOptions).flags().VisitAll(func(f *flag.Flag) {
-		if !seen[f.Name] {
-			do(f, true)
+// eachFlag calls do for each flag, once, with the names of the commands that alone have it;
+// those of the main job have none.
+func eachFlag(do func(f *flag.Flag, of []string)) {
+	var flags []*flag.Flag
+	of := map[string][]string{}
+	for _, c := range append([]command{mainJob()}, commands()...) {
+		if c.flags == nil {
+			continue
 		}
-	})
-}
-
-// written is a flag as people write it.
-func written(name string) string {
-	if len(name) == 1 {
-		return "-" + name
+		c.flags().VisitAll(func(f *flag.Flag) {
+			if of[f.Name] == nil {
+				flags = append(flags, f)
+			}
+			of[f.Name] = append(of[f.Name], c.name)
+		})
 	}
-	return "--" + name
+	for _, f := range flags {
+		if of[f.Name][0] == "" {
+			of[f.Name] = nil
+		}
+		do(f, of[f.Name])
+	}
 }
 
 func completeBash(w io.Writer) {
 	var flags, files []string
-	eachFlag(func(f *flag.Flag, _ bool) {
+	eachFlag(func(f *flag.Flag, _ []string) {
 		flags = append(flags, written(f.Name))
-		if what, _ := flag.UnquoteUsage(f); what == "FILE" || what == "PLACE" {
+		if what, _ := described(f); what == "FILE" || what == "PLACE" {
 			files = append(files, written(f.Name))
 		}
 	})
@@ -80,6 +86,7 @@ func completeBash(w io.Writer) {
 	}
 	fmt.Fprintf(w, "    explain) %s; return;;\n", reply(strings.Join(codes(), " ")))
 	fmt.Fprintf(w, "    completion) %s; return;;\n", reply("bash zsh fish"))
+	fmt.Fprintf(w, "    help) %s; return;;\n", reply(strings.Join(commandNames(), " ")))
 	fmt.Fprintf(w, "    judge|lint|%s) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n  esac\n", strings.Join(files, "|"))
 	fmt.Fprintf(w, "  case $cur in -*) %s; return;; esac\n", reply(strings.Join(flags, " ")))
 	fmt.Fprintf(w, "  if [ \"$COMP_CWORD\" = 1 ]; then %s; fi\n}\n", reply(strings.Join(commandNames(), " ")))
@@ -96,11 +103,12 @@ func completeFish(w io.Writer) {
 	fmt.Fprintf(w, "# fish completion of driftprobe\ncomplete -c driftprobe -n __fish_use_subcommand -f -a %q\n", strings.Join(commandNames(), " "))
 	fmt.Fprintf(w, "complete -c driftprobe -n '__fish_seen_subcommand_from explain' -f -a %q\n", strings.Join(codes(), " "))
 	fmt.Fprintln(w, `complete -c driftprobe -n '__fish_seen_subcommand_from completion' -f -a "bash zsh fish"`)
-	eachFlag(func(f *flag.Flag, lint bool) {
-		what, usage := flag.UnquoteUsage(f)
+	fmt.Fprintf(w, "complete -c driftprobe -n '__fish_seen_subcommand_from help' -f -a %q\n", strings.Join(commandNames(), " "))
+	eachFlag(func(f *flag.Flag, of []string) {
+		what, usage := described(f)
 		line := "complete -c driftprobe"
-		if lint {
-			line += " -n '__fish_seen_subcommand_from lint'"
+		if len(of) > 0 {
+			line += fmt.Sprintf(" -n '__fish_seen_subcommand_from %s'", strings.Join(of, " "))
 		}
 		if len(f.Name) == 1 {
 			line += " -s " + f.Name

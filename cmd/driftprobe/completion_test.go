@@ -2,6 +2,9 @@ package main
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -14,7 +17,7 @@ func TestCompletionAndManKnowEverything(t *testing.T) {
 			t.Fatalf("%v: exit %d: %s", args, code, complaints.String())
 		}
 		text := strings.ReplaceAll(out.String(), `\-`, "-")
-		eachFlag(func(f *flag.Flag, _ bool) {
+		eachFlag(func(f *flag.Flag, _ []string) {
 			if !strings.Contains(text, written(f.Name)) && !strings.Contains(text, " -l "+f.Name) && !strings.Contains(text, " -s "+f.Name+" ") {
 				t.Errorf("%v does not know %s", args, written(f.Name))
 			}
@@ -31,5 +34,33 @@ func TestCompletionOfAnotherShell(t *testing.T) {
 	var out, complaints strings.Builder
 	if code := run(t.Context(), process{stdout: &out, stderr: &complaints}, []string{"completion", "csh"}); code != exitUsage || !strings.Contains(complaints.String(), "bash, zsh or fish") {
 		t.Errorf("exit %d: %s", code, complaints.String())
+	}
+}
+
+// Every variable that is asked for stands in the manual.
+func TestManKnowsTheEnvironment(t *testing.T) {
+	var out strings.Builder
+	if code := run(t.Context(), process{stdout: &out}, []string{"man"}); code != exitClean {
+		t.Fatalf("exit %d", code)
+	}
+	_, environment, _ := strings.Cut(out.String(), ".SH ENVIRONMENT")
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\.env\("(\w+)"\)`).FindAllStringSubmatch(string(text), -1) {
+			if asked++; !strings.Contains(environment, m[1]) {
+				t.Errorf("%s asks for %s, which the manual does not name", file, m[1])
+			}
+		}
+	}
+	if asked < 6 {
+		t.Errorf("found %d variables", asked)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net/http"
 	"os"
 
@@ -23,25 +22,33 @@ func certificateLogs(c config.CT, roots *x509.CertPool) ([]monitor.CertificateLo
 		}
 		all = append(all, source)
 	}
-	for i, log := range c.Logs {
-		place := fmt.Sprintf("certificates.ct.logs[%d]", i)
-		key, err := os.ReadFile(log.PublicKeyFile)
+	for _, log := range c.Logs {
+		source, err := openLog(log, roots)
 		if err != nil {
-			return nil, faultf("name a readable file with the log's public key in PEM form", "%s.public_key_file: %v", place, err)
-		}
-		settings := ctlog.LogSettings{URL: log.URL, Key: key}
-		if standard, ok := http.DefaultTransport.(*http.Transport); ok && roots != nil {
-			own := standard.Clone()
-			own.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-			settings.Transport = own
-		}
-		source, err := ctlog.NewLog(settings)
-		if err != nil {
-			return nil, faultf("see docs/certificates.md for what a log needs", "%s: %v", place, err)
+			return nil, err
 		}
 		all = append(all, source)
 	}
 	return all, nil
+}
+
+// openLog prepares one log. It asks nobody.
+func openLog(log config.CTLog, roots *x509.CertPool) (*ctlog.Log, error) {
+	key, err := os.ReadFile(log.PublicKeyFile)
+	if err != nil {
+		return nil, faultf("name a readable file with the log's public key in PEM form", "%v", err)
+	}
+	settings := ctlog.LogSettings{URL: log.URL, Key: key}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok && roots != nil {
+		own := standard.Clone()
+		own.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		settings.Transport = own
+	}
+	source, err := ctlog.NewLog(settings)
+	if err != nil {
+		return nil, faultf("see docs/ct.md for what a log needs", "%s: %v", log.PublicKeyFile, err)
+	}
+	return source, nil
 }
 
 func certSpotter(c config.CertSpotter) (*ctlog.CertSpotter, error) {
@@ -50,9 +57,6 @@ func certSpotter(c config.CertSpotter) (*ctlog.CertSpotter, error) {
 		settings.Key = func() (string, error) {
 			key, err := config.ReadSecretFile(c.KeyFile, "certificates.ct.certspotter.key_file")
 			return key.Reveal(), err
-		}
-		if _, err := settings.Key(); err != nil {
-			return nil, err
 		}
 	}
 	source, err := ctlog.NewCertSpotter(settings)

@@ -85,7 +85,7 @@ func TestALogWithoutAUsableKey(t *testing.T) {
 	config := d.file("driftprobe.yaml", `targets: [{url: "https://www.shop.example/"}]
 certificates: {ct: {logs: [{url: "https://ct.example/", public_key_file: log.pem}]}}
 `)
-	d.run("--once", "--config", config).exits(exitUsage).isComplaint("certificates.ct.logs[0].public_key_file")
+	d.run("--once", "--config", config).exits(exitUsage).isComplaint("driftprobe.yaml:2:74: certificates.ct.logs[0].public_key_file: ")
 	d.file("log.pem", "not a key")
-	d.run("--once", "--config", config).exits(exitUsage).isComplaint("certificates.ct.logs[0]: it holds no public key in PEM form")
+	d.run("--once", "--config", config).exits(exitUsage).isComplaint("/log.pem: it holds no public key in PEM form")
 }

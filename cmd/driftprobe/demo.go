@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -51,24 +50,34 @@ const demoUsage = `Usage: driftprobe demo [--keep] [--ttl 20s]
 
 Plays an outage on loopback addresses and shows what driftprobe says of it.
 
---keep stops at the outage and keeps the world running, to explore it.
---ttl  is the TTL of the records: how long the caches take to drain.
+  driftprobe demo          all of it, in about a minute
+  driftprobe demo --keep   stop at the outage, to look around with dig and curl
 `
 
+// demoOptions are the command line of the demo.
+type demoOptions struct {
+	keep bool
+	ttl  time.Duration
+}
+
+func (o *demoOptions) flags() *flag.FlagSet {
+	fs := newFlags("driftprobe demo")
+	fs.BoolVar(&o.keep, "keep", false, "stop at the outage and keep the world running")
+	fs.DurationVar(&o.ttl, "ttl", demoTTL, "`DURATION`: TTL of the records, for which caches drain")
+	return fs
+}
+
 func demo(ctx context.Context, p process, args []string) (int, error) {
-	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	keep := fs.Bool("keep", false, "stop at the outage and keep the world running, to explore it")
-	ttl := fs.Duration("ttl", demoTTL, "TTL of the records: how long the caches take to drain")
-	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(p.stdout, demoUsage)
-			return exitClean, nil
-		}
-		return exitUsage, faultf("driftprobe demo [--keep] [--ttl 20s]", "demo: unknown argument %q", strings.Join(args, " "))
+	var o demoOptions
+	rest, err := parse(o.flags(), args)
+	if err != nil {
+		return exitUsage, err
 	}
-	if *ttl < leastTTL || *ttl > time.Hour || *ttl%time.Second != 0 {
-		return exitUsage, faultf("give whole seconds, 2s to 1h", "demo: --ttl %s is no TTL for the demo", *ttl)
+	if len(rest) > 0 {
+		return exitUsage, faultf("driftprobe demo [--keep] [--ttl 20s]", "demo: unknown argument %q", strings.Join(rest, " "))
+	}
+	if o.ttl < leastTTL || o.ttl > time.Hour || o.ttl%time.Second != 0 {
+		return exitUsage, faultf("give whole seconds, 2s to 1h", "demo: --ttl %s is no TTL for the demo", o.ttl)
 	}
 	// A closed terminal ends the demo; elsewhere that signal means reload.
 	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGHUP)
@@ -78,21 +87,21 @@ func demo(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: *ttl, Hosts: demoHosts(), Forgetful: true})
+	world, err := lab.NewWorld(ctx, lab.WorldSpec{TTL: o.ttl, Hosts: demoHosts(), Forgetful: true})
 	if err != nil {
 		return exitUsage, faultf("the demo needs addresses of 127.0.0.0/8; where only 127.0.0.1 exists (macOS), add those that the error names", "%v", err)
 	}
 	defer func() { _ = world.Close() }() // what does not close ends with the process
-	d := &play{process: p, world: world, ttl: *ttl, folder: folder}
+	d := &play{process: p, world: world, ttl: o.ttl, folder: folder}
 	if err := d.configure(); err != nil {
 		return exitUsage, err
 	}
 	ended := make(chan int, 1)
 	d.startWatching(ctx, ended)
-	err = d.acts(ctx, *keep)
+	err = d.acts(ctx, o.keep)
 	cancel()
 	<-ended
-	if errors.Is(err, context.Canceled) && *keep {
+	if errors.Is(err, context.Canceled) && o.keep {
 		err = nil
 	}
 	return exitClean, err

@@ -46,6 +46,15 @@ func TestDemo(t *testing.T) {
 func TestDemoRefusesAnUnusableTTL(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []string{"0s", "1s", "2500ms", "2h", "-5s", "soon"} {
-		newDesk(t).run("demo", "--ttl", ttl).exits(exitUsage).isComplaint("demo: ")
+		newDesk(t).run("demo", "--ttl", ttl).exits(exitUsage).isComplaint("--ttl")
+	}
+}
+
+func TestHowItWasCalled(t *testing.T) {
+	for path, want := range map[string]string{
+		"driftprobe": "driftprobe", "./driftprobe": "./driftprobe", "/opt/driftprobe": "/opt/driftprobe",
+		"/tmp/go-build1512/b001/exe/driftprobe": "go run ./cmd/driftprobe",
+	} {
+		equal(t, path, calledAs(path), want)
 	}
 }

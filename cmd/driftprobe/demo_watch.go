@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -96,7 +97,7 @@ func (d *play) explore(ctx context.Context) error {
 	w := d.world
 	host := w.Hosts[0]
 	d.say("The outage goes on until you press Ctrl-C. Look around, from another terminal:")
-	fmt.Fprintf(d.stdout, `  go run ./cmd/driftprobe --once --config %[1]s
+	fmt.Fprintf(d.stdout, `  %[13]s --once --config %[1]s
   dig @%[2]s -p %[3]d %[4]s A
   dig @%[5]s -p %[3]d %[4]s A
   curl --cacert %[6]s --resolve %[4]s:%[7]d:%[8]s https://%[4]s:%[7]d/
@@ -108,7 +109,7 @@ The zone is kept at the lab's DigitalOcean API. Correct the records there, and l
   curl -s -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/21
   curl -s -X PUT -H 'Authorization: Bearer %[10]s' -H 'Content-Type: application/json' -d '{"data":"%[8]s"}' %[11]s/v2/domains/%[12]s/records/22
 `, filepath.Join(d.folder, "once.yaml"), w.NameAddrs[0], w.DNSPort(), host, w.ResolverAddr().Addr(),
-		filepath.Join(d.folder, "ca.pem"), w.HTTPSPort, w.LBAddr(), d.web, w.DOToken(), w.DOURL(), w.Zone)
+		filepath.Join(d.folder, "ca.pem"), w.HTTPSPort, w.LBAddr(), d.web, w.DOToken(), w.DOURL(), w.Zone, cmp.Or(d.name, "driftprobe"))
 	for {
 		messages, err := d.world.Slack.Wait(ctx, d.told+1)
 		if err != nil {

@@ -18,15 +18,15 @@ import (
 // Every command in a fenced sh block of the documents is run here, or its runner
 // says who runs it. A command that no runner takes fails the test.
 
-// command is one command line of a document.
-type command struct {
+// documented is one command line of a document.
+type documented struct {
 	document string
 	line     int
 	words    []string
 	redirect string // what stands after ">"
 }
 
-func (c command) String() string {
+func (c documented) String() string {
 	return fmt.Sprintf("%s:%d: %s", c.document, c.line, strings.Join(c.words, " "))
 }
 
@@ -45,15 +45,15 @@ func documents(t *testing.T) []string {
 	return all
 }
 
-// commands are those of one document, in order. Lines that end in \ go on.
-func commands(t *testing.T, document string) []command {
+// commandsIn are those of one document, in order. Lines that end in \ go on.
+func commandsIn(t *testing.T, document string) []documented {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	comment := regexp.MustCompile(`(^|\s)#.*$`)
-	var all []command
+	var all []documented
 	open, isShell, joined, began := false, false, "", 0
 	for i, line := range strings.Split(string(text), "\n") {
 		if language, fence := strings.CutPrefix(strings.TrimSpace(line), "```"); fence {
@@ -82,8 +82,8 @@ func commands(t *testing.T, document string) []command {
 	return all
 }
 
-func newCommand(document string, line int, words []string) command {
-	c := command{document: document, line: line, words: words}
+func newCommand(document string, line int, words []string) documented {
+	c := documented{document: document, line: line, words: words}
 	if i := slices.Index(words, ">"); i >= 0 && i == len(words)-2 {
 		c.words, c.redirect = words[:i], words[i+1]
 	}
@@ -93,7 +93,7 @@ func newCommand(document string, line int, words []string) command {
 // runner runs the commands that begin with its words.
 type runner struct {
 	begins string
-	run    func(*reader, command)
+	run    func(*reader, documented)
 }
 
 // runners: the first that fits takes the command.
@@ -109,6 +109,7 @@ func runners() []runner {
 		{"go build ./cmd/driftprobe", (*reader).elsewhere},    // the package of this test
 		{".ci/run", (*reader).names},                          // runs this test itself
 		{"make", (*reader).make},
+		{"cp docs/example.yaml driftprobe.yaml", (*reader).elsewhere}, // newReader
 		{"curl", (*reader).curl},
 		{"kubectl", (*reader).names},
 		{"docker", (*reader).names},
@@ -120,7 +121,7 @@ func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	total := 0
 	for _, document := range documents(t) {
-		all := commands(t, document)
+		all := commandsIn(t, document)
 		total += len(all)
 		if len(all) == 0 {
 			continue
@@ -146,7 +147,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-func (c command) begins(words string) bool {
+func (c documented) begins(words string) bool {
 	want := strings.Fields(words)
 	return len(c.words) >= len(want) && slices.Equal(c.words[:len(want)], want)
 }
@@ -182,22 +183,21 @@ func newReader(t *testing.T) *reader {
 		}
 		example = strings.ReplaceAll(example, change[0], change[1])
 	}
-	r.file("example.yaml", example)
+	r.file("driftprobe.yaml", example)
 	r.file("digitalocean-token", r.DOToken())
 	r.file("slack-webhook-url", r.SlackURL())
 	return r
 }
 
 // driftprobe runs the program, pointed at the lab where it needs a network.
-func (r *reader) driftprobe(c command) {
+func (r *reader) driftprobe(c documented) {
 	args := slices.Clone(c.words[1:])
-	checks := slices.Contains(args, "--check-config")
 	for i, a := range args {
 		switch {
-		case (checks || slices.Contains(args, "lint")) && strings.HasSuffix(a, ".yaml"):
+		case slices.Contains(args, "lint") && strings.HasSuffix(a, ".yaml"):
 			args[i] = top + a
-		case a == "docs/example.yaml":
-			args[i] = filepath.Join(r.folder, "example.yaml")
+		case a == "driftprobe.yaml": // a copy of docs/example.yaml
+			args[i] = filepath.Join(r.folder, a)
 		case strings.HasSuffix(a, ".json"):
 			args[i] = filepath.Join(r.folder, a)
 		case a == "api.example.com":
@@ -229,7 +229,7 @@ func (r *reader) driftprobe(c command) {
 }
 
 // longRunning tells whether the command watches until it is stopped.
-func (c command) longRunning() bool {
+func (c documented) longRunning() bool {
 	for _, ends := range []string{"--once", "--check-config", "--version", "--help", "judge", "explain", "lint"} {
 		if slices.Contains(c.words, ends) {
 			return false
@@ -239,18 +239,23 @@ func (c command) longRunning() bool {
 }
 
 // demoKeep plays up to the outage, and leaves as one does.
-func (r *reader) demoKeep(c command) {
+func (r *reader) demoKeep(c documented) {
 	ctx, stop := context.WithCancel(r.t.Context())
 	defer stop()
 	var stdout, stderr syncBuffer
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, r.process(&stdout, &stderr), append(c.words[1:], "--ttl", "10s")) }()
+	p := r.process(&stdout, &stderr)
+	p.name = "bin/driftprobe"
+	go func() { code <- run(ctx, p, append(c.words[1:], "--ttl", "10s")) }()
 	r.until("the demo stops at the outage", func() bool {
 		return strings.Contains(stdout.String(), "The outage goes on until you press Ctrl-C") || len(code) > 0
 	})
 	stop()
 	select {
 	case got := <-code:
+		if !strings.Contains(stdout.String(), "\n  bin/driftprobe --once --config ") { // as it was called
+			r.t.Errorf("%s\n%s", c, stdout.String())
+		}
 		if got != exitClean || stderr.String() != "" {
 			r.t.Errorf("%s\nexit code %d\n%s%s", c, got, stdout.String(), stderr.String())
 		}
@@ -260,7 +265,7 @@ func (r *reader) demoKeep(c command) {
 }
 
 // curl sends the same request to the service that a command before has started.
-func (r *reader) curl(c command) {
+func (r *reader) curl(c documented) {
 	method, address := http.MethodGet, ""
 	for i := 1; i < len(c.words); i++ {
 		switch word := c.words[i]; {
@@ -285,10 +290,10 @@ func (r *reader) curl(c command) {
 }
 
 // elsewhere is for commands that something else runs.
-func (r *reader) elsewhere(command) {}
+func (r *reader) elsewhere(documented) {}
 
 // make only asks for the plan: each target is there and can be made.
-func (r *reader) make(c command) {
+func (r *reader) make(c documented) {
 	cmd := exec.CommandContext(r.t.Context(), "make", append([]string{"-n"}, c.words[1:]...)...)
 	cmd.Dir = top
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -298,7 +303,7 @@ func (r *reader) make(c command) {
 
 // names only checks that the files are there that the command names: what it
 // needs beside is not on every machine.
-func (r *reader) names(c command) {
+func (r *reader) names(c documented) {
 	for _, word := range c.words {
 		_, value, assigned := strings.Cut(word, "=")
 		if assigned {
@@ -320,8 +325,33 @@ func TestCommandsAreFound(t *testing.T) {
 	d := newDesk(t)
 	file := d.file("page.md", "```\nnot this\n```\n\n- list\n  ```sh\n  # nor this\n  make build   # a comment\n  curl -X POST \\\n    http://a/b\n\n  driftprobe --once -o json > x.json\n  ```\ntext\n")
 	var got []string
-	for _, c := range commands(t, file) {
+	for _, c := range commandsIn(t, file) {
 		got = append(got, fmt.Sprintf("%d %s>%s", c.line, strings.Join(c.words, " "), c.redirect))
 	}
 	equalList(t, "commands", got, "8 make build>", "9 curl -X POST http://a/b>", "12 driftprobe --once -o json>x.json")
+}
+
+// Links lead to files that are there, and README.md leads to every document.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	fromReadme := map[string]bool{}
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			to := filepath.Join(filepath.Dir(document), m[1])
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s: %v", strings.TrimPrefix(document, top), err)
+			}
+			fromReadme[to] = fromReadme[to] || document == top+"README.md"
+		}
+	}
+	for _, document := range documents(t) {
+		if !fromReadme[filepath.Clean(document)] && document != top+"README.md" {
+			t.Errorf("README.md does not lead to %s", strings.TrimPrefix(document, top))
+		}
+	}
 }

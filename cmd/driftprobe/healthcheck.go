@@ -8,6 +8,15 @@ import (
 	"time"
 )
 
+const healthcheckUsage = `Usage: driftprobe healthcheck [URL]
+
+Asks a running driftprobe how it is, for images without a shell. The exit code is 1 when
+anything but 2xx comes back, or nothing within three seconds.
+
+  driftprobe healthcheck                                 http://127.0.0.1:9798/-/healthy
+  driftprobe healthcheck http://127.0.0.1:9798/-/ready   has it looked at everything once?
+`
+
 // healthcheck asks a running driftprobe how it is, for images without a shell. It is 1 when
 // anything but 2xx comes back, or nothing within three seconds: Docker knows no other code.
 func healthcheck(ctx context.Context, p process, args []string) (int, error) {

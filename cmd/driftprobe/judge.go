@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,19 +25,35 @@ const (
 	maxValues   = 6 << 20
 )
 
+const judgeUsage = `Usage: driftprobe judge [flags] FILE | -
+
+Judges a saved snapshot again: the output of --once -o json, or of /api/v1/snapshot. It asks
+nobody. The policy is the one in the file, unless a configuration is named.
+
+  driftprobe --once -o json api.example.com > snapshot.json
+  driftprobe judge -v snapshot.json
+`
+
+func (o *options) judgeFlags() *flag.FlagSet {
+	fs := newFlags("driftprobe judge")
+	o.lookFlags(fs)
+	o.reportFlags(fs)
+	return fs
+}
+
 // judge makes the report of a saved snapshot again: the output of --once -o json,
 // or of /api/v1/snapshot. It asks nobody. The policy is the one in the file, unless
 // a configuration is named.
 func judge(_ context.Context, p process, args []string) (int, error) {
-	o, err := parseOptions(p, args)
-	if err != nil || o.help {
-		return exitClean, err
+	var o options
+	files, err := o.parse(o.judgeFlags(), args)
+	if err != nil {
+		return exitUsage, err
 	}
-	if len(o.args) != 1 {
+	if len(files) != 1 {
 		return exitUsage, faultf("driftprobe judge FILE, or - for standard input; make one with --once -o json", "judge takes one file")
 	}
-	name := o.args[0]
-	o.args = nil
+	name := files[0]
 	in := p.stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -87,6 +104,13 @@ func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, diagnose.Policy
 	return doc.Snapshot, doc.Policy, nil
 }
 
+const explainUsage = `Usage: driftprobe explain [CODE]
+
+Says what a finding means and what to do about it; without a code it lists all codes.
+
+  driftprobe explain dns/stale-record
+`
+
 // explain prints what the catalogue says of a code, or lists the codes.
 func explain(_ context.Context, p process, args []string) (int, error) {
 	if len(args) == 0 {
@@ -120,6 +144,9 @@ func meantCode(text string) string {
 		return full[meant]
 	}
 	for _, code := range codes() {
+		if strings.HasPrefix(code, word+"/") {
+			return "" // a family, of which any may be meant
+		}
 		if len(word) > 2 && strings.Contains(code, word) {
 			return code
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,8 +34,6 @@ With --against cluster the Services that run are compared (a folder of that name
 same configuration: they are counted, with the longest TTL on the way to them.
 
 Exit codes: 0 clean, 1 found something, 2 usage, 3 the cluster could not be read.
-
-Flags:
 `
 
 // lintOptions are the command line of lint.
@@ -47,46 +44,26 @@ type lintOptions struct {
 }
 
 func (o *lintOptions) flags() *flag.FlagSet {
-	set := flag.NewFlagSet("driftprobe lint", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.StringVar(&o.against, "against", "", "`PLACE` that holds what is deployed now: a file or folder of manifests, or the word cluster")
-	set.StringVar(&o.namespace, "namespace", "default", "`NAMESPACE` of objects that name none")
-	set.StringVar(&o.output, "o", "text", "output `FORMAT`: "+formats)
-	set.StringVar(&o.failOn, "fail-on", "warning", "`SEVERITY` from which lint exits with 1: info, warning or critical")
-	o.lookFlags(set)
-	return set
+	fs := newFlags("driftprobe lint")
+	fs.StringVar(&o.against, "against", "", "`PLACE`: what is deployed now: a file, a folder, or cluster")
+	fs.StringVar(&o.namespace, "namespace", "default", "`NAMESPACE`: that of objects that name none")
+	o.reportFlags(fs)
+	o.lookFlags(fs)
+	return fs
 }
 
-func parseLint(p process, args []string) (lintOptions, error) {
-	o := lintOptions{options: options{set: map[string]bool{}}}
-	set := o.flags()
-	for len(args) > 0 {
-		if err := set.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				fmt.Fprint(p.stdout, lintUsage)
-				set.SetOutput(p.stdout)
-				set.PrintDefaults()
-				o.help = true
-				return o, nil
-			}
-			return o, faultf("driftprobe lint --help lists the flags", "%v", err)
-		}
-		if args = set.Args(); len(args) > 0 {
-			o.files, args = append(o.files, args[0]), args[1:]
-		}
+func parseLint(args []string) (o lintOptions, err error) {
+	if o.files, err = o.parse(o.flags(), args); err == nil && len(o.files) == 0 {
+		err = faultf("name files, folders, or - for standard input", "lint has nothing to read")
 	}
-	if len(o.files) == 0 {
-		return o, faultf("name files, folders, or - for standard input", "lint has nothing to read")
-	}
-	set.Visit(func(f *flag.Flag) { o.set[f.Name] = true })
-	return o, o.check()
+	return o, err
 }
 
 // lint judges manifests. It asks nobody, but for the cluster if it is to.
 func lint(ctx context.Context, p process, args []string) (int, error) {
-	o, err := parseLint(p, args)
-	if err != nil || o.help {
-		return exitClean, err
+	o, err := parseLint(args)
+	if err != nil {
+		return exitUsage, err
 	}
 	objects, err := o.read(p, o.files)
 	if err != nil {
@@ -118,9 +95,18 @@ func (o lintOptions) moving(ctx context.Context, p process, objects []manifest.O
 	return lbcheck.JudgeChange(services(before), services(objects), riskOf(before)), nil
 }
 
-// read reads manifests, and gives those a namespace that have none.
+// read reads manifests, and gives those a namespace that have none. No object at all is a
+// mistake: nothing breaks in what a failed command has printed into a pipe.
 func (o lintOptions) read(p process, places []string) ([]manifest.Object, error) {
 	all, err := readManifests(p, places)
+	if err == nil && len(all) == 0 {
+		in := strings.Join(places, ", ")
+		if in == "-" {
+			in = "standard input"
+		}
+		return nil, faultf("did the command before it fail? helm template and kustomize build print nothing then",
+			"there is no Kubernetes object in %s", in)
+	}
 	for n := range all {
 		all[n] = all[n].In(o.namespace)
 	}
@@ -140,6 +126,9 @@ func readManifests(p process, places []string) ([]manifest.Object, error) {
 			continue
 		}
 		files, err := manifestFiles(place)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, faultf("check the path", "there is no file or folder %q", place)
+		}
 		if err != nil {
 			return nil, faultf("check the path", "lint: %v", err)
 		}

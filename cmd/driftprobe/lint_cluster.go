@@ -18,7 +18,7 @@ import (
 
 // againstCluster compares the objects with the Services that run.
 func (o lintOptions) againstCluster(ctx context.Context, p process, objects []manifest.Object) ([]finding.Finding, error) {
-	cfg, targets, err := o.load()
+	cfg, targets, err := o.open(p)
 	if err != nil {
 		return nil, err
 	}

@@ -90,9 +90,11 @@ func TestLintBadInput(t *testing.T) {
 	}{
 		{"nothing", "", nil, "lint has nothing to read"},
 		{"no such file", "", []string{"testdata/lint/missing.yaml"}, "missing.yaml"},
-		{"no such place", "", []string{"--against", "testdata/missing", "-"}, "testdata/missing"},
+		{"no such place", "", []string{"--against", "testdata/missing", "testdata/lint/persistence.yaml"}, "testdata/missing"},
 		{"a template that was not rendered", "kind: Pod\nmetadata: {{ .Values.x }}\n", []string{"-"}, "standard input:"},
 		{"no object", "hello: world\n", []string{"-"}, "standard input:1: not a Kubernetes object"},
+		{"nothing from a command that failed", "# nothing\n---\n", []string{"-"}, "there is no Kubernetes object in standard input"},
+		{"nothing deployed", "", []string{"--against", t.TempDir(), "testdata/lint/persistence.yaml"}, "there is no Kubernetes object in /"},
 		{"unknown flag", "", []string{"--agianst", "x", "-"}, "agianst"},
 		{"unknown format", "", []string{"-o", "yaml", "-"}, `"yaml"`},
 	} {

@@ -101,8 +101,8 @@ func warnOf(warning error, log *slog.Logger) {
 	}
 }
 
-// reread takes up what is in the place now. It tries for a while, and tells whether it
-// could be read.
+// reread takes up what is in the place now. It tries for a while, and tells whether
+// another process has left it there.
 func (m memory) reread(ctx context.Context, log *slog.Logger) bool {
 	ctx, cancel := context.WithTimeout(ctx, readFor)
 	defer cancel()
@@ -110,7 +110,7 @@ func (m memory) reread(ctx context.Context, log *slog.Logger) bool {
 		warning, err := m.store.Reread()
 		if err == nil {
 			warnOf(warning, log)
-			return true
+			return m.store.Foreign()
 		}
 		select {
 		case <-ctx.Done():
@@ -193,7 +193,7 @@ func (a *alertStore) use(store *state.Store) {
 	a.store = store
 }
 
-// forget drops what is in memory: another process has written the state since.
+// forget drops what is in memory: another process has told and written since.
 func (a *alertStore) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -304,6 +304,58 @@ func TestWhoTakesOverForgetsWhatItTold(t *testing.T) {
 	holds(t, "after", &a, "2")
 }
 
+// Who leads again begins with what it told itself, unless another has told since.
+func TestWhoLeadsAgainKeepsWhatItTold(t *testing.T) {
+	const same, other = "ours/state", "ours/other"
+	for rule, c := range map[string]struct {
+		meanwhile   func(d *desk, k *lab.Kubernetes, ours *alertStore, another *state.Store)
+		place, want string
+	}{
+		"nothing has happened": {func(*desk, *lab.Kubernetes, *alertStore, *state.Store) {}, same, "1"},
+		"another has told": {func(d *desk, _ *lab.Kubernetes, _ *alertStore, another *state.Store) {
+			d.must(another.Save("notify", []byte("2")))
+		}, same, "2"},
+		"what another wrote is damaged": {func(d *desk, k *lab.Kubernetes, _ *alertStore, another *state.Store) {
+			d.must(another.Save("notify", []byte("2")))
+			written := k.Get("ConfigMap", "ours", "state")
+			written["binaryData"] = map[string]any{"state.json.gz": "AAAA"}
+			d.must(k.Apply(written))
+		}, same, "1"},
+		"the last could not be kept": {func(_ *desk, _ *lab.Kubernetes, ours *alertStore, _ *state.Store) {
+			ours.data["notify"] = []byte("2")
+		}, same, "2"},
+		"the place is another, which is empty": {func(*desk, *lab.Kubernetes, *alertStore, *state.Store) {}, other, "1"},
+		"the place is another, and refused":    {func(_ *desk, k *lab.Kubernetes, _ *alertStore, _ *state.Store) { k.SetAllowed("configmaps", false) }, other, "1"},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			d := newDesk(t)
+			k, err := lab.NewKubernetes("lab-token")
+			d.must(err)
+			defer func() { d.must(k.Close()) }()
+			var cfg config.Config
+			cfg.Kubernetes.Kubeconfig, cfg.Kubernetes.Lease = d.file("kubeconfig", string(k.Kubeconfig())), "ours/lease"
+			cfg.Alerts.MinSeverity = "critical"
+			ended, end := context.WithCancel(t.Context())
+			end() // it speaks for no time, and asks once
+			s := &server{log: slog.New(slog.DiscardHandler), self: "we", memories: memories{}}
+			open := func(all memories, self, place string) memory {
+				cfg.State.ConfigMap = place
+				m, err := all.open(ended, d.process(new(syncBuffer), new(syncBuffer)), cfg, self, s.log)
+				d.must(err)
+				return m
+			}
+			speak := func(place string) {
+				d.must(s.speak(ended, &generation{cfg: cfg, parts: new(parts), memory: open(s.memories, "we", place)}, new(voice)))
+			}
+			speak(same)
+			save(t, &s.alerts, "1")
+			c.meanwhile(d, k, &s.alerts, open(memories{}, "another", same).store)
+			speak(c.place)
+			holds(t, "what is told", &s.alerts, c.want)
+		})
+	}
+}
+
 func TestATroubleThatStandsIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	out := slog.New(slog.NewTextHandler(&log, nil))

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -18,8 +17,8 @@ import (
 // options are the command line of the main job.
 type options struct {
 	config                          string
-	once, checkConfig, version      bool
-	help, verbose                   bool
+	once, checkConfig, syntaxOnly   bool
+	version, verbose                bool
 	output, failOn                  string
 	listen, logLevel, logFormat     string
 	roots, resolvers, caFile, allow string
@@ -32,7 +31,7 @@ type options struct {
 
 const usage = `Usage: driftprobe [flags] [HOST | https://HOST/path …]
        driftprobe demo | lint FILE… | judge FILE | explain [CODE]
-       driftprobe completion SHELL | man | healthcheck [URL]
+       driftprobe completion SHELL | man | healthcheck [URL] | help COMMAND
 
 driftprobe finds out why clients do not reach a hostname: it compares what every
 authoritative server publishes with the load balancers that should be in front.
@@ -41,70 +40,58 @@ authoritative server publishes with the load balancers that should be in front.
   driftprobe --once api.example.com            diagnose a name, no configuration
   driftprobe --once --config driftprobe.yaml   diagnose everything once
   driftprobe --config driftprobe.yaml          watch, serve /metrics, tell Slack
-  driftprobe lint deploy/*.yaml                judge manifests, touch no network
+  helm template . | driftprobe lint -          judge manifests, touch no network
 
 Exit code: 0 clean, 1 found something, 2 usage or configuration, 3 unknown.
-
-Flags:
 `
 
 // flags are the flags of the main job, bound to o.
 func (o *options) flags() *flag.FlagSet {
-	fs := flag.NewFlagSet("driftprobe", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
+	fs := newFlags("driftprobe")
 	o.lookFlags(fs)
+	o.reportFlags(fs)
 	fs.BoolVar(&o.once, "once", false, "look once, print the diagnosis, exit")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
+	fs.BoolVar(&o.syntaxOnly, "syntax-only", false, "check it without the files that it names")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
-	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
-	fs.StringVar(&o.output, "o", "text", "`FORMAT`: "+formats)
-	fs.StringVar(&o.failOn, "fail-on", "warning", "least `SEVERITY` to exit with 1")
-	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS` of metrics and status page")
+	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS`: of metrics and status page")
 	fs.StringVar(&o.logLevel, "log.level", "info", "`LEVEL`: debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log.format", "logfmt", "`FORMAT`: logfmt or json")
 	return fs
 }
 
+func newFlags(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return fs
+}
+
+// reportFlags are those that say what is printed, and what the exit code is.
+func (o *options) reportFlags(fs *flag.FlagSet) {
+	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
+	fs.StringVar(&o.output, "o", "text", "`FORMAT`: "+formats)
+	fs.StringVar(&o.failOn, "fail-on", "warning", "least `SEVERITY` to exit with 1")
+}
+
 // lookFlags are those that say where and how to look.
 func (o *options) lookFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.config, "config", "", "configuration `FILE` (YAML)")
-	fs.StringVar(&o.roots, "dns.root-servers", "", "`IP,…` of other DNS roots")
-	fs.UintVar(&o.dnsPort, "dns.port", 53, "`PORT` of authoritative servers")
-	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…` of recursive resolvers; none: -")
+	fs.StringVar(&o.roots, "dns.root-servers", "", "`IP,…`: other DNS roots")
+	fs.UintVar(&o.dnsPort, "dns.port", 53, "`PORT`: where authoritative servers listen")
+	fs.StringVar(&o.resolvers, "dns.resolvers", "", "`IP[:PORT],…`: recursive resolvers; none: -")
 	fs.StringVar(&o.caFile, "tls.ca-file", "", "PEM `FILE` instead of the system's roots")
-	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…` of special addresses to allow")
+	fs.StringVar(&o.allow, "probe.allow-addresses", "", "`CIDR,…`: special addresses to allow")
 }
 
-// listFlags writes one line a flag: the flag package takes two.
-func listFlags(w io.Writer, fs *flag.FlagSet) {
-	fs.VisitAll(func(f *flag.Flag) {
-		what, usage := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" {
-			usage += " (" + f.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  %-31s %s\n", written(f.Name)+" "+what, usage)
-	})
-}
-
-func parseOptions(p process, args []string) (options, error) {
-	o := options{set: map[string]bool{}}
-	fs := o.flags()
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				fmt.Fprint(p.stdout, usage)
-				listFlags(p.stdout, fs)
-				o.help = true
-				return o, nil
-			}
-			return o, faultf("driftprobe --help lists the flags", "%v", err)
-		}
-		if args = fs.Args(); len(args) > 0 {
-			o.args, args = append(o.args, args[0]), args[1:]
-		}
+// parse reads the flags of fs, which are bound to o, and returns the other arguments.
+func (o *options) parse(fs *flag.FlagSet, args []string) ([]string, error) {
+	rest, err := parse(fs, args)
+	if err != nil {
+		return nil, err
 	}
+	o.set = map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { o.set[f.Name] = true })
-	return o, o.check()
+	return rest, o.check()
 }
 
 func (o *options) check() (err error) {
@@ -116,6 +103,9 @@ func (o *options) check() (err error) {
 	}
 	if o.checkConfig && o.config == "" {
 		return faultf("name the file: --config FILE --check-config", "--check-config without --config")
+	}
+	if o.syntaxOnly && !o.checkConfig {
+		return faultf("add --check-config", "--syntax-only belongs to --check-config")
 	}
 	return nil
 }
@@ -135,8 +125,22 @@ func (o *options) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, faultf("use logfmt or json", "--log.format: unknown format %q", o.logFormat)
 }
 
-// load reads the configuration, lays the flags over it, and joins the targets of
-// both. It is called again at each reload.
+// open is load, and opens the files that the configuration names too: all that is wrong with
+// any of them is told at once. It is called again at each reload.
+func (o *options) open(p process) (config.Config, []inventory.Target, error) {
+	cfg, targets, err := o.load()
+	var wrong config.Problems
+	if err != nil && !errors.As(err, &wrong) {
+		return cfg, nil, err
+	}
+	if wrong = append(wrong, unusable(p, cfg)...); len(wrong) > 0 {
+		wrong.Sort()
+		return cfg, nil, wrong
+	}
+	return cfg, targets, nil
+}
+
+// load reads the configuration, lays the flags over it, and joins the targets of both.
 func (o *options) load() (config.Config, []inventory.Target, error) {
 	cfg := config.Default()
 	if o.config != "" {
@@ -204,6 +208,7 @@ func (o *options) overlay(cfg *config.Config) error {
 	}
 	if o.set["tls.ca-file"] {
 		cfg.TLS.CAFile = o.caFile
+		cfg.Given("tls.ca_file", "--tls.ca-file")
 	}
 	return nil
 }

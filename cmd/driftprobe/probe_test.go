@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"driftprobe/internal/lab"
 )
 
 // probeOf asks /probe, and reads the series that have no label but one.
@@ -126,6 +128,86 @@ func TestScrapeTimeout(t *testing.T) {
 			t.Errorf("%q: %s, %v; want %s", header, got, err, want)
 		}
 	}
+}
+
+// TestProbesOnDemandAreBounded: those that are too many wait, for no longer than their
+// scrape does, and get their turn.
+func TestProbesOnDemandAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	const host, asked, beyond = "api.shop.example", "/slow", 4
+	inside, release := make(chan struct{}, maxDemanded+beyond), make(chan struct{})
+	var now, most atomic.Int32
+	s.SetHandler(host, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != asked {
+			return
+		}
+		n := now.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		inside <- struct{}{}
+		<-release
+		now.Add(-1)
+	}))
+	at := fmt.Sprintf("addresses: [%s]", s.OldAddr)
+	any := strings.Replace(looking(s.Root().Addr(), s.DNSPort(), "", "interval: 24h\ntimeout: 30s", fmt.Sprintf("targets: [{url: %q, %s}]", s.url(host), at)),
+		"probe: {", "probe: {allow_any_target: true, ", 1)
+	v := s.serve("--config", s.file("driftprobe.yaml", any))
+	v.untilReady()
+	target := strings.TrimSuffix(s.url(host), "/") + asked
+	var all sync.WaitGroup
+	var good atomic.Int32
+	for range maxDemanded + beyond {
+		all.Go(func() {
+			if status, text, _ := v.ask(http.MethodGet, "/probe?target="+url.QueryEscape(target)); status == http.StatusOK && strings.Contains(text, "probe_http_status_code 200") {
+				good.Add(1)
+			}
+		})
+	}
+	for range maxDemanded {
+		<-inside
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.url+"/probe?target="+url.QueryEscape(target), nil)
+	s.must(err)
+	r.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "0.1")
+	response, err := v.client.Do(r)
+	s.must(err)
+	_ = response.Body.Close()
+	equal(t, "status of one that may not wait", response.StatusCode, http.StatusServiceUnavailable)
+	equal(t, "when to come again", response.Header.Get("Retry-After"), "1")
+	close(release)
+	all.Wait()
+	equal(t, "at the same time", most.Load(), maxDemanded)
+	equal(t, "answers", good.Load(), maxDemanded+beyond)
+	v.end()
+}
+
+// TestAnotherAuthorityAfterAReload: a chain that verified is forgotten with the
+// authority that is no longer in tls.ca_file.
+func TestAnotherAuthorityAfterAReload(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	const host = "api.shop.example"
+	v := s.serve("--config", s.configuration("driftprobe.yaml", "interval: 24h\ntimeout: 4s", fmt.Sprintf("targets: [{url: %q, addresses: [%s]}]", s.url(host), s.OldAddr)))
+	v.untilReady()
+	success := func() float64 {
+		_, series, _ := v.probeOf(s.url(host), "")
+		return series["probe_success"]
+	}
+	reload := func() {
+		status, text, _ := v.ask(http.MethodPost, "/-/reload")
+		equal(t, "reload: "+text, status, http.StatusOK)
+	}
+	equal(t, "with its authority", success(), 1)
+	another, err := lab.NewCA("Another")
+	s.must(err)
+	s.file("ca.pem", string(another.PEM()))
+	reload()
+	equal(t, "with another authority", success(), 0)
+	s.file("ca.pem", string(s.CAPEM()))
+	reload()
+	equal(t, "with its own again", success(), 1)
+	v.end()
 }
 
 // TestProbeGoesToNoForbiddenAddress: whoever can ask /probe for any target reaches

@@ -8,6 +8,7 @@ import (
 
 	"driftprobe/config"
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 )
 
 // Exit codes, the same in every output format. They are never a count.
@@ -26,6 +27,8 @@ var (
 
 // process is the outside world of one run, so that a test can be it.
 type process struct {
+	// name is how it was called; empty: driftprobe.
+	name   string
 	env    func(string) string
 	stdin  io.Reader
 	stdout io.Writer
@@ -34,19 +37,11 @@ type process struct {
 
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, p process, args []string) int {
-	if len(args) > 0 {
-		if args[0] == "help" {
-			args = []string{"--help"}
-		}
-		commands := map[string]func(context.Context, process, []string) (int, error){
-			"demo": demo, "judge": judge, "explain": explain, "lint": lint, "completion": completion, "man": man,
-			"healthcheck": healthcheck,
-		}
-		if command, ok := commands[args[0]]; ok {
-			return p.finish(command(ctx, p, args[1:]))
-		}
+	c, args := chosen(args)
+	if asksForHelp(args) {
+		return p.finish(exitClean, c.help(p.stdout, args))
 	}
-	return p.finish(watch(ctx, p, args))
+	return p.finish(c.run(ctx, p, args))
 }
 
 // finish reports an error, if there is one, and chooses the exit code.
@@ -60,19 +55,27 @@ func (p process) finish(code int, err error) int {
 
 // watch is the main job: once, or until the context ends.
 func watch(ctx context.Context, p process, args []string) (int, error) {
-	o, err := parseOptions(p, args)
-	if err != nil || o.help {
-		return exitClean, err
+	var o options
+	var err error
+	if o.args, err = o.parse(o.flags(), args); err != nil {
+		return exitUsage, err
 	}
 	if o.version {
 		fmt.Fprintln(p.stdout, versionText())
 		return exitClean, nil
 	}
+	if err := noCommand(o.args); err != nil {
+		return exitUsage, err
+	}
 	log, err := o.logger(p.stderr)
 	if err != nil {
 		return exitUsage, err
 	}
-	cfg, targets, err := o.load()
+	read := func() (config.Config, []inventory.Target, error) { return o.open(p) }
+	if o.syntaxOnly {
+		read = o.load
+	}
+	cfg, targets, err := read()
 	if err != nil {
 		return exitUsage, err
 	}

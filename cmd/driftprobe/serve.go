@@ -87,7 +87,7 @@ type generation struct {
 
 // prepare makes a generation of the configuration as it is now.
 func (s *server) prepare(ctx context.Context) (*generation, error) {
-	cfg, targets, err := s.options.load()
+	cfg, targets, err := s.options.open(s.process)
 	if err != nil {
 		return nil, err
 	}

@@ -49,8 +49,11 @@ func (s *server) sinks(g *generation, alive func() bool) (*sinks, error) {
 		}
 		queued = append(queued, notify.NewWebhook(webhookName(w), secretOf(w.URL, w.URLFile, place+"url_file"), key, client, a.ClusterName, a.ExternalURL))
 	}
-	if g.parts.cluster != nil && a.Events != config.Off {
+	if g.parts.cluster != nil && a.Events.Enabled != config.Off {
 		queued = append(queued, g.parts.cluster.Events(s.self))
+	}
+	if a.Stdout.Enabled {
+		queued = append(queued, notify.NewLines("stdout", s.stdout, a.ClusterName, a.ExternalURL))
 	}
 	all := &sinks{greets: a.StartupNotice && !s.greeted}
 	s.greeted = true
@@ -86,15 +89,18 @@ func alertPolicy(cfg config.Config) (notify.Policy, error) {
 	}
 	// An Event is of one Service, so many are not told as one.
 	const events = "kubernetes-events"
-	wanted := map[string]config.Routing{events: {}}
+	wanted := map[string]config.Routing{events: a.Events.Routing}
 	if a.Slack.Configured {
-		wanted["slack"] = a.Slack.Routing()
+		wanted["slack"] = a.Slack.Routing
+	}
+	if a.Stdout.Enabled {
+		wanted["stdout"] = a.Stdout.Routing
 	}
 	if len(a.Alertmanager.URLs) > 0 {
-		wanted[notify.AlertmanagerRoute] = a.Alertmanager.Routing()
+		wanted[notify.AlertmanagerRoute] = a.Alertmanager.Routing
 	}
 	for _, w := range a.Webhooks {
-		wanted[webhookName(w)] = w.Routing()
+		wanted[webhookName(w)] = w.Routing
 	}
 	for name, r := range wanted {
 		least, err := finding.ParseSeverity(cmp.Or(r.MinSeverity, a.MinSeverity))
@@ -129,25 +135,6 @@ func authorizationOf(a config.Alertmanager) func() (http.Header, error) {
 		err := authorize(config.Target{BasicAuth: a.BasicAuth, BearerTokenFile: a.BearerTokenFile}, "alerts.alertmanager.", h)
 		return h, err
 	}
-}
-
-// readableAlerts reads the secrets of all sinks once.
-func readableAlerts(a config.Alerts) error {
-	files := [][2]string{{a.Slack.WebhookURLFile, "alerts.slack.webhook_url_file"}, {a.Heartbeat.URLFile, "alerts.heartbeat.url_file"}}
-	for _, w := range a.Webhooks {
-		place := "alerts.webhooks[" + w.Name + "]."
-		files = append(files, [2]string{w.URLFile, place + "url_file"}, [2]string{w.KeyFile, place + "key_file"})
-	}
-	for _, f := range files {
-		if f[0] == "" {
-			continue
-		}
-		if _, err := config.ReadSecretFile(f[0], f[1]); err != nil {
-			return err
-		}
-	}
-	_, err := authorizationOf(a.Alertmanager)()
-	return err
 }
 
 // run delivers until ctx ends.

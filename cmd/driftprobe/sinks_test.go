@@ -6,10 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 
+	"driftprobe/config"
+	"driftprobe/finding"
 	"driftprobe/internal/notify"
 )
 
@@ -76,6 +79,7 @@ func TestEverySinkIsTold(t *testing.T) {
   webhooks:
     - {name: ops, url_file: ops-url, key_file: ops-key, namespaces: [traefik]}
     - {name: blog, url: "%[1]s/blog-secret", hosts: ["*.blog.example"]}
+  stdout: {enabled: true, min_severity: critical}
   heartbeat: {url_file: beat-url, every: 1s}`, server.URL)
 	v := s.serve("--config", s.whole(hurried, alerts))
 	v.untilReady()
@@ -93,9 +97,16 @@ func TestEverySinkIsTold(t *testing.T) {
 	if hook.header.Get("Driftprobe-Signature") == "" || !strings.Contains(hook.body, `"link":"https://status.example/"`) {
 		t.Errorf("%v\n%s", hook.header, hook.body)
 	}
+	s.until("a line of it is printed", func() bool { return strings.Contains(v.stdout.String(), `"kind":"firing"`) })
+	var line notify.Hook
+	for text := range strings.Lines(v.stdout.String()) {
+		if err := json.Unmarshal([]byte(text), &line); err != nil || line.Cluster != "lab" {
+			t.Errorf("printed %q: %v", text, err)
+		}
+	}
 	equal(t, "authorization", in.at(manager)[0].header.Get("Authorization"), "Bearer token-secret")
 	metrics := v.get("/metrics")
-	for _, sink := range []string{"webhook/ops", "webhook/blog", "kubernetes-events", "heartbeat", "alertmanager " + server.URL} {
+	for _, sink := range []string{"webhook/ops", "webhook/blog", "kubernetes-events", "stdout", "heartbeat", "alertmanager " + server.URL} {
 		if !strings.Contains(metrics, fmt.Sprintf("driftprobe_notifications_total{result=\"sent\",sink=%q}", sink)) {
 			t.Errorf("no metric of %s", sink)
 		}
@@ -119,4 +130,19 @@ func TestALookBesideARunningProbe(t *testing.T) {
 	}
 	v.end()
 	equal(t, "stderr when it is alone", s.run("--once", "--config", config).exits(exitClean).err, "")
+}
+
+// Events take the keys that the other sinks take; each is of one Service, so many are not
+// told as one.
+func TestEventsAreRouted(t *testing.T) {
+	t.Parallel()
+	a := config.Alerts{MinSeverity: "warning", Storm: 20}
+	a.Events.Routing = config.Routing{MinSeverity: "critical", Namespaces: []string{"shop"}, Hosts: []string{"*.example"}, Labels: map[string]string{"team": "shop"}}
+	p, err := alertPolicy(config.Config{Alerts: a})
+	want := notify.Route{
+		Sink: "kubernetes-events", MinSeverity: finding.Critical, Namespaces: []string{"shop"}, Hosts: []string{"*.example"}, Labels: map[string]string{"team": "shop"},
+	}
+	if err != nil || len(p.Routes) != 1 || !reflect.DeepEqual(p.Routes[0], want) {
+		t.Errorf("%+v, %v", p.Routes, err)
+	}
 }

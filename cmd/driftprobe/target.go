@@ -1,13 +1,13 @@
 package main
 
 import (
-	"crypto/tls"
 	"encoding/base64"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"driftprobe/config"
 	"driftprobe/internal/inventory"
@@ -79,17 +79,24 @@ func secretsOf(targets []config.Target) func(probe.Request) (probe.Request, erro
 			byKey[t.Key()] = t
 		}
 	}
+	known := &clientPairs{last: map[string]clientPair{}}
 	return func(r probe.Request) (probe.Request, error) {
 		t, ok := byKey[r.Target.Key]
 		if !ok {
 			return r, nil
 		}
-		return present(t, r)
+		r, err := present(t, r)
+		if err != nil {
+			return r, err
+		}
+		own, err := certified(t)
+		r.Certificate, err = known.settled(r.Target.Key, own, err, time.Now())
+		return r, err
 	}
 }
 
-// present reads a target's secrets into a request. The error names the file and
-// shows nothing of what is in it.
+// present reads a target's secrets into a request, but for its client certificate. The
+// error names the file and shows nothing of what is in it.
 func present(t config.Target, r probe.Request) (probe.Request, error) {
 	place := "targets[" + t.URL + "]."
 	h := http.Header{}
@@ -119,7 +126,7 @@ func present(t config.Target, r probe.Request) (probe.Request, error) {
 		}
 		r.Body = []byte(body.Reveal())
 	}
-	return certified(t, place, r)
+	return r, nil
 }
 
 // authorize sets the header Authorization (RFC 7617, RFC 6750).
@@ -142,27 +149,4 @@ func authorize(t config.Target, place string, h http.Header) error {
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(t.BasicAuth.Username+":"+password.Reveal())))
 	}
 	return nil
-}
-
-// certified adds the client certificate, which is read from its files.
-func certified(t config.Target, place string, r probe.Request) (probe.Request, error) {
-	files := t.ClientCertificate
-	if files.CertFile == "" {
-		return r, nil
-	}
-	cert, err := config.ReadSecretFile(files.CertFile, place+"client_certificate.cert_file")
-	if err != nil {
-		return r, err
-	}
-	key, err := config.ReadSecretFile(files.KeyFile, place+"client_certificate.key_file")
-	if err != nil {
-		return r, err
-	}
-	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
-	if err != nil {
-		return r, faultf("give a PEM certificate and the unencrypted PEM key that belongs to it",
-			"%sclient_certificate: %s and %s are no pair", place, files.CertFile, files.KeyFile)
-	}
-	r.Certificate = &pair
-	return r, nil
 }

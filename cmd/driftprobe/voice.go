@@ -68,7 +68,8 @@ func (v *voice) deliveries() []notify.Delivery {
 }
 
 // speak delivers until ctx ends. Who takes turns with others begins with what they
-// have told.
+// have told. What we told ourselves is not forgotten for a place that has less of it:
+// another one since a reload, or one that we may not write.
 func (s *server) speak(ctx context.Context, g *generation, v *voice) error {
 	if g.memory.lease != nil && g.memory.reread(ctx, s.log) {
 		s.alerts.forget()

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,9 +71,6 @@ func assemble(ctx context.Context, p process, all accounts, cfg config.Config, t
 	ctx, stop := context.WithCancel(ctx)
 	w := &parts{stop: stop}
 	roots, err := certPool(cfg.TLS.CAFile)
-	if err == nil {
-		err = readable(cfg)
-	}
 	var account *digitalocean.Account
 	if err == nil {
 		account, err = all.open(p, cfg)
@@ -103,7 +103,7 @@ func assemble(ctx context.Context, p process, all accounts, cfg config.Config, t
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
-		Targets: targets, Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
+		Targets: byKey(targets), Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
 		Secrets: secretsOf(cfg.Targets), Log: log, Logs: logs,
 		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}
@@ -115,6 +115,13 @@ func assemble(ctx context.Context, p process, all accounts, cfg config.Config, t
 		w.options.Hosted = account.ObserveZone
 	}
 	return w, nil
+}
+
+// byKey is the order in which the loop need not make a copy of the targets.
+func byKey(targets []inventory.Target) []inventory.Target {
+	targets = append(make([]inventory.Target, 0, len(targets)), targets...) // they are large: no room to spare
+	slices.SortStableFunc(targets, func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
+	return targets
 }
 
 // policyOf is what the operator accepts.
@@ -146,24 +153,39 @@ func certPool(file string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, faultf("check the path of tls.ca_file", "tls.ca_file: %v", err)
+		return nil, fmt.Errorf("tls.ca_file: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, faultf("it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)", "tls.ca_file: %s holds no certificate", file)
+		return nil, fmt.Errorf("tls.ca_file: %s holds no certificate", file)
 	}
 	return pool, nil
 }
 
-// readable reads every secret once, so that a wrong path is told now and not at
-// the first use.
-func readable(cfg config.Config) error {
-	for _, t := range cfg.Targets {
-		if _, err := present(t, probe.Request{}); err != nil {
-			return err
+// unusable is all that is wrong with the files that the configuration names, and with what
+// else can be told without asking anybody.
+func unusable(p process, cfg config.Config) config.Problems {
+	all := cfg.Unusable()
+	add := func(key string, err error) {
+		named := func(p config.Problem) bool { return p.Path == key }
+		if err != nil && !slices.ContainsFunc(all, named) {
+			all = append(all, cfg.At(key, err.Error(), hintOf(err)))
 		}
 	}
-	return readableAlerts(cfg.Alerts)
+	for i, log := range cfg.Certificates.CT.Logs {
+		_, err := openLog(log, nil)
+		add(fmt.Sprintf("certificates.ct.logs[%d].public_key_file", i), err)
+	}
+	_, err := accounts{}.open(p, cfg)
+	add("digitalocean.token_file", err)
+	_, err = openCluster(p, cfg, slog.New(slog.DiscardHandler))
+	add("kubernetes.kubeconfig", err)
+	if file := cfg.State.File; file != "" {
+		if folder, err := os.Stat(filepath.Dir(file)); err != nil || !folder.IsDir() {
+			add("state.file", faultf("make the folder, and let driftprobe write to it", "there is no folder %q", filepath.Dir(file)))
+		}
+	}
+	return all
 }
 
 // openCluster prepares the watch of the cluster: if the configuration asks for

@@ -259,8 +259,14 @@ func (v *view) lostFix(r reordered, s spent) []finding.Step {
 	case len(r.placeholders) > 0:
 		return append(mend, hints(r.placeholders)...)
 	case !s.next.IsZero():
-		return append([]finding.Step{{Text: fmt.Sprintf(
-			"restart nothing before %s; if it can't wait, put one more name into the certificate: that is another set of names, with a budget of its own", until)}}, mend...)
+		wait := []finding.Step{{Text: fmt.Sprintf("restart nothing before %s", until)}}
+		soon := "if a restart can't wait: with it"
+		if len(r.store) > 0 { // to mend it restarts it
+			mend[0].Text = "after that: " + mend[0].Text
+			soon = "if it can't wait: do it now, and in the same change"
+		}
+		return append(append(wait, mend...), finding.Step{Text: soon +
+			" put one more name into the certificate: that is another set of names, with a budget of its own"})
 	case len(r.store) > 0 && s.known:
 		return append(mend, finding.Step{Text: fmt.Sprintf(
 			"this change restarts it, which orders once more; at most %s left", finding.Count(s.of-s.used, "order is", "orders are"))})
