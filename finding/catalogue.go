@@ -76,6 +76,7 @@ const (
 	SelfBypassed       Code = "self/bypassed"
 
 	SelfDeclarationUnused Code = "self/declaration-unused"
+	SelfOverLimit         Code = "self/over-limit"
 )
 
 // Entry explains one code: the text behind "driftprobe explain", the pages in

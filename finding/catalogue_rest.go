@@ -93,7 +93,7 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPIdentity, "what answers does not prove to be the target",
-			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there.",
+			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there. Where the answer is an error of the server (5xx) or 429 it is not known who gives it: that is http/status.",
 			"Find out who has the address. If it is the target, deploy the proof to all of its servers.",
 			"RFC 9110 section 4.3.3 (what makes a response authoritative)",
 		},
@@ -142,6 +142,12 @@ func selfEntries() []Entry {
 			SelfDeclarationUnused, "something that a cluster object says cannot be used",
 			"An annotation has a value that cannot be used, a host is no DNS name, a rule names hosts by a regular expression, or a route is attached to a Gateway that does not accept it. The object is looked at without it; hosts that nobody can list are not looked at.",
 			"Correct the object. Hosts behind a regular expression: list them in the annotation external-dns.kubernetes.io/hostname, or as targets in the configuration.",
+			"docs/kubernetes.md",
+		},
+		{
+			SelfOverLimit, "more hosts than are looked at",
+			"One object of the cluster, or the cluster, declares more hosts than a limit of ours allows. Those over it are not looked at, so nothing is known of them; about all others everything is.",
+			"Spread the hosts over several objects; list those that matter as targets in the configuration; or watch a part of the namespaces with each driftprobe.",
 			"docs/kubernetes.md",
 		},
 		{

@@ -52,7 +52,7 @@ func claims(s inventory.Service, b Balancer) bool {
 
 // orphans are the balancers that are tagged for this cluster and owned by no Service
 // of it, sorted. None is named unless it is certain.
-func (w World) orphans() []Balancer {
+func (w *World) orphans() []Balancer {
 	if _, blind := w.gap(); blind || !w.Inventory.Whole || w.failing() != "" {
 		return nil
 	}
@@ -88,11 +88,11 @@ func (w World) orphans() []Balancer {
 
 // Orphan tells whether the cloud's balancer is tagged for this cluster and certainly
 // owned by no Service of it.
-func (w World) Orphan(id string) bool {
+func (w *World) Orphan(id string) bool {
 	return slices.ContainsFunc(w.orphans(), func(b Balancer) bool { return b.ID == id })
 }
 
-func (w World) judgeOrphans(now time.Time) []finding.Finding {
+func (w *World) judgeOrphans(now time.Time) []finding.Finding {
 	var fs []finding.Finding
 	for _, b := range w.orphans() {
 		fs = append(fs, finding.Finding{
@@ -108,7 +108,7 @@ func (w World) judgeOrphans(now time.Time) []finding.Finding {
 
 // contested tells of a Service whose balancer others claim as well. Nil if nobody
 // does.
-func (w World) contested(f Front) *finding.Finding {
+func (w *World) contested(f Front) *finding.Finding {
 	if f.Absent || f.Service.Deleting || f.Service.Disowned {
 		return nil
 	}

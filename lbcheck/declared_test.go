@@ -98,7 +98,7 @@ func TestExpectOfDeclarations(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.rule, func(t *testing.T) {
-			e := Expect(c.world, Join(c.world), inventory.Target{Host: "www.shop.example", Declarations: c.said})
+			e := Expect(&c.world, Join(c.world), &inventory.Target{Host: "www.shop.example", Declarations: c.said})
 			if got := describe(e.Known, e.Addresses, e.Uncertain); got != c.want {
 				t.Errorf("expected %q, want %q", got, c.want)
 			}
@@ -119,10 +119,10 @@ func TestExpectOfDeclarations(t *testing.T) {
 // What one of two balancers lost is not the other's.
 func TestAReplacementBesideAnotherBalancerIsToldOfItsOwnService(t *testing.T) {
 	w := World{History: had("", 0, old, fresh)}.with(service(status(fresh)), second())
-	e := Expect(w, Join(w), inventory.Target{Host: "www.shop.example", Declarations: []inventory.Declaration{
+	e := Expect(&w, Join(w), &inventory.Target{Host: "www.shop.example", Declarations: []inventory.Declaration{
 		{Object: "a", Service: second().ServiceRef}, {Object: "b", Service: traefik()},
 	}})
-	got := lines(Judge(Policy{}, noon, w, Join(w), []inventory.Expected{e}))
+	got := lines(Judge(Policy{}, noon, w, Join(w), []*inventory.Expected{&e}))
 	if want := []string{"info lb/replaced traefik/traefik"}; !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}

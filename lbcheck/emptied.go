@@ -21,7 +21,7 @@ const suddenlyEmpty = "the list is suddenly empty"
 // of the API, gives an empty list too. It is doubted as long as a client is served at
 // one of those addresses; it is believed once nobody is met there; and where no probe
 // can tell, because it does not cross the load balancer, after emptyFor.
-func (w World) emptied(s inventory.Service) (had []netip.Addr, doubted bool) {
+func (w *World) emptied(s inventory.Service) (had []netip.Addr, doubted bool) {
 	if s.BalancerID == "" || s.Deleting || len(w.Clouds) == 0 {
 		return nil, false
 	}

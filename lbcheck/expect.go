@@ -9,16 +9,19 @@ import (
 
 // Expect says what should be published and answering for a target: pinned
 // addresses, or those of the Services that front it.
-func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) inventory.Expected {
+func Expect(w *World, fronts map[inventory.ServiceRef]Front, t *inventory.Target) inventory.Expected {
 	if len(t.Addresses) > 0 {
 		return inventory.Expected{
 			Addresses: sorted(t.Addresses), Allow: t.Allow, Known: true, Rule: inventory.RuleConfig,
-			Former: sorted(older(t.Declarations, t.Addresses)),
+			Former: sorted(older(t.Declarations, func(a netip.Addr) bool { return slices.Contains(t.Addresses, a) })),
 		}
 	}
 	found, why := inventory.FrontsOf(t, w.Inventory.Services, w.former())
 	if len(found) == 0 {
 		return w.unfronted(t, why)
+	}
+	if len(found) == 1 && why == "" {
+		return w.behind(fronts, t, found[0])
 	}
 	var all []inventory.Expected
 	for _, f := range found {
@@ -44,7 +47,7 @@ func Expect(w World, fronts map[inventory.ServiceRef]Front, t inventory.Target) 
 }
 
 // unfronted is the expectation of a target that no Service was found for.
-func (w World) unfronted(t inventory.Target, why string) inventory.Expected {
+func (w *World) unfronted(t *inventory.Target, why string) inventory.Expected {
 	e := inventory.Expected{Allow: t.Allow, Why: why}
 	gap, blind := w.gap()
 	if blind && t.Declared() {
@@ -58,7 +61,7 @@ func (w World) unfronted(t inventory.Target, why string) inventory.Expected {
 }
 
 // behind is the expectation of a target behind one front.
-func (w World) behind(fronts map[inventory.ServiceRef]Front, t inventory.Target, f inventory.Found) inventory.Expected {
+func (w *World) behind(fronts map[inventory.ServiceRef]Front, t *inventory.Target, f inventory.Found) inventory.Expected {
 	e := inventory.Expected{Allow: t.Allow, Service: f.Service, Rule: f.Rule}
 	if f.Service == (inventory.ServiceRef{}) {
 		e = w.pointedAt(e, f)
@@ -86,14 +89,15 @@ func (w World) behind(fronts map[inventory.ServiceRef]Front, t inventory.Target,
 	if f.Rule == inventory.RuleAnnotation {
 		e.Told = e.Addresses
 	}
-	now := slices.Concat(e.Addresses, e.Uncertain)
-	e.Former = sorted(union(without(w.former()[f.Service], now), older(f.By, now)))
+	now := func(a netip.Addr) bool { return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) }
+	former := without(without(w.former()[f.Service], e.Addresses), e.Uncertain)
+	e.Former = sorted(union(former, older(f.By, now)))
 	return e
 }
 
 // pointedAt is the expectation of a target whose records an annotation points at
 // something that is no Service of ours: a CDN, a balancer outside the cluster.
-func (w World) pointedAt(e inventory.Expected, f inventory.Found) inventory.Expected {
+func (w *World) pointedAt(e inventory.Expected, f inventory.Found) inventory.Expected {
 	e.Addresses, e.Hostnames, e.Known = f.Addresses, f.Hostnames, true
 	e.OneFamily = len(f.Hostnames) == 0
 	if gap, blind := w.gap(); blind {
@@ -116,11 +120,11 @@ func (w World) pointedAt(e inventory.Expected, f inventory.Found) inventory.Expe
 // older are the addresses that the declaring objects' statuses name if they lag
 // behind. A status that names one present address is up to date, and what else it
 // names is another balancer's.
-func older(ds []inventory.Declaration, now []netip.Addr) []netip.Addr {
+func older(ds []inventory.Declaration, now func(netip.Addr) bool) []netip.Addr {
 	var all []netip.Addr
-	for _, d := range ds {
-		if lost := without(d.StatusAddresses, now); len(lost) == len(d.StatusAddresses) {
-			all = union(all, lost)
+	for i := range ds {
+		if named := ds[i].StatusAddresses; !slices.ContainsFunc(named, now) {
+			all = union(all, named)
 		}
 	}
 	return all

@@ -48,7 +48,7 @@ func TestExpect(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.rule, func(t *testing.T) {
-			e := Expect(c.world, Join(c.world), c.target)
+			e := Expect(&c.world, Join(c.world), &c.target)
 			if got := describe(e.Known, e.Addresses, e.Uncertain); got != c.want {
 				t.Errorf("expected %q, want %q", got, c.want)
 			}

@@ -34,7 +34,7 @@ func (w World) Indexed() World {
 	return w
 }
 
-func (w World) former() map[inventory.ServiceRef][]netip.Addr {
+func (w *World) former() map[inventory.ServiceRef][]netip.Addr {
 	if w.index != nil {
 		return w.index
 	}
@@ -95,7 +95,7 @@ func Join(w World) map[inventory.ServiceRef]Front {
 }
 
 // gap returns the hole in the list of Services, if there is one.
-func (w World) gap() (inventory.Gap, bool) {
+func (w *World) gap() (inventory.Gap, bool) {
 	for _, g := range w.Inventory.Gaps {
 		if g.Source == "kubernetes" && g.Covers("services") {
 			return g, true
@@ -104,7 +104,7 @@ func (w World) gap() (inventory.Gap, bool) {
 	return inventory.Gap{}, false
 }
 
-func (w World) join(s inventory.Service) Front {
+func (w *World) join(s inventory.Service) Front {
 	f := Front{Service: s}
 	cloud, balancer, found := w.find(s)
 	if found {
@@ -160,7 +160,7 @@ func (w World) join(s inventory.Service) Front {
 
 // declared takes the status alone for the truth. A hostname in it that could not
 // be resolved leaves the whole unknown.
-func (f *Front) declared(s inventory.Service, w World) {
+func (f *Front) declared(s inventory.Service, w *World) {
 	all := s.Addresses
 	for _, h := range s.Hostnames {
 		addrs := w.Published[h]
@@ -178,7 +178,7 @@ func (f *Front) declared(s inventory.Service, w World) {
 // listedSince tells whether every cloud's list is newer than the Service and than
 // the last moment at which its balancer was known. A list from before can lack a
 // balancer that was made in the meantime; it proves no loss.
-func (w World) listedSince(s inventory.Service) bool {
+func (w *World) listedSince(s inventory.Service) bool {
 	// The Service's own date has whole seconds.
 	last := later(s.Created.Add(time.Second), s.Changed)
 	for _, seen := range w.History.Of(s.ServiceRef) {
@@ -196,7 +196,7 @@ func (w World) listedSince(s inventory.Service) bool {
 
 // find looks for the Service's balancer: by id, else by the name that the cloud's
 // controller gives it; of several of that name it is the one where the status says.
-func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
+func (w *World) find(s inventory.Service) (Observation, Balancer, bool) {
 	for _, c := range w.Clouds {
 		for _, b := range c.Balancers {
 			if s.BalancerID != "" && b.ID == s.BalancerID {
@@ -223,7 +223,7 @@ func (w World) find(s inventory.Service) (Observation, Balancer, bool) {
 
 // named returns the balancers of a name, by id, with their clouds. Two tokens of one
 // account list the same balancer twice.
-func (w World) named(name string) (in []Observation, match []Balancer) {
+func (w *World) named(name string) (in []Observation, match []Balancer) {
 	for _, c := range w.Clouds {
 		for _, b := range c.Balancers {
 			if b.Name == name && !slices.ContainsFunc(match, func(m Balancer) bool { return m.ID == b.ID }) {
@@ -235,7 +235,7 @@ func (w World) named(name string) (in []Observation, match []Balancer) {
 }
 
 // twins are the balancers that a Service without an id may mean, if that is several.
-func (w World) twins(s inventory.Service) []Balancer {
+func (w *World) twins(s inventory.Service) []Balancer {
 	if s.BalancerID != "" || s.BalancerName == "" {
 		return nil
 	}
@@ -290,7 +290,7 @@ func (f *Front) held(s inventory.Service, b Balancer, failure string) {
 	}
 }
 
-func (w World) failing() string {
+func (w *World) failing() string {
 	for _, c := range w.Clouds {
 		if c.Failure != "" {
 			return c.Failure

@@ -194,7 +194,7 @@ func TestNoAddressOfASourceIsEverStale(t *testing.T) {
 		w := chaos(random)
 		fronts := Join(w)
 		for _, s := range w.Inventory.Services {
-			e := Expect(w, fronts, inventory.Target{Host: "api.shop.example", Origin: "config", Service: s.ServiceRef})
+			e := Expect(&w, fronts, &inventory.Target{Host: "api.shop.example", Origin: "config", Service: s.ServiceRef})
 			if !e.Known {
 				continue
 			}

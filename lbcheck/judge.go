@@ -25,7 +25,7 @@ type Policy struct {
 // Judge looks at the load balancers themselves and at the sources that tell of
 // them. It is pure. expected has one entry a target: it tells which Services are
 // in use, and which older addresses the targets' own objects still name.
-func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []inventory.Expected) []finding.Finding {
+func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Front, expected []*inventory.Expected) []finding.Finding {
 	fs := slices.Concat(judgeSources(now, w), judgeEmptied(now, w), judgeSlipped(now, w, fronts), judgeNotices(w.Inventory.Notices), w.judgeOrphans(now))
 	_, blind := w.gap()
 	older := map[inventory.ServiceRef][]netip.Addr{}
@@ -75,13 +75,17 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 	var fs []finding.Finding
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
+		if g.Bound {
+			f.Code, f.Summary = finding.SelfOverLimit, fmt.Sprintf("%s: %s are left out: %s", g.Source, g.What, g.Why)
+			f.Expected, f.Observed = "all that the cluster declares", g.What+" are not looked at"
+		}
 		if g.Held && !g.Since.IsZero() {
 			f.Observed += ", as of " + finding.Clock(g.Since, now)
 		}
 		if len(g.Resources) > 0 && !slices.ContainsFunc(g.Resources, needed) {
 			f.Severity = finding.Info
 		}
-		i := slices.IndexFunc(fs, func(o finding.Finding) bool { return o.Subject == f.Subject })
+		i := slices.IndexFunc(fs, func(o finding.Finding) bool { return o.ID() == f.ID() })
 		if i < 0 {
 			fs = append(fs, f)
 			continue
@@ -116,7 +120,7 @@ func needed(resource string) bool {
 
 // lostBy are the former addresses of a target that were this Service's: all of
 // them, unless it has another front.
-func (w World) lostBy(ref inventory.ServiceRef, e inventory.Expected) []netip.Addr {
+func (w *World) lostBy(ref inventory.ServiceRef, e *inventory.Expected) []netip.Addr {
 	if len(e.Others) == 0 {
 		return e.Former
 	}
@@ -146,7 +150,7 @@ func subject(f Front) finding.Subject {
 // proven tells whether the clouds' lists have ever had this cluster's balancers: of
 // another Service now, or this very one before. A token of another account gives a
 // complete list too, in which nothing of ours is.
-func (w World) proven(s inventory.Service) bool {
+func (w *World) proven(s inventory.Service) bool {
 	if slices.ContainsFunc(w.History.Of(s.ServiceRef), func(h Sighting) bool { return h.Balancer != "" }) {
 		return true
 	}
@@ -158,7 +162,7 @@ func (w World) proven(s inventory.Service) bool {
 
 // stillThere names the balancer that a Service had, if a list of this moment has it:
 // one that is gone with its Service takes a while, one that was disowned stays.
-func (w World) stillThere(seen []Sighting) string {
+func (w *World) stillThere(seen []Sighting) string {
 	if len(seen) == 0 || seen[0].Balancer == "" {
 		return ""
 	}
@@ -171,7 +175,7 @@ func (w World) stillThere(seen []Sighting) string {
 	return ""
 }
 
-func (w World) missing(now time.Time, f Front) finding.Finding {
+func (w *World) missing(now time.Time, f Front) finding.Finding {
 	seen := w.History.Of(f.Service.ServiceRef)
 	out := finding.Finding{
 		Code: finding.LBMissing, Severity: finding.Critical, Subject: subject(f),

@@ -23,9 +23,10 @@ type judged struct {
 
 func (j judged) judge() []finding.Finding {
 	fronts := Join(j.world)
-	var expected []inventory.Expected
+	var expected []*inventory.Expected
 	for _, t := range j.targets {
-		expected = append(expected, Expect(j.world, fronts, t))
+		e := Expect(&j.world, fronts, &t)
+		expected = append(expected, &e)
 	}
 	return Judge(j.policy, noon, j.world, fronts, expected)
 }
@@ -143,6 +144,13 @@ func sourceCases() []judged {
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap("ingresses"), {Source: "kubernetes", Resources: []string{"ingressclasses"}, What: "classes", Why: "forbidden", Hint: "allow it"}}}}.with(service(status(fresh))),
 			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"objects could not be read", "classes: forbidden", "allow it"},
 		},
+		{
+			rule: "what is over a limit is no hole in the source", targets: used,
+			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{
+				{Source: "kubernetes", Resources: []string{"ingresses"}, What: "some hosts of Ingress shop/big", Why: "only 100 are looked at", Hint: "spread them", Bound: true}, gap("ingresses"),
+			}}}.with(service(status(fresh))),
+			want: []string{"unknown self/over-limit kubernetes", "unknown self/source-degraded kubernetes"}, says: []string{"some hosts of Ingress shop/big are left out: only 100 are looked at"},
+		},
 	}
 }
 
@@ -187,7 +195,7 @@ func TestEveryCodeIsJudgedSomewhere(t *testing.T) {
 		note(c.judge())
 	}
 	for _, e := range finding.Catalogue() {
-		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded || e.Code == finding.SelfDeclarationUnused
+		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded || e.Code == finding.SelfDeclarationUnused || e.Code == finding.SelfOverLimit
 		if mine && !produced[e.Code] {
 			t.Errorf("no case produces %s", e.Code)
 		}

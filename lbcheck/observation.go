@@ -25,6 +25,9 @@ type Observation struct {
 	// there ever was one (At is zero if not).
 	Failure     string `json:"failure,omitempty"`
 	FailureHint string `json:"failure_hint,omitempty"`
+	// Again is when the cloud may be asked for a list again, where this is an older one or
+	// none; zero: as ever.
+	Again time.Time `json:"again,omitzero"`
 }
 
 // Balancer is one load balancer in the cloud.

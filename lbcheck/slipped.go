@@ -18,7 +18,7 @@ const slippedOut = "the newest list lacks the load balancer, and it still answer
 
 // lastListed are the addresses that a Service's balancer had in the cloud's newest list
 // that had it, when that was, and when a list first lacked it.
-func (w World) lastListed(s inventory.Service) (had []netip.Addr, last, missed time.Time) {
+func (w *World) lastListed(s inventory.Service) (had []netip.Addr, last, missed time.Time) {
 	for _, seen := range w.History.Of(s.ServiceRef) {
 		if seen.Balancer != s.BalancerID || seen.Listed.IsZero() || seen.Listed.Before(last) {
 			continue
@@ -37,7 +37,7 @@ func (w World) lastListed(s inventory.Service) (had []netip.Addr, last, missed t
 // when a second list lacks it too, when nobody is met at the address, or when no probe
 // can tell; and at once if the API was asked for it by its id, which no newer list has
 // come after.
-func (w World) slipped(s inventory.Service) (had []netip.Addr, doubted bool) {
+func (w *World) slipped(s inventory.Service) (had []netip.Addr, doubted bool) {
 	if s.BalancerID == "" || s.Deleting || len(w.Clouds) == 0 {
 		return nil, false
 	}
@@ -50,7 +50,7 @@ func (w World) slipped(s inventory.Service) (had []netip.Addr, doubted bool) {
 }
 
 // oldestList is when the oldest of the clouds' lists was complete.
-func (w World) oldestList() time.Time {
+func (w *World) oldestList() time.Time {
 	var oldest time.Time
 	for i, c := range w.Clouds {
 		if i == 0 || c.At.Before(oldest) {

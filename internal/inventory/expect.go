@@ -109,6 +109,22 @@ func (w Window) Ends(now time.Time) time.Time {
 	return w.Until
 }
 
+// moments are the first and the last at which clocks show a time of a day, in minutes
+// after midnight; one and the same but where they are set back.
+func moments(year int, month time.Month, day, minutes int, zone *time.Location) (first, last time.Time) {
+	one := time.Date(year, month, day, 0, minutes, 0, 0, zone)
+	_, before := one.Zone()
+	for _, back := range []time.Duration{time.Hour, 30 * time.Minute} { // all that are in use
+		if _, offset := one.Add(back).Zone(); time.Duration(before-offset)*time.Second == back {
+			return one, one.Add(back)
+		}
+		if _, offset := one.Add(-back).Zone(); time.Duration(offset-before)*time.Second == back {
+			return one.Add(-back), one
+		}
+	}
+	return one, one
+}
+
 // ends looks at the day of the moment and at the one before, whose window can go
 // on over midnight.
 func (w Weekly) ends(now time.Time) time.Time {
@@ -118,10 +134,12 @@ func (w Weekly) ends(now time.Time) time.Time {
 	}
 	year, month, day := now.In(zone).Date()
 	for _, back := range []int{0, 1} {
-		start := time.Date(year, month, day-back, 0, w.Start, 0, 0, zone)
-		end := time.Date(year, month, day-back, 0, w.End, 0, 0, zone)
+		// Where the clock is set back an hour comes twice: nobody can say which was meant,
+		// so the window is open from the first of its beginnings to the last of its ends.
+		start, _ := moments(year, month, day-back, w.Start, zone)
+		_, end := moments(year, month, day-back, w.End, zone)
 		if w.End <= w.Start {
-			end = time.Date(year, month, day-back+1, 0, w.End, 0, 0, zone)
+			_, end = moments(year, month, day-back+1, w.End, zone)
 		}
 		if !start.Before(end) { // the hour in which it begins is left out that day
 			start = end.Add(-time.Duration(w.End-w.Start) * time.Minute)

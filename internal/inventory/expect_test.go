@@ -19,6 +19,8 @@ func TestWindows(t *testing.T) {
 	nights := Window{Weekly: &Weekly{Days: []time.Weekday{time.Saturday, time.Sunday}, Start: 22 * 60, End: 4 * 60, Zone: "Europe/Berlin"}}
 	daily := Window{Weekly: &Weekly{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Start: 180, End: 195}}
 	leaps := Window{Weekly: &Weekly{Days: []time.Weekday{0}, Start: 135, End: 195, Zone: "Europe/Berlin"}}
+	doubled := Window{Weekly: &Weekly{Days: []time.Weekday{0}, Start: 135, End: 165, Zone: "Europe/Berlin"}}
+	lordHowe := Window{Weekly: &Weekly{Days: []time.Weekday{0}, Start: 105, End: 120, Zone: "Australia/Lord_Howe"}}
 	for _, c := range []struct {
 		window    Window
 		now, want string
@@ -38,6 +40,15 @@ func TestWindows(t *testing.T) {
 		{leaps, "2026-03-29T00:59:59Z", "2026-03-29T01:15:00Z"}, // 02:15 does not exist that day
 		{leaps, "2026-03-29T01:15:00Z", ""},
 		{leaps, "2026-03-22T01:15:00Z", "2026-03-22T02:15:00Z"},
+		// Summer time ended there on Sunday 2026-10-25 at 03:00: from 02:00 to 03:00 comes twice.
+		{doubled, "2026-10-24T23:59:59Z", ""},
+		{doubled, "2026-10-25T00:15:00Z", "2026-10-25T01:45:00Z"}, // 02:15, the first
+		{doubled, "2026-10-25T00:50:00Z", "2026-10-25T01:45:00Z"},
+		{doubled, "2026-10-25T01:44:59Z", "2026-10-25T01:45:00Z"}, // 02:45, the second
+		{doubled, "2026-10-25T01:45:00Z", ""},
+		{doubled, "2026-10-18T00:15:00Z", "2026-10-18T00:45:00Z"},  // any other Sunday
+		{nights, "2026-10-25T02:59:59Z", "2026-10-25T03:00:00Z"},   // 04:00 in winter time
+		{lordHowe, "2026-04-04T14:45:00Z", "2026-04-04T15:30:00Z"}, // set back by half an hour at 02:00
 		{Window{}, "2026-03-01T03:15:00Z", ""},
 		{Window{Weekly: &Weekly{Days: []time.Weekday{0}, End: 1440, Zone: "Nowhere/At all"}}, "2026-03-01T03:15:00Z", ""},
 	} {

@@ -32,14 +32,15 @@ type Found struct {
 // declaration leads to, in their order. former are the addresses that each
 // Service's load balancer has had, Services that are gone included. why says what
 // is missing, if nothing was found for one of the declarations or there is none.
-func FrontsOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) (found []Found, why string) {
+func FrontsOf(t *Target, services []Service, former map[ServiceRef][]netip.Addr) (found []Found, why string) {
 	if t.Service != (ServiceRef{}) {
 		return []Found{{Service: t.Service, Rule: RuleConfig, By: t.Declarations}}, ""
 	}
 	if !t.Declared() {
 		return nil, "no load balancer is named for it (targets[].service or targets[].addresses), and no cluster object declares it"
 	}
-	for i, d := range t.Declarations {
+	for i := range t.Declarations {
+		d := &t.Declarations[i]
 		f, missing := d.front(services, former)
 		if missing != "" {
 			if why == "" {
@@ -49,7 +50,7 @@ func FrontsOf(t Target, services []Service, former map[ServiceRef][]netip.Addr) 
 		}
 		f.By = t.Declarations[i : i+1 : i+1]
 		if at := slices.IndexFunc(found, f.same); at >= 0 {
-			found[at].By = append(found[at].By, d)
+			found[at].By = append(found[at].By, *d)
 			if found[at].Rule == RuleAnnotation {
 				found[at].Rule = f.Rule // what a controller wrote is the better word
 			}
@@ -65,7 +66,7 @@ func (f Found) same(g Found) bool {
 }
 
 // front finds the Service of one declaration.
-func (d Declaration) front(services []Service, former map[ServiceRef][]netip.Addr) (f Found, why string) {
+func (d *Declaration) front(services []Service, former map[ServiceRef][]netip.Addr) (f Found, why string) {
 	if f, ok := d.annotated(services, former); ok {
 		return f, ""
 	}
@@ -88,7 +89,7 @@ func (d Declaration) front(services []Service, former map[ServiceRef][]netip.Add
 	if len(services) == 0 {
 		return Found{}, "there is no Service of type LoadBalancer"
 	}
-	if ref, ok := only(services); ok {
+	if ref, ok := only(which(services, func(*Service) bool { return true })); ok {
 		return Found{Service: ref, Rule: RuleOnly}, ""
 	}
 	return Found{}, "several Services of type LoadBalancer could front it, and neither its status nor its class says which"
@@ -98,7 +99,7 @@ func (d Declaration) front(services []Service, former map[ServiceRef][]netip.Add
 // there, or have been: an object of any tenant chooses among what there is. Where
 // records are pointed at a Service's present or former address, that Service is
 // meant, wherever its balancer is now.
-func (d Declaration) annotated(services []Service, former map[ServiceRef][]netip.Addr) (Found, bool) {
+func (d *Declaration) annotated(services []Service, former map[ServiceRef][]netip.Addr) (Found, bool) {
 	is := func(s Service) bool { return s.ServiceRef == d.Service }
 	if d.Service != (ServiceRef{}) && (slices.ContainsFunc(services, is) || former[d.Service] != nil) {
 		return Found{Service: d.Service, Rule: RuleAnnotation}, true
@@ -117,7 +118,7 @@ func (d Declaration) annotated(services []Service, former map[ServiceRef][]netip
 
 // only returns the one Service, or the first by name of several that share all
 // their addresses (one port or protocol each). Others cannot be told apart.
-func only(found []Service) (ServiceRef, bool) {
+func only(found []*Service) (ServiceRef, bool) {
 	if len(found) == 0 {
 		return ServiceRef{}, false
 	}
@@ -140,16 +141,23 @@ func sameSet[E comparable](a, b []E) bool {
 
 func not[E any](f func(E) bool) func(E) bool { return func(e E) bool { return !f(e) } }
 
-// byAddress finds the Services that have one of the addresses or hostnames.
-func byAddress(addresses []netip.Addr, hostnames []string, services []Service) []Service {
-	var found []Service
-	for _, s := range services {
-		if slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) ||
-			slices.ContainsFunc(hostnames, func(h string) bool { return slices.Contains(s.Hostnames, h) }) {
+// which are the Services for which a test holds.
+func which(services []Service, test func(*Service) bool) []*Service {
+	var found []*Service
+	for i := range services {
+		if s := &services[i]; test(s) {
 			found = append(found, s)
 		}
 	}
 	return found
+}
+
+// byAddress finds the Services that have one of the addresses or hostnames.
+func byAddress(addresses []netip.Addr, hostnames []string, services []Service) []*Service {
+	return which(services, func(s *Service) bool {
+		return slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(s.Addresses, a) }) ||
+			slices.ContainsFunc(hostnames, func(h string) bool { return slices.Contains(s.Hostnames, h) })
+	})
 }
 
 // byFormer finds the one Service that had one of the addresses: a status can lag
@@ -193,28 +201,24 @@ func WellKnownLabels() []string {
 }
 
 // byGateway finds the Services that were made for the declaration's Gateway.
-func (d Declaration) byGateway(services []Service) []Service {
+func (d *Declaration) byGateway(services []Service) []*Service {
 	namespace, name, ok := strings.Cut(d.Gateway, "/")
 	if !ok {
 		return nil
 	}
-	var found []Service
-	for _, s := range services {
+	return which(services, func(s *Service) bool {
 		mine := s.Labels[labelEnvoyNamespace] == namespace && s.Labels[labelEnvoyName] == name
 		for _, key := range gatewayLabels() {
 			mine = mine || s.Namespace == namespace && s.Labels[key] == name
 		}
-		if mine {
-			found = append(found, s)
-		}
-	}
-	return found
+		return mine
+	})
 }
 
 // byClass matches the class's controller with the well-known labels of the
 // Services that the controllers' charts make. Traefik's chart names class and
 // Service alike, which tells several of them apart.
-func (d Declaration) byClass(services []Service) []Service {
+func (d *Declaration) byClass(services []Service) []*Service {
 	name := map[string]string{
 		"traefik.io/ingress-controller":              "traefik",
 		"traefik.io/gateway-controller":              "traefik",
@@ -222,14 +226,11 @@ func (d Declaration) byClass(services []Service) []Service {
 		"gateway.nginx.org/nginx-gateway-controller": "nginx-gateway-fabric",
 	}[d.Controller]
 	merged := d.Controller == "gateway.envoyproxy.io/gatewayclass-controller"
-	var found []Service
-	for _, s := range services {
-		if name != "" && s.Labels[labelName] == name || merged && d.Class != "" && s.Labels[labelEnvoyClass] == d.Class {
-			found = append(found, s)
-		}
-	}
+	found := which(services, func(s *Service) bool {
+		return name != "" && s.Labels[labelName] == name || merged && d.Class != "" && s.Labels[labelEnvoyClass] == d.Class
+	})
 	if name == "traefik" && len(found) > 1 {
-		named := slices.DeleteFunc(slices.Clone(found), func(s Service) bool { return s.Name != d.Class })
+		named := slices.DeleteFunc(slices.Clone(found), func(s *Service) bool { return s.Name != d.Class })
 		if len(named) == 1 {
 			return named
 		}

@@ -57,7 +57,7 @@ func TestFrontOfOneDeclaration(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 {
 				var got Found
-				found, why := FrontsOf(c.target, c.services, c.former)
+				found, why := FrontsOf(&c.target, c.services, c.former)
 				if len(found) == 1 {
 					got = found[0]
 				}
@@ -115,7 +115,7 @@ func TestFrontByAnnotationGatewayAndClass(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""
-			found, why := FrontsOf(Target{Declarations: []Declaration{c.said}}, services, former)
+			found, why := FrontsOf(&Target{Declarations: []Declaration{c.said}}, services, former)
 			for _, f := range found {
 				got += f.Service.String() + " by " + f.Rule
 				if len(f.Addresses) > 0 {

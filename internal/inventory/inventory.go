@@ -180,6 +180,9 @@ type Gap struct {
 	Since time.Time `json:"since,omitzero"`
 	// Held is set when the last known set is still in use.
 	Held bool `json:"held,omitempty"`
+	// Bound is set if only what is over one of our own limits is missing: all else of the
+	// source is complete and fresh.
+	Bound bool `json:"bound,omitempty"`
 }
 
 // Covers tells whether the gap is in this kind of resource.
@@ -222,13 +225,13 @@ type Expected struct {
 }
 
 // FrontedBy tells whether the Service is one of those that front the target.
-func (e Expected) FrontedBy(ref ServiceRef) bool {
+func (e *Expected) FrontedBy(ref ServiceRef) bool {
 	return e.Service == ref || slices.Contains(e.Others, ref)
 }
 
 // Fronts names the Services that front the target: "traefik/traefik", or
 // "traefik/traefik + nginx/nginx"; empty if none is known.
-func (e Expected) Fronts() string {
+func (e *Expected) Fronts() string {
 	text := e.Service.String()
 	for _, ref := range e.Others {
 		text += " + " + ref.String()
@@ -237,18 +240,18 @@ func (e Expected) Fronts() string {
 }
 
 // Accepts tells whether an address may be published for the target.
-func (e Expected) Accepts(a netip.Addr) bool {
+func (e *Expected) Accepts(a netip.Addr) bool {
 	return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) || e.Allowed(a) || e.unnamed(a)
 }
 
 // unnamed tells whether nothing is known about the address's whole family.
-func (e Expected) unnamed(a netip.Addr) bool {
+func (e *Expected) unnamed(a netip.Addr) bool {
 	same := func(b netip.Addr) bool { return b.Is4() == a.Is4() }
 	return e.OneFamily && !slices.ContainsFunc(e.Addresses, same) && !slices.ContainsFunc(e.Uncertain, same)
 }
 
 // Allowed tells whether the address is in an allowed range.
-func (e Expected) Allowed(a netip.Addr) bool {
+func (e *Expected) Allowed(a netip.Addr) bool {
 	for _, p := range e.Allow {
 		if p.Contains(a.Unmap()) {
 			return true
@@ -258,4 +261,4 @@ func (e Expected) Allowed(a netip.Addr) bool {
 }
 
 // Has tells whether the address is one of the load balancer's own, for certain.
-func (e Expected) Has(a netip.Addr) bool { return slices.Contains(e.Addresses, a) }
+func (e *Expected) Has(a netip.Addr) bool { return slices.Contains(e.Addresses, a) }

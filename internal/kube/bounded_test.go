@@ -12,7 +12,7 @@ func TestHostsOfAClusterAreBoundedAndTheRestIsSaid(t *testing.T) {
 		t.Errorf("at the bound: %+v", got)
 	}
 	got := bounded(inv, 1)
-	if len(got.Targets) != 1 || len(got.Gaps) != 1 || got.Gaps[0].What != "2 of the hosts that the cluster's objects declare" {
+	if len(got.Targets) != 1 || len(got.Gaps) != 1 || !got.Gaps[0].Bound || got.Gaps[0].What != "2 of the hosts that the cluster's objects declare" {
 		t.Errorf("over the bound: %+v", got)
 	}
 }

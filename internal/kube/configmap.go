@@ -25,11 +25,16 @@ const (
 	maxConfigMap = 1 << 20
 	// stateKey is the key that the content has in binaryData.
 	stateKey = "state.json.gz"
-	// writerAnnotation names the process that wrote last.
-	writerAnnotation = "driftprobe.io/writer"
+	// writerAnnotation names the process that wrote last, and writtenAnnotation is when: the
+	// API server gives no new version to what is written again as it was.
+	writerAnnotation  = "driftprobe.io/writer"
+	writtenAnnotation = "driftprobe.io/written"
 	// retryFirst and retryLast bound the pause after requests that failed; retryRead is
 	// the longest before a Read, for which somebody waits.
 	retryFirst, retryRead, retryLast = time.Second, 4 * time.Second, 30 * time.Second
+	// rivalGone is the time without a write after which a process that writes too is over:
+	// one that goes on writes its history every minute or two.
+	rivalGone = 3 * time.Minute
 )
 
 // ConfigMap is a state.Place in a cluster: compressed, at most 1 MiB. Each write names
@@ -43,9 +48,13 @@ type ConfigMap struct {
 
 	version string // resourceVersion as of the last read or write; empty: there is none
 	content []byte // as read, compressed
-	// rival is another process that wrote in between, and met how often.
+	foreign bool   // another process wrote what was read
+	// rival is another process that wrote in between, and met how often. Of one that made
+	// us stop, left is the version that it left, and since when that was seen first.
 	rival string
 	met   int
+	left  string
+	since time.Time
 
 	failure *Error
 	pause   time.Duration
@@ -83,7 +92,7 @@ func (m *ConfigMap) Read() ([]byte, error) {
 	object, err := m.get()
 	if apierrors.IsNotFound(err) {
 		m.succeeded()
-		m.version, m.content = "", nil
+		m.version, m.content, m.foreign = "", nil, false
 		return nil, nil
 	}
 	if err != nil {
@@ -91,10 +100,18 @@ func (m *ConfigMap) Read() ([]byte, error) {
 	}
 	m.succeeded()
 	m.version, m.content, m.met = object.GetResourceVersion(), contentOf(object), 0
+	m.foreign = m.content != nil && writerOf(object) != m.writer
 	if m.content == nil {
 		return nil, nil
 	}
 	return unzip(m.content), nil
+}
+
+// Foreign tells whether what was read last was written by another process.
+func (m *ConfigMap) Foreign() bool { return m.foreign }
+
+func writerOf(object *unstructured.Unstructured) string {
+	return text(object.Object, "metadata", "annotations", writerAnnotation)
 }
 
 func (m *ConfigMap) get() (*unstructured.Unstructured, error) {
@@ -180,7 +197,7 @@ func (m *ConfigMap) object(name, version string, zipped []byte) *unstructured.Un
 	meta := map[string]any{
 		"name": name, "namespace": m.namespace,
 		"labels":      map[string]any{"app.kubernetes.io/name": "driftprobe"},
-		"annotations": map[string]any{writerAnnotation: m.writer},
+		"annotations": map[string]any{writerAnnotation: m.writer, writtenAnnotation: time.Now().UTC().Format(time.RFC3339Nano)},
 	}
 	if version != "" {
 		meta["resourceVersion"] = version
@@ -203,7 +220,7 @@ func (m *ConfigMap) overtaken() error {
 	if err != nil {
 		return m.refused(err)
 	}
-	writer := text(object.Object, "metadata", "annotations", writerAnnotation)
+	writer := writerOf(object)
 	if writer == m.writer || writer == "" {
 		m.version = object.GetResourceVersion()
 		return nil
@@ -216,16 +233,29 @@ func (m *ConfigMap) overtaken() error {
 	switch {
 	case m.leads != nil && !m.leads():
 		return fmt.Errorf("%s: %s writes it now, and leads", m, shown)
-	case m.leads == nil && m.met > 1:
+	case m.leads == nil && m.met > 1 && !m.abandoned(object.GetResourceVersion(), time.Now()):
 		m.pause = retryLast
 		return m.suspended(&Error{
-			what: fmt.Sprintf("%s: %s writes it too, so this process does not any more (two need a lease: kubernetes.lease)", m, shown),
+			what: fmt.Sprintf("%s: %s writes it too, so this process does not before that one ends (two need a lease: kubernetes.lease)", m, shown),
 			hint: "give each its own with state.configmap, or let them take turns with kubernetes.lease",
 		})
 	}
 	m.log.Warn("the state was written by another process in between; what it wrote is replaced", "place", m.String(), "other", shown)
 	m.version = object.GetResourceVersion()
 	return nil
+}
+
+// abandoned tells whether the version is one after which nobody has written for so long
+// that its writer has ended. It is no rival then.
+func (m *ConfigMap) abandoned(version string, now time.Time) bool {
+	if version != m.left {
+		m.left, m.since = version, now
+	}
+	if now.Sub(m.since) < rivalGone {
+		return false
+	}
+	m.met = 0
+	return true
 }
 
 // SetAside copies the content as it was read to the other ConfigMap.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"driftprobe/internal/lab"
 	"driftprobe/internal/state"
@@ -112,6 +113,20 @@ func TestUnusableContentIsKeptInAnotherConfigMap(t *testing.T) {
 	}
 }
 
+// stopped expects that the place does not write, because another does.
+func stopped(t *testing.T, m *ConfigMap) {
+	t.Helper()
+	m.failed = m.failed.Add(-retryLast)
+	if err := m.Write([]byte("too early")); err == nil || !strings.Contains(err.Error(), m.rival+" writes it too") {
+		t.Fatalf("Write = %v, want that another writes it too", err)
+	}
+}
+
+// passes lets time pass for the place.
+func passes(m *ConfigMap, d time.Duration) {
+	m.failed, m.since = m.failed.Add(-max(d, retryLast)), m.since.Add(-d)
+}
+
 func TestWriters(t *testing.T) {
 	yes, no := func() bool { return true }, func() bool { return false }
 	t.Run("one that wrote for the last time is followed", func(t *testing.T) {
@@ -145,6 +160,38 @@ func TestWriters(t *testing.T) {
 			t.Errorf("later: %v", again)
 		}
 		write(t, b, "b3")
+		wantContent(t, b, "b3")
+	})
+	t.Run("one that made us stop and has ended is followed", func(t *testing.T) {
+		k := newServer(t)
+		before, after := stateOf(t, k, "before", nil), stateOf(t, k, "after", nil)
+		write(t, before, "1")
+		wantContent(t, after, "1")
+		write(t, before, "2")
+		write(t, after, "3")
+		write(t, before, "4") // and ends
+		stopped(t, after)
+		passes(after, rivalGone-time.Second)
+		stopped(t, after)
+		passes(after, time.Second)
+		write(t, after, "5")
+		write(t, after, "6")
+		wantContent(t, after, "6")
+	})
+	t.Run("one that goes on, however seldom it writes, is never followed", func(t *testing.T) {
+		k := newServer(t)
+		a, b := stateOf(t, k, "a", nil), stateOf(t, k, "b", nil)
+		write(t, a, "a1")
+		wantContent(t, b, "a1")
+		write(t, b, "b1")
+		write(t, a, "a2")
+		write(t, b, "b2")
+		for range 5 {
+			stopped(t, a)
+			passes(a, rivalGone-time.Second)
+			write(t, b, "b3")
+		}
+		stopped(t, a)
 		wantContent(t, b, "b3")
 	})
 	t.Run("who does not lead stops at once", func(t *testing.T) {

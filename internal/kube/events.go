@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -41,7 +42,7 @@ type Events struct {
 	client   dynamic.Interface
 	place    string
 	log      *slog.Logger
-	services func(inventory.ServiceRef) (uid string, known bool)
+	services func(inventory.ServiceRef) (uid string, known, read bool)
 	self     string
 
 	mu  sync.Mutex
@@ -53,29 +54,44 @@ func (c *Cluster) Events(self string) *Events {
 	return &Events{client: c.client, place: c.place, log: c.log, services: c.uidOf, self: self}
 }
 
-// uidOf returns the UID of a Service of type LoadBalancer that is known now.
-func (c *Cluster) uidOf(ref inventory.ServiceRef) (string, bool) {
+// uidOf returns the UID of a Service of type LoadBalancer that is known now, and whether
+// one that is not known is not there: the Services of its namespace were read, or may
+// not be.
+func (c *Cluster) uidOf(ref inventory.ServiceRef) (uid string, known, read bool) {
+	read = true
 	for _, f := range c.services {
+		if f.namespace != "" && f.namespace != ref.Namespace {
+			continue
+		}
 		f.mu.Lock()
 		b, known := f.items[ref.Namespace+"/"+ref.Name]
+		read = read && (f.synced || f.failed[listing].forbidden)
 		f.mu.Unlock()
 		if known {
-			return b.service.UID, true
+			return b.service.UID, true, true
 		}
 	}
-	return "", false
+	return "", false, read
 }
+
+// errUnread is returned while nobody knows which Services there are.
+var errUnread = errors.New("the Services of the cluster are not read yet")
 
 // Name is "kubernetes-events".
 func (e *Events) Name() string { return "kubernetes-events" }
 
 // Send writes the Event. A message that is written already is not counted again. An
 // incident that is none of a Service, or of one that is gone, has arrived with nothing
-// written: nobody can describe what is not there. What is forbidden is given up.
+// written: nobody can describe what is not there. After a start the Services have to be
+// read first. What is forbidden is given up.
 func (e *Events) Send(ctx context.Context, m notify.Message) error {
 	ref := inventory.ServiceRef{Namespace: m.Incident.Subject.Namespace, Name: m.Incident.Subject.Name}
-	uid, known := e.services(ref)
-	if !known {
+	uid, known, read := e.services(ref)
+	switch {
+	case known:
+	case ref.Name != "" && !read:
+		return errUnread
+	default:
 		return nil
 	}
 	err := e.write(ctx, ref, uid, m)
@@ -169,7 +185,7 @@ func reason(c finding.Code) string {
 
 // note is the message in one line.
 func note(m notify.Message) string {
-	cause := m.Incident.Cause
+	cause := m.Cause()
 	if m.Kind == notify.Resolved {
 		cause = "resolved: " + cause
 	}

@@ -118,6 +118,34 @@ func TestWhatIsNoServicesIsNobodysEvent(t *testing.T) {
 	}
 }
 
+// What waited over a restart comes before the Services are known.
+func TestAnEventWaitsUntilTheServicesAreRead(t *testing.T) {
+	k := newServer(t, service("traefik", "traefik"))
+	here := []string{"traefik", "shop"}
+	c, err := Open(Settings{Kubeconfig: kubeconfig(t, k), Namespaces: here})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := c.Events("pod_1")
+	var over *notify.GivenUpError
+	if err := e.Send(t.Context(), told(notify.Firing, "1")); err == nil || errors.As(err, &over) {
+		t.Errorf("Send = %v, want an error that is tried again", err)
+	}
+	host := told(notify.Firing, "1")
+	host.Incident.Subject = finding.Subject{Host: "a.example"}
+	send(t, e, host)
+	e = synced(t, k, Settings{Namespaces: here}).Events("pod_1")
+	send(t, e, told(notify.Firing, "1"))
+	if n := len(k.List("Event")); n != 1 {
+		t.Errorf("%d Events, want one", n)
+	}
+	k.SetAllowed("services", false)
+	send(t, synced(t, k, Settings{}).Events("pod_1"), told(notify.Firing, "2")) // there is nothing to wait for
+	if n := len(k.List("Event")); n != 1 {
+		t.Errorf("%d Events, want one", n)
+	}
+}
+
 func TestWithoutTheRightEventsAreGivenUpAndThatIsSaidOnce(t *testing.T) {
 	var log bytes.Buffer
 	k, e := teller(t, &log)

@@ -23,6 +23,8 @@ type failure struct {
 	hint string
 	// final is set if waiting for seconds won't mend it.
 	final bool
+	// forbidden is set if there is no right to it (403).
+	forbidden bool
 }
 
 // explain puts an error of the client into words.
@@ -40,7 +42,7 @@ func explain(err error, h *health, v verb) failure {
 		return failure{
 			why:   "not allowed: " + clip(message(err)),
 			hint:  fmt.Sprintf("grant list and watch on %s (apiGroup %s) by %s", h.resource.Resource, group, where),
-			final: true,
+			final: true, forbidden: true,
 		}
 	case apierrors.IsUnauthorized(err):
 		return failure{

@@ -14,6 +14,9 @@ const gatewayGroup = "gateway.networking.k8s.io"
 const (
 	kindGateway     = "Gateway"
 	kindListenerSet = "ListenerSet"
+	// kindXListenerSet is what a ListenerSet was before it was a standard. It would need
+	// rights of its own, so it is not read, which is said.
+	kindXListenerSet = "XListenerSet"
 )
 
 const maxListeners = 64 // of a Gateway or a ListenerSet, as the API has it

@@ -125,6 +125,9 @@ func TestRoutesOfAListenerSet(t *testing.T) {
 		{"unless its controller did take it", []object{gatewayOf("infra", "edge", "t"), accepted(set(at), "True"), route("www.shop.example")}, "www.shop.example", odd},
 		{"a set that is refused", []object{edge(), accepted(set(at), "False"), route("www.shop.example")}, "", "the ListenerSet is not accepted: NotAllowed: no"},
 		{"a set that waits", []object{edge(), accepted(set(at), "Unknown"), route("www.shop.example")}, "www.shop.example", odd},
+		{"one of before it was a standard", []object{edge(), set(at), routeOf("shop", "web", []any{
+			object{"kind": "XListenerSet", "group": "gateway.networking.x-k8s.io", "name": "more"},
+		}, "www.shop.example")}, "", `parentRef "more": an XListenerSet, which is experimental, is not read`},
 		{"no such set", []object{edge(), route("www.shop.example")}, "", "there is no such ListenerSet of a Gateway"},
 		{"a set of another kind of parent", []object{edge(), set(object{"kind": "Service", "name": "x"}), route("www.shop.example")}, "", "there is no such ListenerSet of a Gateway"},
 		{"a set whose Gateway is gone", []object{set(at), route("www.shop.example")}, "", "there is no Gateway infra/edge, of which it is a ListenerSet"},

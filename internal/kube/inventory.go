@@ -65,7 +65,7 @@ func bounded(inv inventory.Inventory, most int) inventory.Inventory {
 	inv.Gaps = append(inv.Gaps, inventory.Gap{
 		Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that the cluster's objects declare", over),
 		Why:  fmt.Sprintf("at most %d are looked at", most),
-		Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)",
+		Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)", Bound: true,
 	})
 	return inv
 }
@@ -128,14 +128,14 @@ func excess(declared []declaring) []inventory.Gap {
 	if len(names) == 0 {
 		return nil
 	}
-	what := "hosts of " + strings.Join(names[:min(len(names), 5)], ", ")
+	what := "some hosts of " + strings.Join(names[:min(len(names), 5)], ", ")
 	if len(names) > 5 {
 		what += fmt.Sprintf(" and %d more", len(names)-5)
 	}
 	return []inventory.Gap{{
 		Source: "kubernetes", Resources: []string{"ingresses"}, What: what,
 		Why:  fmt.Sprintf("only %d hosts of one object are looked at", maxHosts),
-		Hint: "spread them over several objects, or list them as targets in the configuration",
+		Hint: "spread them over several objects, or list them as targets in the configuration", Bound: true,
 	}}
 }
 

@@ -56,6 +56,9 @@ func readRoute(u *unstructured.Unstructured, d declaring) (declaring, bool) {
 	for _, ref := range refs[:min(len(refs), maxParents)] {
 		p, ok := parentOf(ref, d.namespace)
 		if !ok {
+			if text(ref, "kind") == kindXListenerSet {
+				d.notice(quoted("parentRef", text(ref, "name")), "an XListenerSet, which is experimental, is not read; a ListenerSet is")
+			}
 			continue
 		}
 		statuses := items(u.Object, "status", "parents")

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"hash/maphash"
 	"testing"
 	"time"
 
@@ -19,14 +20,14 @@ func BenchmarkRound(b *testing.B) {
 		names = append(names, t.Host)
 		dns[t.Host] = published(t.Host, at, addrs("192.0.2.1")...)
 	}
-	j := &judge{o: Options{}.withDefaults()}
+	j := &judge{o: Options{}.withDefaults(), seed: maphash.MakeSeed()}
 	all := round{inventory: inventory.Inventory{Targets: targets}, seen: snapshot.Observations{DNS: inOrder(names, dns)}}
 	all.fresh.DNS = all.seen.DNS
 	_, next := j.prepare(all, at)
 	keys, probes := []probeKey{}, map[probeKey]probe.Observation{}
 	for _, s := range next.steps {
 		keys = append(keys, s.key())
-		probes[s.key()] = probe.Observation{Target: s.request.Target.Key, Address: s.request.Address, At: at}
+		probes[s.key()] = probe.Observation{Target: s.target.Key, Address: s.address, At: at}
 	}
 	b.ReportAllocs()
 	for b.Loop() {

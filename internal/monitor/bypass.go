@@ -11,14 +11,14 @@ import (
 // balancer. PROXY protocol is spoken only to an address that is the target's own.
 func marked(steps []step, inv inventory.Inventory, expected map[string]inventory.Expected) []step {
 	for i, s := range steps {
-		a := s.request.Address.Addr()
+		a := s.address.Addr()
 		service := inv.Bypassing(a)
 		if service.ServiceRef == (inventory.ServiceRef{}) {
 			continue
 		}
-		e := expected[s.request.Target.Key]
-		own := !s.request.Stranger && (e.Has(a) || slices.Contains(e.Uncertain, a))
-		steps[i].request.Bypass = &probe.Bypass{
+		e := expected[s.target.Key]
+		own := !s.stranger && (e.Has(a) || slices.Contains(e.Uncertain, a))
+		steps[i].bypass = &probe.Bypass{
 			Service: service.ServiceRef, ProxyProtocol: own && service.ProxyProtocol, TerminatesTLS: service.TerminatesTLS,
 		}
 	}
@@ -27,7 +27,7 @@ func marked(steps []step, inv inventory.Inventory, expected map[string]inventory
 
 // sameWay tells whether two probes go to their address in the same way.
 func sameWay(a, b step) bool {
-	x, y := a.request.Bypass, b.request.Bypass
-	return a.trusted == b.trusted && a.request.Stranger == b.request.Stranger &&
+	x, y := a.bypass, b.bypass
+	return a.trusted == b.trusted && a.stranger == b.stranger &&
 		(x == nil) == (y == nil) && (x == nil || *x == *y)
 }

@@ -1,7 +1,8 @@
 package monitor
 
 import (
-	"reflect"
+	"hash/maphash"
+	"slices"
 	"time"
 
 	"driftprobe/dnscheck"
@@ -42,9 +43,12 @@ type outcome struct {
 // judge makes Reports. It remembers what must outlive a round, and belongs to one
 // goroutine.
 type judge struct {
-	o         Options
-	history   snapshot.History
-	expected  map[string]inventory.Expected
+	o       Options
+	history snapshot.History
+	// expected are the digests of what was expected of each target: to see that it
+	// changed is all that it is kept for.
+	expected  map[string]uint64
+	seed      maphash.Seed
 	published bool
 }
 
@@ -80,8 +84,7 @@ func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, outcome) {
 	j.history = diagnose.Remember(now, s, r.fresh)
 	s.History = j.history
 	expected := diagnose.Expectations(s)
-	moved := changed(j.expected, expected)
-	j.expected = expected
+	moved := j.changed(expected)
 	steps := plan(r.inventory.Targets, expected, byHost(r.seen.DNS), j.history.Records)
 	if j.o.InCluster {
 		steps = marked(steps, r.inventory, expected)
@@ -92,18 +95,34 @@ func (j *judge) prepare(r round, now time.Time) (snapshot.Snapshot, outcome) {
 	return s, next
 }
 
-// changed returns the keys whose expected addresses differ; not those that are
-// new, because they are looked at anyway.
-func changed(old, now map[string]inventory.Expected) map[string]bool {
-	moved := map[string]bool{}
+// changed returns the keys whose expected addresses differ from those of the last
+// round; not those that are new, because they are looked at anyway.
+func (j *judge) changed(now map[string]inventory.Expected) map[string]bool {
+	moved, digests := map[string]bool{}, make(map[string]uint64, len(now))
 	for key, e := range now {
-		was, ok := old[key]
-		if ok && (was.Known != e.Known || was.Service != e.Service ||
-			!reflect.DeepEqual(was.Addresses, e.Addresses) || !reflect.DeepEqual(was.Uncertain, e.Uncertain)) {
+		digests[key] = j.digest(e)
+		if was, ok := j.expected[key]; ok && was != digests[key] {
 			moved[key] = true
 		}
 	}
+	j.expected = digests
 	return moved
+}
+
+// digest stands for where a target is expected to be.
+func (j *judge) digest(e inventory.Expected) uint64 {
+	var h maphash.Hash
+	h.SetSeed(j.seed)
+	maphash.WriteComparable(&h, e.Known)
+	maphash.WriteComparable(&h, e.Service)
+	for _, a := range e.Addresses {
+		maphash.WriteComparable(&h, a)
+	}
+	maphash.WriteComparable(&h, len(e.Addresses)) // where one list ends
+	for _, a := range e.Uncertain {
+		maphash.WriteComparable(&h, a)
+	}
+	return h.Sum64()
 }
 
 func byHost(os []dnscheck.Observation) map[string]dnscheck.Observation {
@@ -114,8 +133,12 @@ func byHost(os []dnscheck.Observation) map[string]dnscheck.Observation {
 	return m
 }
 
-// onlyPlanned walks along both lists, which are sorted by the same key.
+// onlyPlanned walks along both lists, which are sorted by the same key. Mostly they are
+// of the same probes.
 func onlyPlanned(os []probe.Observation, steps []step) []probe.Observation {
+	if slices.EqualFunc(os, steps, func(o probe.Observation, s step) bool { return o.Target == s.target.Key && o.Address == s.address }) {
+		return os
+	}
 	kept := make([]probe.Observation, 0, len(os))
 	for _, s := range steps {
 		k := s.key()

@@ -3,6 +3,7 @@ package monitor
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,9 @@ func newLane[K comparable, O any](l look[K, O], interval time.Duration, slots in
 // very many only as many as can run at the same time, and the others at their
 // place in the interval. So are those with an observation from before.
 func (l *lane[K, O]) sync(keys []K, now time.Time) {
+	if len(l.keys) == len(keys) && slices.Equal(l.ordered, keys) {
+		return
+	}
 	l.ordered = keys
 	keep := make(map[K]struct{}, len(keys))
 	burst := l.slots
@@ -102,9 +106,25 @@ func (l *lane[K, O]) hurry(keys []K, now time.Time) {
 	}
 }
 
+const (
+	// A look that is due takes along those that are due within ahead, so that there are
+	// up to together of them: for a single one, to wake up the process costs more than
+	// the cryptography.
+	ahead    = 60 * time.Millisecond
+	together = 8
+)
+
 // dispatch starts the looks that are due, as far as there are free slots.
 func (l *lane[K, O]) dispatch(ctx context.Context, now time.Time) {
-	for len(l.queue) > 0 && len(l.running) < l.slots && !l.queue[0].due.After(now) {
+	if len(l.queue) == 0 || l.queue[0].due.After(now) {
+		return
+	}
+	for n := 0; len(l.queue) > 0 && len(l.running) < l.slots; n++ {
+		next := l.queue[0]
+		early := next.due.Sub(now)
+		if early > 0 && (n >= together || early > ahead || now.Sub(next.began) < gap) {
+			return
+		}
 		e := heap.Pop(&l.queue).(*entry[K])
 		e.began, e.again, e.overdue = now, false, false
 		t := l.begin(e.key)
@@ -126,6 +146,11 @@ func (l *lane[K, O]) take(r result[K, O], now time.Time) bool {
 	// A slot that is too near is left out: after a look out of turn, the next one
 	// in turn would follow at once.
 	e.due = slot(e.hash, l.interval, e.began.Add(l.interval/2))
+	if l.again != nil {
+		if at := l.again(l.newest[e.key]); !at.IsZero() && at.Before(e.due) {
+			e.due = at
+		}
+	}
 	if soonest := now.Add(gap); e.again || e.due.Before(soonest) {
 		e.due = soonest
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,9 @@ type look[K comparable, O any] struct {
 	// settle, if not nil, completes an observation before it is kept; only the
 	// owner calls it.
 	settle func(K, O) O
+	// again, if not nil, is when what was seen is to be looked at before its turn; zero: in
+	// turn.
+	again func(O) time.Time
 
 	done   *atomic.Uint64
 	panics *atomic.Uint64
@@ -112,20 +116,20 @@ func (o Options) probeLook(steps func(probeKey) step) look[probeKey, probe.Obser
 // probe does one step. What is secret is read now, because its files may have
 // changed, and only for an address that is the target's own.
 func (o Options) probe(ctx context.Context, s step) probe.Observation {
-	if s.trusted && !s.request.Stranger && o.Secrets != nil {
+	request := s.request()
+	if s.trusted && !s.stranger && o.Secrets != nil {
 		var err error
-		if s.request, err = o.Secrets(s.request); err != nil {
+		if request, err = o.Secrets(request); err != nil {
 			return unprobed(s, time.Now(), "not sent without its secrets: "+err.Error())
 		}
 	}
-	return o.Probe(ctx, s.request)
+	return o.Probe(ctx, request)
 }
 
 // unprobed is the observation of a probe that could not be made.
 func unprobed(s step, at time.Time, why string) probe.Observation {
-	r := s.request
 	return probe.Observation{
-		Target: r.Target.Key, Host: r.Target.ProbeName(), Address: r.Address, Stranger: r.Stranger, Scheme: r.Target.Scheme, At: at,
+		Target: s.target.Key, Host: s.target.ProbeName(), Address: s.address, Stranger: s.stranger, Scheme: s.target.Scheme, At: at,
 		Fault: probe.Fault{Phase: probe.PhaseConnect, Kind: probe.Self, Text: why},
 	}
 }
@@ -149,5 +153,15 @@ func (o Options) cloudLook(a *accounts, news func() []string) look[int, lbcheck.
 			}
 		},
 		settle: a.settle,
+		again: func(seen lbcheck.Observation) time.Time {
+			if seen.Again.IsZero() {
+				return seen.Again
+			}
+			// Many probes that were told the same time must not all come back then.
+			return seen.Again.Add(rand.N(spread))
+		},
 	}
 }
+
+// spread is within what time after the end of a rest the cloud is asked again.
+const spread = 3 * time.Second

@@ -20,8 +20,13 @@ func (o Options) current() inventory.Inventory {
 // merge joins configured targets with those of the cluster, sorted by key. Of two
 // targets with one key the configured one stays. A configured target takes over
 // what the cluster knows about its host and the configuration does not: that
-// finds the Service in front, and the move that is announced.
+// finds the Service in front, and the move that is announced. Without targets of the
+// cluster those that are in order already are not copied: they are large.
 func merge(configured []inventory.Target, cluster inventory.Inventory) inventory.Inventory {
+	if len(cluster.Targets) == 0 && inOrderOfKeys(configured) {
+		cluster.Targets = configured
+		return cluster
+	}
 	wanted := make(map[string]bool, len(configured))
 	for _, t := range configured {
 		wanted[t.Host] = true
@@ -51,6 +56,17 @@ func merge(configured []inventory.Target, cluster inventory.Inventory) inventory
 	slices.SortStableFunc(targets, func(a, b inventory.Target) int { return cmp.Compare(a.Key, b.Key) })
 	cluster.Targets = slices.CompactFunc(targets, func(a, b inventory.Target) bool { return a.Key == b.Key })
 	return cluster
+}
+
+// inOrderOfKeys tells whether each key comes after the one before, so that none is
+// there twice.
+func inOrderOfKeys(all []inventory.Target) bool {
+	for i := 1; i < len(all); i++ {
+		if all[i].Key <= all[i-1].Key {
+			return false
+		}
+	}
+	return true
 }
 
 func hasFacts(t inventory.Target) bool {

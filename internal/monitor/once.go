@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 func Once(ctx context.Context, o Options, progress func(done, total int)) (snapshot.Snapshot, finding.Report) {
 	o = o.withDefaults()
 	t := &tally{report: progress}
-	j := &judge{o: o, history: o.Previous.History}
+	j := &judge{o: o, history: o.Previous.History, seed: maphash.MakeSeed()}
 	s := snapshot.Snapshot{Version: snapshot.Version, Began: time.Now().Round(0), InCluster: o.InCluster}
 	r := round{inventory: o.current()}
 	clouds := newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)

@@ -24,16 +24,26 @@ func (k probeKey) compare(l probeKey) int {
 	return cmp.Or(cmp.Compare(k.target, l.target), k.address.Compare(l.address))
 }
 
-// step is one probe of a plan.
+// step is one probe of a plan. It is kept for each address, and so it is small.
 type step struct {
-	request probe.Request
+	// target lies in the inventory.
+	target  *inventory.Target
+	address netip.AddrPort
+	// stranger, pinned and bypass are those of the request.
+	stranger, pinned bool
+	bypass           *probe.Bypass
 	// trusted: the address is the load balancer's for certain, and not by the word of
 	// whoever can write an object, so that the target's secret headers may be sent
 	// there.
 	trusted bool
 }
 
-func (s step) key() probeKey { return probeKey{s.request.Target.Key, s.request.Address} }
+func (s step) key() probeKey { return probeKey{s.target.Key, s.address} }
+
+// request is without what is secret.
+func (s step) request() probe.Request {
+	return probe.Request{Target: *s.target, Address: s.address, Stranger: s.stranger, Pinned: s.pinned, Bypass: s.bypass}
+}
 
 // plan says which addresses to probe for the targets, and how. The order is that
 // of the targets, then of the addresses.
@@ -52,11 +62,11 @@ func plan(targets []inventory.Target, expected map[string]inventory.Expected, dn
 		chosen[i] = addresses(expected[t.Key], dnscheck.Published(dns[t.Host], seen.Of(t.Host)))
 		total += len(chosen[i])
 	}
-	steps := make([]step, 0, total) // they are large, and kept
-	for i, t := range targets {
-		e := expected[t.Key]
+	steps := make([]step, 0, total) // they are kept
+	for i := range targets {
+		e := expected[targets[i].Key]
 		for _, a := range chosen[i] {
-			steps = append(steps, stepTo(t, e, a))
+			steps = append(steps, stepTo(&targets[i], e, a))
 		}
 	}
 	return steps
@@ -83,14 +93,12 @@ func addresses(e inventory.Expected, published []netip.Addr) []netip.Addr {
 	return chosen
 }
 
-func stepTo(t inventory.Target, e inventory.Expected, a netip.Addr) step {
+func stepTo(t *inventory.Target, e inventory.Expected, a netip.Addr) step {
 	return step{
-		request: probe.Request{
-			Target:   t,
-			Address:  netip.AddrPortFrom(a, t.Port),
-			Stranger: e.Known && !e.Accepts(a),
-			Pinned:   slices.Contains(t.Addresses, a),
-		},
-		trusted: e.Has(a) && !slices.Contains(e.Told, a),
+		target:   t,
+		address:  netip.AddrPortFrom(a, t.Port),
+		stranger: e.Known && !e.Accepts(a),
+		pinned:   slices.Contains(t.Addresses, a),
+		trusted:  e.Has(a) && !slices.Contains(e.Told, a),
 	}
 }

@@ -57,10 +57,10 @@ func TestPlan(t *testing.T) {
 			dns := map[string]dnscheck.Observation{"a.example": published("a.example", time.Time{}, addrs(c.published...)...)}
 			var got []string
 			for _, s := range plan([]inventory.Target{target}, map[string]inventory.Expected{target.Key: c.expected}, dns, dnscheck.History{}) {
-				if s.request.Address.Port() != 443 || s.request.Pinned {
-					t.Errorf("request: %+v", s.request)
+				if s.address.Port() != 443 || s.pinned {
+					t.Errorf("step: %+v", s)
 				}
-				got = append(got, s.request.Address.Addr().String()+" "+how(s))
+				got = append(got, s.address.Addr().String()+" "+how(s))
 			}
 			if g := strings.Join(got, ", "); g != c.want {
 				t.Errorf("got  %s\nwant %s", g, c.want)
@@ -71,9 +71,9 @@ func TestPlan(t *testing.T) {
 
 func how(s step) string {
 	switch {
-	case s.request.Stranger && s.trusted:
+	case s.stranger && s.trusted:
 		return "stranger with headers"
-	case s.request.Stranger:
+	case s.stranger:
 		return "stranger"
 	case s.trusted:
 		return "headers"

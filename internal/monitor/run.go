@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"hash/maphash"
 	"reflect"
 	"slices"
 	"time"
@@ -27,7 +28,7 @@ const grace = 5 * time.Second
 func Run(ctx context.Context, o Options) snapshot.Snapshot {
 	o = o.withDefaults()
 	l := newLoop(o)
-	j := &judge{o: o, history: o.Previous.History}
+	j := &judge{o: o, history: o.Previous.History, seed: maphash.MakeSeed()}
 	rounds := make(chan round, 1)
 	l.rounds = rounds
 	ended := make(chan struct{})
@@ -67,7 +68,7 @@ type loop struct {
 
 	inventory inventory.Inventory
 	targets   map[string]bool
-	steps     map[probeKey]*step // each is large, and lies in the plan
+	steps     []step // the plan, in the order of its keys
 	fresh     snapshot.Observations
 
 	rounds chan<- round
@@ -88,11 +89,11 @@ type loop struct {
 }
 
 func newLoop(o Options) *loop {
-	l := &loop{o: o, began: time.Now(), pause: gap, steps: map[probeKey]*step{}, outcomes: make(chan outcome, 2)}
+	l := &loop{o: o, began: time.Now(), pause: gap, outcomes: make(chan outcome, 2)}
 	l.accounts = newAccounts(len(o.Clouds), o.Previous.Observations.Clouds)
 	l.dns = newLane(o.dnsLook(), o.DNSInterval, o.Workers, hashName)
 	l.zones = newLane(o.zoneLook(), max(o.DNSInterval, zoneInterval), o.zoneSlots(), hashName)
-	l.probes = newLane(o.probeLook(func(k probeKey) step { return *l.steps[k] }), o.Interval, o.Workers, hashProbe)
+	l.probes = newLane(o.probeLook(l.step), o.Interval, o.Workers, hashProbe)
 	l.hosted = newLane(o.hostedLook(), hostedInterval, maxHosted, hashName)
 	l.known = newLogs(o.Logs, o.Previous.History.Certificates)
 	l.logs = newLane(o.logLook(l.known, logTime, func() []string { return l.domains }), logInterval, max(1, len(o.Logs)), shuffled())
@@ -127,8 +128,17 @@ func (l *loop) seed(before snapshot.Observations) {
 			l.probes.ordered = append(l.probes.ordered, k)
 		}
 	}
+	// What an account says of a zone names the record to edit in a command: without it the
+	// first report after a reload would have another fix.
+	for _, seen := range before.Hosted {
+		if l.o.Hosted != nil && l.began.Sub(seen.At) <= 3*hostedInterval {
+			l.hosted.newest[seen.Zone] = seen
+			l.hosted.ordered = append(l.hosted.ordered, seen.Zone)
+		}
+	}
 	slices.SortFunc(l.probes.ordered, probeKey.compare)
 	slices.Sort(l.zones.ordered)
+	slices.Sort(l.hosted.ordered)
 }
 
 // numbers are the keys of cloud accounts: they have no better name before they
@@ -307,18 +317,21 @@ func (l *loop) reread(now time.Time) {
 	}
 }
 
-// adopt makes the steps of targets that are still there the ones to do.
-func (l *loop) adopt(steps map[probeKey]*step, now time.Time) {
-	l.steps = make(map[probeKey]*step, len(steps))
-	keys := make([]probeKey, 0, len(steps))
-	for k, s := range steps {
-		if l.targets[k.target] {
-			l.steps[k] = s
-			keys = append(keys, k)
-		}
+// adopt makes the steps of targets that are still there the ones to do. It takes the
+// list over.
+func (l *loop) adopt(steps []step, now time.Time) {
+	l.steps = slices.DeleteFunc(steps, func(s step) bool { return !l.targets[s.target.Key] })
+	keys := make([]probeKey, 0, len(l.steps))
+	for _, s := range l.steps {
+		keys = append(keys, s.key())
 	}
-	slices.SortFunc(keys, probeKey.compare)
 	l.probes.sync(keys, now)
+}
+
+// step is the one for a key of the probes.
+func (l *loop) step(k probeKey) step {
+	i, _ := slices.BinarySearchFunc(l.steps, k, func(s step, k probeKey) int { return s.key().compare(k) })
+	return l.steps[i]
 }
 
 // follow does what a judgement says. What it does not know yet (the inventory may
@@ -333,23 +346,22 @@ func (l *loop) follow(o outcome, now time.Time) {
 		return
 	}
 	old := l.steps
-	steps := make(map[probeKey]*step, len(o.steps))
 	var names []string
 	var again []probeKey
-	for i := range o.steps {
-		s := &o.steps[i]
+	for _, s := range o.steps {
 		k := s.key()
-		steps[k] = s
-		was, known := old[k]
-		moved := o.moved[k.target]
-		if moved && (len(names) == 0 || names[len(names)-1] != s.request.Target.Host) {
-			names = append(names, s.request.Target.Host)
+		for len(old) > 0 && old[0].key().compare(k) < 0 {
+			old = old[1:]
 		}
-		if moved || known && !sameWay(*was, *s) {
+		moved := o.moved[k.target]
+		if moved && (len(names) == 0 || names[len(names)-1] != s.target.Host) {
+			names = append(names, s.target.Host)
+		}
+		if moved || len(old) > 0 && old[0].key() == k && !sameWay(old[0], s) {
 			again = append(again, k)
 		}
 	}
-	l.adopt(steps, now)
+	l.adopt(o.steps, now)
 	l.zones.sync(o.zones, now)
 	l.dns.hurry(names, now)
 	l.probes.hurry(again, now)

@@ -292,7 +292,7 @@ func TestProbesFromInsideAreMarked(t *testing.T) {
 	steps := func() []step {
 		var all []step
 		for _, a := range addrs("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.9") {
-			all = append(all, stepTo(inv.Targets[0], expected[key], a))
+			all = append(all, stepTo(&inv.Targets[0], expected[key], a))
 		}
 		return all
 	}
@@ -304,15 +304,15 @@ func TestProbesFromInsideAreMarked(t *testing.T) {
 		"192.0.2.9": nil,
 	}
 	for _, s := range marked(steps(), inv, expected) {
-		a := s.request.Address.Addr().String()
-		if got := s.request.Bypass; (got == nil) != (want[a] == nil) || got != nil && *got != *want[a] {
+		a := s.address.Addr().String()
+		if got := s.bypass; (got == nil) != (want[a] == nil) || got != nil && *got != *want[a] {
 			t.Errorf("%s: %+v, want %+v", a, got, want[a])
 		}
 	}
 	unmarked := steps()
 	for i, s := range marked(steps(), inv, expected) {
-		if sameWay(s, unmarked[i]) != (want[s.request.Address.Addr().String()] == nil) {
-			t.Errorf("%s: the way is the same", s.request.Address)
+		if sameWay(s, unmarked[i]) != (want[s.address.Addr().String()] == nil) {
+			t.Errorf("%s: the way is the same", s.address)
 		}
 	}
 }

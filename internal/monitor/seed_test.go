@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"driftprobe/dnscheck"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/snapshot"
+	"driftprobe/lbcheck"
 	"driftprobe/probe"
 )
 
@@ -47,6 +49,34 @@ func TestOnlyFreshObservationsAreTakenOver(t *testing.T) {
 		o.Previous.Observations = old(3 * zoneInterval)
 		if l := newLoop(o); len(l.zones.newest) != 1 || len(l.dns.newest) != 0 {
 			t.Errorf("%d names, %d zones", len(l.dns.newest), len(l.zones.newest))
+		}
+	})
+}
+
+// What the account said of a zone stands in the first report after a reload, so that the
+// command to run does not change for a moment.
+func TestTheRecordsOfAHostedZoneAreTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutside(time.Millisecond).options()
+		o.Targets = []inventory.Target{site("a.example")}
+		o = o.withDefaults()
+		asked := func(context.Context, string) lbcheck.HostedZone { return lbcheck.HostedZone{} }
+		for _, c := range []struct {
+			age    time.Duration
+			hosted func(context.Context, string) lbcheck.HostedZone
+			want   int
+		}{
+			{3 * hostedInterval, asked, 2},
+			{3*hostedInterval + 1, asked, 0},
+			{0, nil, 0}, // there is no account any more
+		} {
+			at := time.Now().Add(-c.age)
+			o.Hosted = c.hosted
+			o.Previous.Observations.Hosted = []lbcheck.HostedZone{{Zone: "b.example", At: at}, {Zone: "a.example", At: at}}
+			seen := newLoop(o).round().seen.Hosted
+			if len(seen) != c.want || c.want > 0 && seen[0].Zone != "a.example" {
+				t.Errorf("%v old: %+v", c.age, seen)
+			}
 		}
 	})
 }

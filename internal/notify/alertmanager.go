@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -94,10 +95,13 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 	for ctx.Err() == nil {
 		now := time.Now()
 		known = a.alerts(known, state(), now)
-		pause := resend
+		pause, heed := resend, change
 		if err := a.post(ctx, instance, slices.Collect(maps.Values(known))); err != nil {
 			failures++
 			pause = wait(failures, err, 0.5)
+			if _, asked := errors.AsType[*RetryAfterError](err); asked {
+				heed = nil // all that is new meanwhile is in the next request
+			}
 			a.tally.failed(shown(instance), false)
 			a.Log.Warn("Alertmanager was not told", "instance", shown(instance), "attempt", failures, "retry_in", pause, "err", err)
 		} else {
@@ -107,7 +111,7 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
-		case <-change:
+		case <-heed:
 		}
 	}
 }
@@ -126,7 +130,8 @@ func (a *Alertmanager) alerts(known map[string]postable, s State, now time.Time)
 			continue
 		}
 		if p.EndsAt.After(now) {
-			p.EndsAt = now
+			p.EndsAt, p.Annotations = now, maps.Clone(p.Annotations)
+			p.Annotations["summary"] = past(p.Annotations["summary"])
 		}
 		if now.Sub(p.EndsAt) < sayEnded {
 			next[id] = p

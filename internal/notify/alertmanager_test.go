@@ -152,6 +152,37 @@ func TestAnAlertmanagerIsToldAgain(t *testing.T) {
 	})
 }
 
+// Who asks us to wait is not asked sooner because there is something new.
+func TestAnAlertmanagerIsNotAskedBeforeItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var posts atomic.Int32
+		a := &Alertmanager{
+			URLs: []string{"http://one.example"}, Log: slog.New(slog.DiscardHandler),
+			Client: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+				posts.Add(1)
+				return &http.Response{StatusCode: http.StatusTooManyRequests, Body: http.NoBody, Header: http.Header{"Retry-After": {"30"}}}, nil
+			})},
+		}
+		wake := make(chan struct{}, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { a.Run(ctx, func() State { return State{} }, func() <-chan struct{} { return wake }) })
+		wake <- struct{}{}
+		time.Sleep(29 * time.Second)
+		synctest.Wait()
+		if n := posts.Load(); n != 1 {
+			t.Errorf("asked %d times within what it asked for", n)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := posts.Load(); n != 2 {
+			t.Errorf("asked %d times in 30 s", n)
+		}
+		stop()
+		running.Wait()
+	})
+}
+
 func TestWhatAnAlertmanagerAnswers(t *testing.T) {
 	var status int
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -53,8 +53,9 @@ func newBlind(r finding.Report) blind {
 		if s.Name != "" {
 			b.services[[2]string{s.Namespace, s.Name}] = true
 		}
-		// The logs of certificates do not say which addresses are right.
-		if s.Source != "" && s.Host == "" && s.Name == "" && f.Code != finding.IssuanceLogUnread {
+		// The logs of certificates do not say which addresses are right; and what is over a
+		// limit says nothing of what is within it.
+		if s.Source != "" && s.Host == "" && s.Name == "" && f.Code != finding.IssuanceLogUnread && f.Code != finding.SelfOverLimit {
 			b.truth = true
 		}
 	}

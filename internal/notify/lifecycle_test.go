@@ -293,17 +293,25 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// A log of certificates that cannot be read says nothing of records: what is over is told.
-func TestAnUnreadLogHoldsNothing(t *testing.T) {
+// A log of certificates that cannot be read says nothing of records, and hosts over a limit
+// nothing of the others: what is over is told.
+func TestWhatSaysNothingOfTheTruthHoldsNothing(t *testing.T) {
+	for _, f := range []finding.Finding{
+		{Code: finding.IssuanceLogUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "SSLMate"}},
+		{Code: finding.SelfOverLimit, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}},
+	} {
+		t.Run(string(f.Code), func(t *testing.T) { holdsNothing(t, f) })
+	}
+}
+
+func holdsNothing(t *testing.T, f finding.Finding) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	i := incident(finding.Critical)
 	p := Policy{ResolveAfter: time.Minute}
 	var s State
 	var all []Message
 	for n := range 10 {
-		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{
-			{Code: finding.IssuanceLogUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "SSLMate"}},
-		}, Fronts: []finding.Front{{Hosts: i.Hosts}}}
+		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{f}, Fronts: []finding.Front{{Hosts: i.Hosts}}}
 		if n < 3 {
 			r.Incidents = []finding.Incident{i}
 		}

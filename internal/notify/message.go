@@ -6,6 +6,7 @@
 package notify
 
 import (
+	"regexp"
 	"time"
 
 	"driftprobe/finding"
@@ -63,6 +64,21 @@ type Message struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// To names the sinks to tell; nil is all of them. The Queue knows who still waits.
 	To []string `json:"-"`
+}
+
+// Cause is the incident's; when that is over, without the time that it was going to last:
+// an all-clear that says "until 14:32" is read as "not yet".
+func (m Message) Cause() string {
+	if !m.over() {
+		return m.Incident.Cause
+	}
+	return past(m.Incident.Cause)
+}
+
+// past takes the moments to come (see finding.Clock) out of a cause.
+func past(cause string) string {
+	const clock = `(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)? UTC`
+	return regexp.MustCompile(`,? until `+clock+`|[;,] all clear by `+clock+`(?:, in \d+ \w+)?`).ReplaceAllString(cause, "")
 }
 
 // State is what must survive a restart: which incidents are known, and what is

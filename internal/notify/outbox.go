@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,12 +21,6 @@ type Sink interface {
 	// RetryAfterError, a DeadHookError or a GivenUpError; any other error is tried
 	// again soon.
 	Send(ctx context.Context, m Message) error
-}
-
-// Store keeps the state over restarts. Load returns nil if nothing was saved.
-type Store interface {
-	Load(name string) ([]byte, error)
-	Save(name string, data []byte) error
 }
 
 const (
@@ -53,10 +46,20 @@ type Outbox struct {
 	wake   map[string]chan struct{}
 	heard  []chan struct{} // others that want to know of changes
 
+	// writing has a value while the store is written, which may take long where that is
+	// another machine.
+	writing chan struct{}
+
 	mu    sync.Mutex
 	state State
-	saved time.Time // State.At when the store was last written
-	tally tally
+	// revision counts the states; kept is the one that the store has, or has refused with
+	// failure.
+	revision, kept uint64
+	failure        error
+	// unwritten are the keys of messages that no write has been tried of.
+	unwritten map[string]bool
+	saved     time.Time // State.At when the store was last written
+	tally     tally
 	// greeting waits for the next report.
 	greeting []Message
 }
@@ -78,7 +81,7 @@ type Delivery struct {
 // that is unusable is logged and left behind. It fails if the store cannot be
 // read, or two sinks have one name.
 func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox, error) {
-	o := &Outbox{policy: p, store: store, log: log, sinks: sinks, wake: map[string]chan struct{}{}}
+	o := &Outbox{policy: p, store: store, log: log, sinks: sinks, wake: map[string]chan struct{}{}, unwritten: map[string]bool{}, writing: make(chan struct{}, 1)}
 	for _, s := range sinks {
 		if o.wake[s.Name()] != nil {
 			return nil, fmt.Errorf("two sinks are named %q", s.Name())
@@ -109,21 +112,31 @@ func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox,
 	return o, nil
 }
 
-func decode(stored []byte) (State, error) {
-	var s State
-	if err := json.Unmarshal(stored, &s); err != nil {
-		return State{}, err
-	}
-	if s.Version != Version {
-		return State{}, fmt.Errorf("version %d, this program has %d", s.Version, Version)
-	}
-	return s, nil
-}
-
 // Observe takes a report. What it leads to is saved before it is sent. If saving
 // fails, that is returned, and messages are sent all the same: an alert that may
 // come twice after a crash is better than none.
 func (o *Outbox) Observe(r finding.Report) error {
+	due, told := o.take(r)
+	var err error
+	if due {
+		err = o.save()
+	}
+	if told {
+		for _, wake := range o.wake {
+			signal(wake)
+		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for _, wake := range o.heard {
+			signal(wake)
+		}
+	}
+	return err
+}
+
+// take makes the next state of a report, and tells whether it is to be saved, and whether
+// it has something to say.
+func (o *Outbox) take(r finding.Report) (due, told bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	next, messages := Next(o.policy, o.state, r)
@@ -132,27 +145,22 @@ func (o *Outbox) Observe(r finding.Report) error {
 		o.greeting = nil
 	}
 	next = Enqueue(next, o.routes, messages)
-	due := len(messages) > 0 || changed(o.state, next) || next.At.Sub(o.saved).Abs() >= saveEvery
+	told = len(messages) > 0
+	due = told || changed(o.state, next) || next.At.Sub(o.saved).Abs() >= saveEvery
 	if lost := next.Dropped - o.state.Dropped; lost > 0 {
 		o.log.Error("too many alerts wait; the oldest were dropped", "dropped", lost)
 	}
 	if next.Untracked > 0 && o.state.Untracked == 0 {
 		o.log.Error("too many incidents at once; some are not told", "incidents", next.Untracked)
 	}
+	for _, q := range next.Queue {
+		if !slices.ContainsFunc(o.state.Queue, func(old Queued) bool { return old.Message.Key == q.Message.Key }) {
+			o.unwritten[q.Message.Key] = true
+		}
+	}
 	o.state = next
-	var err error
-	if due {
-		err = o.save()
-	}
-	if len(messages) > 0 {
-		for _, wake := range o.wake {
-			signal(wake)
-		}
-		for _, wake := range o.heard {
-			signal(wake)
-		}
-	}
-	return err
+	o.revision++
+	return due, told
 }
 
 // Watch says which hostnames are watched, from now on. The map must not be changed
@@ -182,38 +190,6 @@ func (o *Outbox) Changes() <-chan struct{} {
 	return wake
 }
 
-// changed tells whether more than clocks differ.
-func changed(a, b State) bool {
-	if len(a.Incidents) != len(b.Incidents) {
-		return true
-	}
-	for n, t := range a.Incidents {
-		u := b.Incidents[n]
-		if t.Message.Incident.ID != u.Message.Incident.ID || t.Last != u.Last ||
-			!t.Message.Draining.Equal(u.Message.Draining) {
-			return true
-		}
-	}
-	return false
-}
-
-// save writes the state. The caller holds the lock.
-func (o *Outbox) save() error {
-	if o.store == nil {
-		return nil
-	}
-	encoded, err := json.Marshal(o.state)
-	if err == nil {
-		err = o.store.Save(storeName, encoded)
-	}
-	if err != nil {
-		o.saved = time.Time{} // try again with the next report
-		return fmt.Errorf("save the state of alerts: %w", err)
-	}
-	o.saved = o.state.At
-	return nil
-}
-
 // State returns the state as it is now. It shares memory with the Outbox and is
 // for reading.
 func (o *Outbox) State() State {
@@ -236,22 +212,39 @@ func (o *Outbox) Deliveries() []Delivery {
 }
 
 // Run delivers until ctx ends, and returns when every sender has stopped. What
-// is not delivered then stays in the state.
+// is not delivered then stays in the state. What was delivered is written beside the
+// sending: a place that is slow to take the state must not make alerts late.
 func (o *Outbox) Run(ctx context.Context) {
-	var all sync.WaitGroup
+	noted := make(chan struct{}, 1)
+	var senders, writer sync.WaitGroup
 	for _, s := range o.sinks {
-		all.Go(func() { o.deliver(ctx, s) })
+		senders.Go(func() { o.deliver(ctx, s, noted) })
 	}
-	all.Wait()
+	writer.Go(func() {
+		for range noted {
+			if err := o.save(); err != nil {
+				o.log.Warn("what was delivered may be sent again after a restart", "error", err)
+			}
+		}
+	})
+	senders.Wait()
+	close(noted)
+	writer.Wait()
 }
 
-func (o *Outbox) deliver(ctx context.Context, s Sink) {
+// next is the oldest message for a sink that may be sent.
+func (o *Outbox) next(sink string) (Message, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m, n := Waiting(o.state, sink)
+	return m, n > 0 && !o.unwritten[m.Key]
+}
+
+func (o *Outbox) deliver(ctx context.Context, s Sink, noted chan<- struct{}) {
 	failures := 0
 	for ctx.Err() == nil {
-		o.mu.Lock()
-		m, n := Waiting(o.state, s.Name())
-		o.mu.Unlock()
-		if n == 0 {
+		m, ok := o.next(s.Name())
+		if !ok {
 			select {
 			case <-o.wake[s.Name()]:
 			case <-ctx.Done():
@@ -262,7 +255,9 @@ func (o *Outbox) deliver(ctx context.Context, s Sink) {
 		if err != nil && ctx.Err() != nil {
 			return // stopped in the middle: it may have arrived, and is tried again
 		}
-		o.done(s.Name(), m, err)
+		if o.done(s.Name(), m, err) {
+			signal(noted)
+		}
 		pause := pace
 		if _, over := errors.AsType[*GivenUpError](err); err != nil && !over {
 			failures++
@@ -275,9 +270,9 @@ func (o *Outbox) deliver(ctx context.Context, s Sink) {
 	}
 }
 
-// done notes the outcome of one attempt. Only success takes the message off the
-// queue, or that the sink gave it up.
-func (o *Outbox) done(sink string, m Message, err error) {
+// done notes the outcome of one attempt, and tells whether the message is off the queue:
+// only success takes it off, or that the sink gave it up.
+func (o *Outbox) done(sink string, m Message, err error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
@@ -285,15 +280,14 @@ func (o *Outbox) done(sink string, m Message, err error) {
 		_, over := errors.AsType[*GivenUpError](err)
 		o.tally.failed(sink, dead || over)
 		if !over {
-			return
+			return false
 		}
 	} else {
 		o.tally.sent(sink)
 	}
 	o.state = Delivered(o.state, sink, m.Key)
-	if err := o.save(); err != nil {
-		o.log.Warn("a delivered alert may be sent again after a restart", "sink", sink, "message", m.Key, "error", err)
-	}
+	o.revision++
+	return true
 }
 
 // send bounds one delivery. A panic in a sink is an error of that sink.
@@ -317,7 +311,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-func signal(c chan struct{}) {
+func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

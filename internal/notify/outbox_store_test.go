@@ -1,9 +1,11 @@
 package notify
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,4 +89,59 @@ func TestTwoSinksOfOneNameAreRefused(t *testing.T) {
 	if _, err := NewOutbox(atOnce, nil, silent, &pipe{name: "a"}, &pipe{name: "a"}); err == nil {
 		t.Error("accepted")
 	}
+}
+
+// hanging is a Store whose writes wait until they are let go.
+type hanging struct {
+	memory
+	begun chan struct{}
+	letGo chan struct{}
+}
+
+func (h *hanging) Save(name string, value []byte) error {
+	h.begun <- struct{}{}
+	<-h.letGo
+	return h.memory.Save(name, value)
+}
+
+// TestAWriteThatHangsDelaysNoDelivery: the state of one delivery is being written for long
+// while other messages are sent, and a new one waits until it is written.
+func TestAWriteThatHangsDelaysNoDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &hanging{begun: make(chan struct{}, 100), letGo: make(chan struct{}, 100)}
+		store.letGo <- struct{}{}
+		a, b := &pipe{name: "a"}, &pipe{name: "b", errs: []error{&RetryAfterError{Wait: 15 * time.Second, Err: errors.New("down")}}}
+		o := newOutbox(t, store, a, b)
+		observe(t, o, "x", "y")
+		<-store.begun
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { o.Run(ctx) })
+		<-store.begun // a has got x, and that is being written
+		began := time.Now()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantArrived(t, a, "firing x", "firing y")
+		if d := o.Deliveries(); d[0].Queued != 0 || d[1].Queued != 2 {
+			t.Errorf("metrics wait for the write: %+v", d)
+		}
+		running.Go(func() { observe(t, o, "x", "y", "z") })
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantArrived(t, a, "firing x", "firing y")
+		wantArrived(t, b, "firing x", "firing y") // and not z: that is not written
+		if time.Since(began) != 20*time.Second {
+			t.Error("the write did not hang")
+		}
+		close(store.letGo)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantArrived(t, a, "firing x", "firing y", "firing z")
+		wantArrived(t, b, "firing x", "firing y", "firing z")
+		cancel()
+		running.Wait()
+		if kept, _ := store.Load(storeName); strings.Contains(string(kept), `"waiting"`) {
+			t.Errorf("at the end the store has %s", kept)
+		}
+	})
 }

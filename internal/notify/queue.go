@@ -92,11 +92,11 @@ func storm(all []Message, chosen []int) Message {
 func aloud(m Message) string {
 	switch {
 	case m.HostCount == 0:
-		return m.Incident.Cause
+		return m.Cause()
 	case m.HostCount == 1 && len(m.Incident.Hosts) == 1:
-		return m.Incident.Cause + ": " + m.Incident.Hosts[0]
+		return m.Cause() + ": " + m.Incident.Hosts[0]
 	}
-	return m.Incident.Cause + ": " + finding.Count(m.HostCount, "hostname", "hostnames")
+	return m.Cause() + ": " + finding.Count(m.HostCount, "hostname", "hostnames")
 }
 
 // Delivered notes that a sink has taken the message with this key.

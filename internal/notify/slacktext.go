@@ -95,7 +95,7 @@ func headline(m Message, cluster string) string {
 	if cluster != "" {
 		in = " (" + escape(cluster) + ")"
 	}
-	cause := escape(m.Incident.Cause)
+	cause := escape(m.Cause())
 	hit := scope(m)
 	if hit != "" && !strings.Contains(cause, hit) {
 		cause += ": " + hit

@@ -92,6 +92,15 @@ func (s *Store) Reread() (warning, err error) {
 	return nil, nil
 }
 
+// Foreign tells whether another process left the values that were read last. A place that
+// cannot tell is nobody else's.
+func (s *Store) Foreign() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	place, tells := s.place.(interface{ Foreign() bool })
+	return tells && s.read && !s.damaged && place.Foreign()
+}
+
 // Close lets go of the place, if that is something to hold. Save takes it again.
 func (s *Store) Close() error {
 	s.mu.Lock()

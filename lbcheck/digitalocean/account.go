@@ -113,16 +113,25 @@ func New(s Settings) (*Account, error) {
 // Observe returns the account's load balancers, sorted by id: a complete list, or
 // the last complete one with the Failure of this attempt. There is one list a minute
 // at most, unless the token is another: in between only the balancers in news, by their
-// ids, are asked for, and take their place in the last list. After a failure of the API it asks nothing before the
-// time that the API named (429, 503), or else for a while that grows with each failure,
-// and repeats the Failure.
+// ids, are asked for, and take their place in the last list. After a failure of the API it
+// asks nothing before the time that the API named (429, 503), or else for a while that
+// grows with each failure, and repeats the Failure. After that a list need not wait for its
+// minute.
 func (a *Account) Observe(ctx context.Context, news []string) lbcheck.Observation {
 	token, failure := a.readToken()
+	var resting *Error
+	if failure == nil {
+		resting = a.resting(token)
+	}
 	a.mu.Lock()
-	due, failed := a.now().Sub(a.listed) >= listEvery || a.by != token, a.outcome != nil
+	failed := a.outcome != nil
+	due := a.by != token || !a.now().Before(a.after(listEvery))
+	if due && resting != nil {
+		a.outcome = resting
+	}
 	a.mu.Unlock()
 	switch {
-	case failure != nil:
+	case failure != nil, resting != nil:
 	case due:
 		a.list(ctx, token)
 	case !failed:
@@ -130,14 +139,26 @@ func (a *Account) Observe(ctx context.Context, news []string) lbcheck.Observatio
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	o := copied(a.complete)
 	if failure == nil {
 		failure = a.outcome
+		if failure != nil || !due {
+			o.Again = a.after(time.Minute)
+		}
 	}
-	o := copied(a.complete)
 	if failure != nil {
 		o.Failure, o.FailureHint = failure.what, failure.hint
 	}
 	return o
+}
+
+// after is when the next list may be asked for, with so much time between lists. The
+// caller holds the lock.
+func (a *Account) after(every time.Duration) time.Time {
+	if a.outcome != nil && !a.outcome.until.IsZero() {
+		return a.outcome.until
+	}
+	return a.listed.Add(every)
 }
 
 // list asks for all.
@@ -209,13 +230,7 @@ func (a *Account) readToken() (string, *Error) {
 // ask runs one question of some requests within the timeout, and keeps to the API's
 // wish to be left alone.
 func (a *Account) ask(ctx context.Context, token string, question func(context.Context, *godo.Client) error) *Error {
-	a.mu.Lock()
-	wait := a.wait
-	if a.refused != token {
-		wait = nil
-	}
-	a.mu.Unlock()
-	if wait != nil && a.now().Before(wait.until) {
+	if wait := a.resting(token); wait != nil {
 		return wait
 	}
 	client, err := godo.New(&http.Client{
@@ -235,9 +250,20 @@ func (a *Account) ask(ctx context.Context, token string, question func(context.C
 	return failure
 }
 
+// resting is the failure for whose sake the API is left alone at this moment; nil: it is
+// not.
+func (a *Account) resting(token string) *Error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wait == nil || a.refused != token || !a.now().Before(a.wait.until) {
+		return nil
+	}
+	return a.wait
+}
+
 const (
 	firstRest = 30 * time.Second
-	maxRest   = 5 * time.Minute
+	maxRest   = 2 * time.Minute
 )
 
 // rest notes for how long the API is to be left alone after an answer.

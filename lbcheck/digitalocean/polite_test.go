@@ -89,7 +89,50 @@ func TestSingleQuestionsAreBounded(t *testing.T) {
 	}
 }
 
-// After each failure the API is left alone for longer, up to five minutes, and never
+// A look while the API is left alone is no list: the next one is due when that is over, and
+// only after a success a minute later.
+func TestARestIsNoList(t *testing.T) {
+	d := newAPI(t)
+	fill(d, 1)
+	a := newAccount(t, Settings{APIURL: d.URL()})
+	observe := func(after time.Duration, requests int) lbcheck.Observation {
+		t.Helper()
+		a.pass(after)
+		got := a.Observe(t.Context(), nil)
+		if n := len(paths(d)); n != requests {
+			t.Errorf("asked %d times, want %d", n, requests)
+		}
+		return got
+	}
+	if first := observe(0, 1); !first.Again.IsZero() {
+		t.Errorf("after a success it is asked again %s", first.Again)
+	}
+	d.SetFault(func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Retry-After", "90")
+		return lab.DOError(503, "", "")(w, r)
+	})
+	failed := observe(time.Minute, 1)
+	if left := failed.Again.Sub(a.now()); left < 85*time.Second || left > 90*time.Second {
+		t.Errorf("it says that it may be asked in %s, want 90 s", left)
+	}
+	d.SetFault(nil)
+	if held := observe(85*time.Second, 0); held.Failure != failed.Failure || !held.Again.Equal(failed.Again) {
+		t.Errorf("meanwhile: %+v", held)
+	}
+	if well := observe(5*time.Second, 1); well.Failure != "" || !well.Again.IsZero() {
+		t.Errorf("after the rest: %+v", well)
+	}
+	if early := observe(50*time.Second, 0); early.Again.Sub(a.now()).Round(time.Second) != 10*time.Second {
+		t.Errorf("before its minute is over it may be asked in %s", early.Again.Sub(a.now()))
+	}
+	observe(5*time.Second, 1)
+	d.SetFault(lab.DOError(401, "unauthorized", "no"))
+	if refused := observe(time.Minute, 1); refused.Again.Sub(a.now()).Round(time.Second) != time.Minute {
+		t.Errorf("a token that was refused may be tried in %s", refused.Again.Sub(a.now()))
+	}
+}
+
+// After each failure the API is left alone for longer, up to two minutes, and never
 // for the same time.
 func TestAFailingAPIIsLeftAloneForLonger(t *testing.T) {
 	for name, fault := range map[string]lab.HTTPFault{"503": lab.DOError(503, "", ""), "reset": lab.HTTPReset} {
@@ -99,7 +142,7 @@ func TestAFailingAPIIsLeftAloneForLonger(t *testing.T) {
 			a := newAccount(t, Settings{APIURL: d.URL()})
 			d.SetFault(fault)
 			waits := map[time.Duration]bool{}
-			for n, most := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
+			for n, most := range []time.Duration{30 * time.Second, time.Minute, maxRest, maxRest, maxRest, maxRest} {
 				before := d.Requests.Len()
 				failed := a.Observe(t.Context(), nil)
 				if d.Requests.Len() == before {
@@ -112,14 +155,12 @@ func TestAFailingAPIIsLeftAloneForLonger(t *testing.T) {
 				if most == maxRest {
 					waits[wait] = true
 				}
-				if wait > listEvery+time.Second {
-					before = d.Requests.Len()
-					a.pass(wait - 2*time.Second)
-					if again := a.Observe(t.Context(), nil); again.Failure != failed.Failure || d.Requests.Len() != before {
-						t.Errorf("asked again too early: %q", again.Failure)
-					}
+				before = d.Requests.Len()
+				a.pass(wait - 2*time.Second)
+				if again := a.Observe(t.Context(), nil); again.Failure != failed.Failure || d.Requests.Len() != before {
+					t.Errorf("asked again too early: %q", again.Failure)
 				}
-				a.pass(5 * time.Minute)
+				a.pass(3 * time.Second)
 			}
 			if len(waits) < 2 {
 				t.Errorf("all probes come back at the same moment: %v", waits)
