@@ -140,7 +140,7 @@ func (h History) remember(looks []Observation) []Denial {
 
 // denies returns the denial of a type in one look, if it matters to clients: if all
 // is denied, or a server gives what others deny.
-func (o Observation) denies(t Type) (Denial, bool) {
+func (o *Observation) denies(t Type) (Denial, bool) {
 	d := Denial{Host: o.Host, Type: t, FirstSeen: o.At, LastSeen: o.At}
 	var found, given, other bool
 	note := func(name, zone string, ttl uint32) {
@@ -173,7 +173,7 @@ func (o Observation) denies(t Type) (Denial, bool) {
 
 // leadsToSilence returns the way on which no server says anything, if an alias leads
 // there beside another way.
-func (o Observation) leadsToSilence() (Denial, bool) {
+func (o *Observation) leadsToSilence() (Denial, bool) {
 	for _, s := range o.Steps {
 		if s.isSilent() && o.Cut == "" && len(o.Published()) > 0 && o.share(s.Name) != "" {
 			return Denial{Host: o.Host, Zone: s.Zone, Owner: s.Name, Aliases: o.way(s.Name), FirstSeen: o.At, LastSeen: o.At}, true
@@ -249,7 +249,7 @@ func (d Denial) given(o Observation) Denial {
 }
 
 // way returns the aliases that lead from the host to a name, the first way found.
-func (o Observation) way(to string) []Link {
+func (o *Observation) way(to string) []Link {
 	ways := map[string][]Link{o.Host: nil}
 	for _, s := range o.Steps { // in the order in which they lead on
 		before, reached := ways[s.Name]
@@ -264,7 +264,7 @@ func (o Observation) way(to string) []Link {
 
 // deniedNow is until when caches may deny the name if it is mended now: longer than
 // by what is denied now, if it was denied with a longer TTL before.
-func (c Case) deniedNow(now time.Time, ttl uint32) time.Time {
+func (c *Case) deniedNow(now time.Time, ttl uint32) time.Time {
 	end := now.Add(Cached(ttl))
 	for _, d := range c.Denied {
 		if d.Until.After(end) {
@@ -275,7 +275,7 @@ func (c Case) deniedNow(now time.Time, ttl uint32) time.Time {
 }
 
 // judgeMended reports a name that authority gives again, and caches may still deny.
-func judgeMended(now time.Time, c Case) *finding.Finding {
+func judgeMended(now time.Time, c *Case) *finding.Finding {
 	var last Denial
 	var end time.Time
 	var types []string

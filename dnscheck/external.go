@@ -11,13 +11,13 @@ import (
 // byExternalDNS tells whether external-dns writes a record: it has the host's own name,
 // and an object that declares the host is annotated for it. What a wildcard or an
 // alias leads to is somebody else's.
-func (c Case) byExternalDNS(owner string) bool {
+func (c *Case) byExternalDNS(owner string) bool {
 	return c.Publisher.ExternalDNS != "" && owner == c.Observed.Host
 }
 
 // external continues a hint about a record that is external-dns's: who should have
 // corrected it, and what would undo a correction by hand.
-func (c Case) external(rec finding.Record) string {
+func (c *Case) external(rec finding.Record) string {
 	d := c.Publisher
 	misled := slices.DeleteFunc(slices.Clone(d.RecordAddresses), c.accepts)
 	switch {
@@ -32,7 +32,7 @@ func (c Case) external(rec finding.Record) string {
 
 // lowerTTL says how to shorten a TTL that is too long. What external-dns writes it
 // writes again, so there its annotation is the place.
-func (c Case) lowerTTL(p Policy, rec finding.Record) string {
+func (c *Case) lowerTTL(p Policy, rec finding.Record) string {
 	most := int64(p.MaxTTL / time.Second)
 	switch d := c.Publisher; {
 	case !c.byExternalDNS(rec.Owner):
@@ -46,7 +46,7 @@ func (c Case) lowerTTL(p Policy, rec finding.Record) string {
 
 // untoldTTL reports a record that has a longer TTL than external-dns is told to give
 // it. A shorter one harms nobody, and what ttlExposure tells of is told there.
-func untoldTTL(p Policy, c Case, s Step) (finding.Finding, bool) {
+func untoldTTL(p Policy, c *Case, s *Step) (finding.Finding, bool) {
 	told := c.Publisher.RecordTTL
 	if told == 0 || s.Name != c.Observed.Host || !c.byExternalDNS(s.Owner()) {
 		return finding.Finding{}, false

@@ -58,7 +58,7 @@ func Held(o Observation, seen []Sighting) []Hold {
 // each record of the chain anew when its TTL is over; what authority still publishes
 // leads to the same then. So of the records that authority has changed, the one that
 // expires first counts.
-func (o Observation) untilReadAnew(r ResolverAnswer, end Link) time.Time {
+func (o *Observation) untilReadAnew(r ResolverAnswer, end Link) time.Time {
 	left, changed := r.TTL, false
 	for i, l := range r.Chain {
 		if i == len(r.Chain)-1 {

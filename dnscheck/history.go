@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -103,6 +104,22 @@ func (h History) Of(host string) []Sighting {
 		to++
 	}
 	return h.Sightings[from:to:to]
+}
+
+// ByHost yields each host with its sightings, in order. They share memory with h.
+func (h History) ByHost() iter.Seq2[string, []Sighting] {
+	return func(yield func(string, []Sighting) bool) {
+		for from := 0; from < len(h.Sightings); {
+			host, to := h.Sightings[from].Host, from+1
+			for to < len(h.Sightings) && h.Sightings[to].Host == host {
+				to++
+			}
+			if !yield(host, h.Sightings[from:to:to]) {
+				return
+			}
+			from = to
+		}
+	}
 }
 
 // Remember adds observations to the history and forgets what is too old to
@@ -228,7 +245,7 @@ func mostNeeded(all []Sighting, at time.Time) []Sighting {
 
 // beside returns the path with the end of what other servers gave instead of its
 // aliases: the way by those may lead to the address too, and last longer.
-func (o Observation) beside(path []Link) []Link {
+func (o *Observation) beside(path []Link) []Link {
 	path = slices.Clone(path)
 	for i, l := range path[:len(path)-1] {
 		step, _ := o.step(l.Owner)

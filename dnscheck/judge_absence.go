@@ -10,7 +10,7 @@ import (
 // judgeAbsence reports a name that every server which speaks denies, in both
 // families. A name that some servers have and others deny is inconsistent, not
 // absent. Silence beside a denial does not change it: the denial is authoritative.
-func judgeAbsence(now time.Time, c Case) *finding.Finding {
+func judgeAbsence(now time.Time, c *Case) *finding.Finding {
 	if len(c.Published) > 0 {
 		return nil
 	}
@@ -22,7 +22,7 @@ func judgeAbsence(now time.Time, c Case) *finding.Finding {
 }
 
 // absence words a denial.
-func absence(now time.Time, c Case, step Step, d denial) *finding.Finding {
+func absence(now time.Time, c *Case, step Step, d denial) *finding.Finding {
 	end := c.deniedNow(now, d.ttl)
 	keeps := "; caches keep the denial for up to " + finding.Span(end.Sub(now))
 	rec := finding.Record{Zone: d.zone, Owner: step.Name, Type: string(A), TTL: d.ttl}
@@ -63,7 +63,7 @@ func absence(now time.Time, c Case, step Step, d denial) *finding.Finding {
 
 // hadIt says which servers gave an address when they last spoke and are silent now,
 // while others deny the name; "" if there are none.
-func (c Case) hadIt(now time.Time) string {
+func (c *Case) hadIt(now time.Time) string {
 	for _, s := range c.Seen {
 		if silent := c.Observed.withheld(s); len(silent) > 0 {
 			return fmt.Sprintf("mend %s first: no usable answer comes from there, and %s was published at %s; then see why the others lack it",
@@ -80,7 +80,7 @@ type denial struct {
 
 // denial returns the end of the alias chain and what denies it. Nothing is denied
 // as long as one family has not been answered on every way.
-func (o Observation) denial() (Step, denial, bool) {
+func (o *Observation) denial() (Step, denial, bool) {
 	if len(o.Published()) > 0 || !o.answered(A) || !o.answered(AAAA) {
 		return Step{}, denial{}, false
 	}
@@ -95,7 +95,7 @@ func (o Observation) denial() (Step, denial, bool) {
 	return end, d, found
 }
 
-func (s Step) denial() (denial, bool) {
+func (s *Step) denial() (denial, bool) {
 	if s.Failure.Outcome == NoName {
 		text := fmt.Sprintf("the zone %s says that %s does not exist (NXDOMAIN)", s.Failure.At, s.Name)
 		return denial{text, s.Failure.At, s.Failure.NegativeTTL}, true

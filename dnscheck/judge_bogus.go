@@ -13,7 +13,7 @@ import (
 
 // judgeBogus reports a name whose answers validating resolvers refuse: clients of
 // those have no address, whatever authority publishes.
-func judgeBogus(c Case) *finding.Finding {
+func judgeBogus(c *Case) *finding.Finding {
 	failing := c.Observed.refusing()
 	if len(failing) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func judgeBogus(c Case) *finding.Finding {
 
 // refusing are the resolvers that hold what is published for bogus, by name, with
 // the answer that tells most.
-func (o Observation) refusing() map[string]ResolverAnswer {
+func (o *Observation) refusing() map[string]ResolverAnswer {
 	var failing map[string]ResolverAnswer
 	for _, r := range o.Resolvers {
 		if r.Bogus {
@@ -74,7 +74,7 @@ func (o Observation) refusing() map[string]ResolverAnswer {
 
 // zones are those that the way to the addresses leads through, from the host on. Any
 // of them can be the one whose signatures do not fit.
-func (o Observation) zones() []string {
+func (o *Observation) zones() []string {
 	var all []string
 	for _, s := range o.Steps {
 		if s.Zone != "" && !slices.Contains(all, s.Zone) {

@@ -17,7 +17,7 @@ const grace = time.Minute
 
 // judgeCaches reports what authority publishes no more but caches may still hold:
 // computed from the history, and measured at the resolvers.
-func judgeCaches(now time.Time, c Case) []finding.Finding {
+func judgeCaches(now time.Time, c *Case) []finding.Finding {
 	fs := append(judgeResolvers(c), judgeDenials(now, c)...)
 	for _, f := range []*finding.Finding{judgeBogus(c), judgeMended(now, c)} {
 		if f != nil {
@@ -29,15 +29,19 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 	}
 	published := c.Published
 	clear := map[netip.Addr]time.Time{}
-	ways := c.Observed.formerWays(now)
-	for _, addr := range slices.SortedFunc(maps.Keys(ways), netip.Addr.Compare) {
-		if c.dropped(addr, published) && len(clear) < maxUnexpected {
-			clear[addr] = ways[addr].end
-			fs = append(fs, formerly(now, c, addr, ways[addr]))
+	if ways := c.Observed.formerWays(now); ways != nil {
+		for _, addr := range slices.SortedFunc(maps.Keys(ways), netip.Addr.Compare) {
+			if c.dropped(addr, published) && len(clear) < maxUnexpected {
+				clear[addr] = ways[addr].end
+				fs = append(fs, formerly(now, c, addr, ways[addr]))
+			}
 		}
 	}
 	for _, s := range c.Seen {
-		if _, told := clear[s.Address]; told || !c.dropped(s.Address, published) {
+		if !c.dropped(s.Address, published) {
+			continue
+		}
+		if _, told := clear[s.Address]; told {
 			continue
 		}
 		if silent := c.Observed.withheld(s); len(silent) > 0 {
@@ -67,11 +71,11 @@ func judgeCaches(now time.Time, c Case) []finding.Finding {
 
 // dropped tells whether authority publishes an address no more that it should not
 // publish: a server that is silent now has dropped nothing.
-func (c Case) dropped(addr netip.Addr, published []netip.Addr) bool {
+func (c *Case) dropped(addr netip.Addr, published []netip.Addr) bool {
 	return !slices.Contains(published, addr) && !c.accepts(addr) && c.answered(typeFor(addr))
 }
 
-func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding {
+func draining(now time.Time, c *Case, s Sighting, end time.Time) finding.Finding {
 	f := finding.Finding{
 		Code: finding.DNSDraining, Severity: finding.Info,
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: s.Address.String()},
@@ -91,7 +95,7 @@ func draining(now time.Time, c Case, s Sighting, end time.Time) finding.Finding 
 
 // withheld is an address that a server gave when it last spoke, while the others give
 // it no more. Clients of that server may still get it, and it has no end.
-func withheld(now time.Time, c Case, s Sighting, silent []string) finding.Finding {
+func withheld(now time.Time, c *Case, s Sighting, silent []string) finding.Finding {
 	who := finding.List(silent, maxServers)
 	return finding.Finding{
 		Code: finding.DNSDraining, Severity: finding.Unknown,
@@ -104,7 +108,7 @@ func withheld(now time.Time, c Case, s Sighting, silent []string) finding.Findin
 	}
 }
 
-func cachedStale(now time.Time, c Case, h Hold, computed time.Time) finding.Finding {
+func cachedStale(now time.Time, c *Case, h Hold, computed time.Time) finding.Finding {
 	f := finding.Finding{
 		Code: finding.DNSCachedStale, Severity: finding.Info,
 		Subject:  finding.Subject{Host: c.Observed.Host, Address: h.Address.String(), Server: h.Resolver},
@@ -151,7 +155,7 @@ func (h Hold) overdue(computed time.Time) bool {
 
 // judgeDenials reports resolvers that still deny what every server of the zone
 // publishes: a record that was missing and is there again.
-func judgeDenials(now time.Time, c Case) []finding.Finding {
+func judgeDenials(now time.Time, c *Case) []finding.Finding {
 	var fs []finding.Finding
 	told := map[string]bool{}
 	for _, r := range c.Observed.Resolvers {
@@ -185,7 +189,7 @@ func judgeDenials(now time.Time, c Case) []finding.Finding {
 
 // givenByAll tells whether addresses of the type are published, and no server
 // denies them.
-func (o Observation) givenByAll(t Type) bool {
+func (o *Observation) givenByAll(t Type) bool {
 	given := false
 	for _, s := range o.Steps {
 		for _, a := range s.Answers {
@@ -199,8 +203,8 @@ func (o Observation) givenByAll(t Type) bool {
 }
 
 // judgeResolvers reports resolvers whose cache could not be looked at.
-func judgeResolvers(c Case) []finding.Finding {
-	if !slices.ContainsFunc(c.Observed.Resolvers, func(r ResolverAnswer) bool { return !r.Outcome.Speaks() }) {
+func judgeResolvers(c *Case) []finding.Finding {
+	if !anyOf(c.Observed.Resolvers, func(r *ResolverAnswer) bool { return !r.Outcome.Speaks() }) {
 		return nil
 	}
 	var fs []finding.Finding

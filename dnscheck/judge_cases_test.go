@@ -353,7 +353,7 @@ func TestASetLargerThanBINDTakesIsTold(t *testing.T) {
 		for i := range c.n {
 			s.Answers[1].Addresses = append(s.Answers[1].Addresses[:i:i], netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))
 		}
-		fs := judgeSizes(Case{Observed: o})
+		fs := judgeSizes(&Case{Observed: o})
 		sound(t, fs)
 		if told := texts(fs); len(fs) > 1 || (told == "") != (c.want == "") || !strings.Contains(told, c.want) {
 			t.Errorf("%d addresses, rotates %t: %s", c.n, c.rotates, told)

@@ -10,9 +10,10 @@ import (
 
 // judgeConsistency compares the servers of each zone with each other, per name
 // and type. Answers that take turns are no disagreement.
-func judgeConsistency(c Case) []finding.Finding {
+func judgeConsistency(c *Case) []finding.Finding {
 	var fs []finding.Finding
-	for _, s := range c.Observed.Steps {
+	for i := range c.Observed.Steps {
+		s := &c.Observed.Steps[i]
 		var differ []string
 		var owner, typ string
 		for _, t := range []Type{A, AAAA} {
@@ -47,7 +48,7 @@ func judgeConsistency(c Case) []finding.Finding {
 
 // takesTurns tells whether the servers of a step give records of a type by turns: in
 // this look, or as the host's addresses of that type, or behind its alias, do.
-func (c Case) takesTurns(s Step, t Type) bool {
+func (c *Case) takesTurns(s *Step, t Type) bool {
 	alias := slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Outcome == Alias })
 	return s.Rotates || slices.Contains(c.turning, t) || alias && len(c.turning) > 0
 }
@@ -65,18 +66,17 @@ func other(name, host string) string {
 }
 
 // disagrees tells whether two servers that speak of a type say different things.
-func (s Step) disagrees(t Type) bool {
-	var first Answer
-	for _, a := range s.Answers {
-		switch {
-		case a.Type != t || !a.Outcome.Speaks():
-		case first.Outcome == "":
-			first = a
-		case !sameData(a, first):
-			return true
+func (s *Step) disagrees(t Type) bool {
+	var first *Answer
+	return anyOf(s.Answers, func(a *Answer) bool {
+		if a.Type != t || !a.Outcome.Speaks() {
+			return false
 		}
-	}
-	return false
+		if first == nil {
+			first = a
+		}
+		return !sameData(a, first)
+	})
 }
 
 // What servers say that deny a record, beside sets and aliases.
@@ -87,7 +87,7 @@ const (
 
 // said groups the servers that speak by what they say about a type. The whole set
 // counts, also where a text would cut it.
-func (s Step) said(t Type) map[string][]string {
+func (s *Step) said(t Type) map[string][]string {
 	groups := map[string][]string{}
 	for _, a := range s.Answers {
 		if a.Type != t || !a.Outcome.Speaks() {

@@ -23,7 +23,7 @@ const (
 // not given it for too long, or the resolver says that it is its own. computed is when the last cache
 // drops the address, zero if it is not known. Such an answer has
 // no end: it is as fresh at the next look.
-func (c Case) differs(now time.Time, h Hold, computed time.Time) (finding.Finding, bool) {
+func (c *Case) differs(now time.Time, h Hold, computed time.Time) (finding.Finding, bool) {
 	f := c.differing(h.Resolver)
 	f.Subject.Address = h.Address.String()
 	f.Expected = expectedText(c.Expected, h.Address)
@@ -52,7 +52,7 @@ func (c Case) differs(now time.Time, h Hold, computed time.Time) (finding.Findin
 }
 
 // differsInDenial does the same for a denial of what authority gives.
-func (c Case) differsInDenial(now time.Time, r ResolverAnswer, until time.Time) (finding.Finding, bool) {
+func (c *Case) differsInDenial(now time.Time, r ResolverAnswer, until time.Time) (finding.Finding, bool) {
 	name := resolverName(r.Resolver)
 	f := c.differing(name)
 	if c.Observed.formerlyDenied(r.Type, now) {
@@ -84,7 +84,7 @@ func (c Case) differsInDenial(now time.Time, r ResolverAnswer, until time.Time) 
 	return f, true
 }
 
-func (c Case) differing(resolver string) finding.Finding {
+func (c *Case) differing(resolver string) finding.Finding {
 	return finding.Finding{
 		Code: finding.DNSResolverDiffers, Severity: finding.Warning,
 		Subject: finding.Subject{Host: c.Observed.Host, Server: resolver},
@@ -95,7 +95,7 @@ func (c Case) differing(resolver string) finding.Finding {
 
 // firstGiven is since when authority was seen to give addresses of a family; zero if it
 // never was.
-func (c Case) firstGiven(t Type) time.Time {
+func (c *Case) firstGiven(t Type) time.Time {
 	var first time.Time
 	for _, s := range c.Seen {
 		if typeFor(s.Address) == t && (first.IsZero() || s.FirstSeen.Before(first)) {
@@ -106,7 +106,7 @@ func (c Case) firstGiven(t Type) time.Time {
 }
 
 // wholeTTL is the sum of the TTLs on the way to the addresses.
-func (o Observation) wholeTTL() time.Duration {
+func (o *Observation) wholeTTL() time.Duration {
 	var sum time.Duration
 	for _, s := range o.Steps {
 		var ttl uint32

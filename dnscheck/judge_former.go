@@ -22,7 +22,7 @@ type formerWay struct {
 
 // formerlyDenied tells whether a server that a zone had denies addresses of a type, while
 // caches still know it.
-func (o Observation) formerlyDenied(t Type, now time.Time) bool {
+func (o *Observation) formerlyDenied(t Type, now time.Time) bool {
 	return slices.ContainsFunc(o.Steps, func(s Step) bool {
 		return slices.ContainsFunc(s.Former, func(f Former) bool {
 			return f.Type == t && (f.Outcome == NoName || f.Outcome == NoData) && f.Until.After(now)
@@ -36,8 +36,8 @@ const rounding = 2 * time.Second
 
 // formerWays returns the ways to each address on which a server that a zone had gives a
 // record, while caches still know those servers.
-func (o Observation) formerWays(now time.Time) map[netip.Addr]formerWay {
-	if !slices.ContainsFunc(o.Steps, func(s Step) bool { return len(s.Former) > 0 }) {
+func (o *Observation) formerWays(now time.Time) map[netip.Addr]formerWay {
+	if !anyOf(o.Steps, func(s *Step) bool { return len(s.Former) > 0 }) {
 		return nil
 	}
 	both := Observation{Host: o.Host, Steps: slices.Concat(o.Steps, o.Formerly)}
@@ -77,7 +77,7 @@ func (o Observation) formerWays(now time.Time) map[netip.Addr]formerWay {
 
 // formerly is the draining of an address that nobody publishes, but servers that the
 // zone had before go on giving. It ends by itself, and sooner if they are corrected.
-func formerly(now time.Time, c Case, addr netip.Addr, w formerWay) finding.Finding {
+func formerly(now time.Time, c *Case, addr netip.Addr, w formerWay) finding.Finding {
 	who := finding.List(w.servers, maxServers)
 	verb := "gives"
 	if len(w.servers) > 1 {

@@ -101,7 +101,7 @@ func tallies(os []Observation) map[string]map[Server]*tally {
 }
 
 // lost tells whether what a server left unanswered may be the network's fault.
-func (c Case) lost(at hosting, failed []Answer, partly bool) bool {
+func (c *Case) lost(at hosting, failed []Answer, partly bool) bool {
 	loss := c.Lossy[at.zone]
 	mayBe := partly && loss.Even || !partly && loss.Any
 	return mayBe && !slices.ContainsFunc(failed, func(a Answer) bool { return a.Outcome != Silent || a.Unanswered >= surelySilent })

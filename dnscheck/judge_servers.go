@@ -26,10 +26,10 @@ type hosting struct {
 // judgeServers reports each server that does not serve its zone while another
 // one does, once, however many questions it failed. What no server answers is told of
 // the name: see unresolvable and judgeWays.
-func judgeServers(c Case) []finding.Finding {
+func judgeServers(c *Case) []finding.Finding {
 	speaking := func(a Answer) bool { return a.Outcome.Speaks() }
-	odd := func(a Answer) bool { return !a.Outcome.Speaks() || a.Outcome == NoName }
-	if !slices.ContainsFunc(c.Observed.Steps, func(s Step) bool { return slices.ContainsFunc(s.Answers, odd) }) {
+	odd := func(a *Answer) bool { return !a.Outcome.Speaks() || a.Outcome == NoName }
+	if !anyOf(c.Observed.Steps, func(s *Step) bool { return anyOf(s.Answers, odd) }) {
 		return nil
 	}
 	failed := map[hosting][]Answer{}
@@ -73,7 +73,7 @@ func judgeServers(c Case) []finding.Finding {
 
 // contradicts tells whether a server denies a name of which it has records, as some
 // do when they are asked for AAAA (RFC 4074 section 4.2, RFC 8020 section 2).
-func (s Step) contradicts(a Answer) bool {
+func (s *Step) contradicts(a Answer) bool {
 	return a.Outcome == NoName && slices.ContainsFunc(s.Answers, func(b Answer) bool { return b.Server == a.Server && b.hasData() })
 }
 
@@ -122,7 +122,7 @@ func (a Answer) misbehaviour() string {
 // It is unknown, because the fault may be between us and the servers; but if a
 // resolver elsewhere fails for the name too, or authority itself leads in a
 // circle, clients fail.
-func unresolvable(c Case) finding.Finding {
+func unresolvable(c *Case) finding.Finding {
 	step := c.Observed.unanswered()
 	f := finding.Finding{
 		Code: finding.DNSUnresolvable, Severity: finding.Unknown,
@@ -167,7 +167,7 @@ func unresolvable(c Case) finding.Finding {
 // leadsNowhere words the finding if authority itself leaves clients without an
 // address: its aliases lead in a circle or are too many, or its DNAME makes a name
 // that is none.
-func (o Observation) leadsNowhere(f *finding.Finding) bool {
+func (o *Observation) leadsNowhere(f *finding.Finding) bool {
 	if o.circular() {
 		f.Severity = finding.Critical
 		f.Summary = o.Host + " has no address: its aliases lead in a circle"
@@ -199,7 +199,7 @@ func (o Observation) leadsNowhere(f *finding.Finding) bool {
 }
 
 // silence says what happened instead of an answer.
-func (s Step) silence() string {
+func (s *Step) silence() string {
 	if s.Failure.Text != "" {
 		return s.Failure.Text
 	}
@@ -237,7 +237,7 @@ func sortedAnswers(answers []Answer) []Answer {
 }
 
 // speaking are the servers of the step that said something usable, sorted.
-func (s Step) speaking() []string {
+func (s *Step) speaking() []string {
 	var names []string
 	for _, a := range s.Answers {
 		if a.Outcome.Speaks() {
@@ -249,7 +249,7 @@ func (s Step) speaking() []string {
 }
 
 // asking are all servers of the step, sorted.
-func (s Step) asking() []string {
+func (s *Step) asking() []string {
 	var names []string
 	for _, a := range s.Answers {
 		names = append(names, a.Server.String())
@@ -259,4 +259,4 @@ func (s Step) asking() []string {
 }
 
 // asked counts the servers of the step.
-func (s Step) asked() int { return len(s.asking()) }
+func (s *Step) asked() int { return len(s.asking()) }

@@ -13,15 +13,16 @@ const mostRecords = 100
 
 // judgeSizes reports sets of addresses that are larger than resolvers bear with. What a
 // server gave by turns is no set.
-func judgeSizes(c Case) []finding.Finding {
+func judgeSizes(c *Case) []finding.Finding {
 	var fs []finding.Finding
-	for _, s := range c.Observed.Steps {
-		most := Answer{}
+	for i := range c.Observed.Steps {
+		s := &c.Observed.Steps[i]
+		var most *Answer
 		var servers []string
-		for _, a := range s.Answers {
-			if a.Outcome == OK && len(a.Addresses) > mostRecords && !s.Rotates {
+		for k := range s.Answers {
+			if a := &s.Answers[k]; a.Outcome == OK && len(a.Addresses) > mostRecords && !s.Rotates {
 				servers = append(servers, a.Server.String())
-				if len(a.Addresses) > len(most.Addresses) {
+				if most == nil || len(a.Addresses) > len(most.Addresses) {
 					most = a
 				}
 			}

@@ -20,9 +20,10 @@ func huge(ttl uint32) bool { return seconds(ttl) > maxCached }
 
 // judgeTTLs reports the records whose TTLs do something else than they seem to, and
 // those that caches would hold for too long.
-func judgeTTLs(p Policy, c Case) []finding.Finding {
+func judgeTTLs(p Policy, c *Case) []finding.Finding {
 	var fs []finding.Finding
-	for _, s := range c.Observed.Steps {
+	for i := range c.Observed.Steps {
+		s := &c.Observed.Steps[i]
 		if f, odd := oddTTL(p, c, s); odd {
 			fs = append(fs, f)
 		} else if f, odd := untoldTTL(p, c, s); odd {
@@ -39,8 +40,8 @@ func judgeTTLs(p Policy, c Case) []finding.Finding {
 // balancer and could keep clients away from the next one for longer than is accepted;
 // otherwise it is worth knowing: many providers give 0 for an alias that they resolve
 // themselves.
-func oddTTL(p Policy, c Case, s Step) (finding.Finding, bool) {
-	if !slices.ContainsFunc(s.Answers, Answer.hasOddTTL) {
+func oddTTL(p Policy, c *Case, s *Step) (finding.Finding, bool) {
+	if !anyOf(s.Answers, (*Answer).hasOddTTL) {
 		return finding.Finding{}, false
 	}
 	said := map[string][]string{}
@@ -89,7 +90,7 @@ func oddTTL(p Policy, c Case, s Step) (finding.Finding, bool) {
 	return f, true
 }
 
-func (a Answer) hasOddTTL() bool {
+func (a *Answer) hasOddTTL() bool {
 	return a.hasData() && (a.Odd != nil || a.TTL == 0 || huge(a.TTL))
 }
 
@@ -117,7 +118,7 @@ func ttlHint(parts []string, rec finding.Record) string {
 
 // ttlExposure finds the record with the largest TTL on a way to an address of the
 // load balancer. What oddTTL tells of is left out.
-func ttlExposure(p Policy, c Case) *finding.Finding {
+func ttlExposure(p Policy, c *Case) *finding.Finding {
 	if p.MaxTTL <= 0 || !c.Expected.Known || len(c.turning) == 0 && !c.Observed.exceeds(p.MaxTTL) {
 		return nil
 	}
@@ -156,15 +157,15 @@ func ttlExposure(p Policy, c Case) *finding.Finding {
 }
 
 // exceeds tells whether any record of the look has a longer TTL.
-func (o Observation) exceeds(most time.Duration) bool {
-	return slices.ContainsFunc(o.Steps, func(s Step) bool {
-		return slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.hasData() && seconds(a.TTL) > most })
+func (o *Observation) exceeds(most time.Duration) bool {
+	return anyOf(o.Steps, func(s *Step) bool {
+		return anyOf(s.Answers, func(a *Answer) bool { return a.hasData() && seconds(a.TTL) > most })
 	})
 }
 
 // ways are the paths to the published addresses: those of this look, and where
 // addresses take turns those that led to the others.
-func (c Case) ways() map[netip.Addr][]Link {
+func (c *Case) ways() map[netip.Addr][]Link {
 	all := c.Observed.paths()
 	for _, s := range c.Seen {
 		if _, now := all[s.Address]; !now && slices.Contains(c.Published, s.Address) {

@@ -12,10 +12,11 @@ import (
 // judgeWays reports what fails beside the addresses that are published: each name to
 // which an alias leads some of the clients and which has no address, and each type
 // that no server answers about.
-func judgeWays(now time.Time, c Case) []finding.Finding {
+func judgeWays(now time.Time, c *Case) []finding.Finding {
 	var fs []finding.Finding
 	told := map[string]bool{}
-	for _, s := range c.Observed.Steps {
+	for i := range c.Observed.Steps {
+		s := &c.Observed.Steps[i]
 		if t := s.ignores(); t != "" {
 			fs = append(fs, unanswered(c, s, t))
 			continue
@@ -41,7 +42,7 @@ func judgeWays(now time.Time, c Case) []finding.Finding {
 		}
 		told[d.Owner] = true
 		const share = "servers give the alias that leads there by turns"
-		s := Step{Name: d.Owner, Zone: d.Zone}
+		s := &Step{Name: d.Owner, Zone: d.Zone}
 		if d.Type == "" {
 			s.Failure.Text = "no usable answer at " + finding.Clock(d.LastSeen, now)
 			fs = append(fs, silentWay(c, s, share))
@@ -55,7 +56,7 @@ func judgeWays(now time.Time, c Case) []finding.Finding {
 
 // leadsAstray tells whether some clients are told now that the name has no address,
 // while others get one.
-func (c Case) leadsAstray() bool {
+func (c *Case) leadsAstray() bool {
 	if slices.ContainsFunc(c.Denied, func(d Denial) bool { return d.Type != "" && d.byTurns(c.Observed.At) }) {
 		return true
 	}
@@ -66,7 +67,7 @@ func (c Case) leadsAstray() bool {
 }
 
 // isSilent tells whether no server of the step says anything of either type.
-func (s Step) isSilent() bool {
+func (s *Step) isSilent() bool {
 	four, _ := s.answers(A)
 	six, _ := s.answers(AAAA)
 	_, denied := s.denial()
@@ -75,20 +76,21 @@ func (s Step) isSilent() bool {
 
 // answered tells whether authority says what it publishes of a type, also on the ways
 // that this look has missed because servers give them by turns.
-func (c Case) answered(t Type) bool {
+func (c *Case) answered(t Type) bool {
 	return c.Observed.answered(t) && !slices.ContainsFunc(c.Denied, func(d Denial) bool { return d.Type == "" && d.byTurns(c.Observed.At) })
 }
 
 // givesData tells whether a server gives an address or an alias.
-func (s Step) givesData() bool { return slices.ContainsFunc(s.Answers, Answer.hasData) }
+func (s *Step) givesData() bool { return anyOf(s.Answers, (*Answer).hasData) }
 
 // ignores is the type about which no server of the step answers, although it has data
 // of the other: "" if there is none (RFC 4074 section 4 knows of both silence and
 // errors).
-func (s Step) ignores() Type {
+func (s *Step) ignores() Type {
 	for _, t := range []Type{A, AAAA} {
 		asked, speaks, denies := false, false, false
-		for _, a := range s.Answers {
+		for i := range s.Answers {
+			a := &s.Answers[i]
 			asked = asked || a.Type == t
 			speaks = speaks || a.Type == t && a.Outcome.Speaks()
 			denies = denies || a.Outcome == NoName
@@ -101,12 +103,13 @@ func (s Step) ignores() Type {
 }
 
 // share says which part of the servers leads to a name; "" if none does.
-func (o Observation) share(name string) string {
-	for _, s := range o.Steps {
+func (o *Observation) share(name string) string {
+	for i := range o.Steps {
+		s := &o.Steps[i]
 		var servers []string
 		turns := s.Rotates
-		for _, a := range s.Answers {
-			if a.Outcome == Alias && a.Target == name {
+		for k := range s.Answers {
+			if a := &s.Answers[k]; a.Outcome == Alias && a.Target == name {
 				servers = append(servers, a.Server.String())
 			}
 		}
@@ -128,8 +131,8 @@ func (o Observation) share(name string) string {
 }
 
 // deadWay words a denial that meets only some of the clients.
-func deadWay(now time.Time, c Case, s Step, d denial, share string) *finding.Finding {
-	f := absence(now, c, s, d)
+func deadWay(now time.Time, c *Case, s *Step, d denial, share string) *finding.Finding {
+	f := absence(now, c, *s, d)
 	f.Severity = finding.Warning
 	f.Subject.Name = s.Name
 	f.Record.Values = nil // the alias may be what is wrong: the hint names both ways out
@@ -143,7 +146,7 @@ func deadWay(now time.Time, c Case, s Step, d denial, share string) *finding.Fin
 }
 
 // denying are the resolvers that find no address, or fail, and may have come to a name.
-func (c Case) denying(name string) []string {
+func (c *Case) denying(name string) []string {
 	var names []string
 	for _, r := range c.Observed.Resolvers {
 		last := len(r.Chain) - 1
@@ -160,7 +163,7 @@ func (c Case) denying(name string) []string {
 
 // silentWay is a name to which an alias leads, and about which no server answers. It is
 // unknown, as for a host: see unresolvable.
-func silentWay(c Case, s Step, share string) finding.Finding {
+func silentWay(c *Case, s *Step, share string) finding.Finding {
 	f := finding.Finding{
 		Code: finding.DNSUnresolvable, Severity: finding.Unknown,
 		Subject:  finding.Subject{Host: c.Observed.Host, Name: s.Name},
@@ -180,8 +183,8 @@ func silentWay(c Case, s Step, share string) finding.Finding {
 // unanswered is a type about which no server of a step answers, beside the other that
 // they give. Whose fault it is stays open, as all of them may be behind one thing that
 // drops such questions; that the servers be taken out of the delegation is no advice.
-func unanswered(c Case, s Step, t Type) finding.Finding {
-	asked := s
+func unanswered(c *Case, s *Step, t Type) finding.Finding {
+	asked := *s
 	asked.Answers = slices.DeleteFunc(slices.Clone(s.Answers), func(a Answer) bool { return a.Type != t })
 	f := finding.Finding{
 		Code: finding.DNSUnresolvable, Severity: finding.Unknown,
@@ -197,7 +200,7 @@ func unanswered(c Case, s Step, t Type) finding.Finding {
 }
 
 // failing makes a finding critical if resolvers fail for one of the types too.
-func (c Case) failing(f *finding.Finding, types ...Type) {
+func (c *Case) failing(f *finding.Finding, types ...Type) {
 	var names []string
 	for _, r := range c.Observed.Resolvers {
 		if r.Outcome == Failed && !r.Bogus && slices.Contains(types, r.Type) {

@@ -57,6 +57,6 @@ func knows(o Observation, seen []Sighting, four netip.Addr) bool {
 }
 
 // withoutIPv6 tells whether authority says that there is no AAAA.
-func (o Observation) withoutIPv6() bool {
+func (o *Observation) withoutIPv6() bool {
 	return o.answered(AAAA) && !slices.ContainsFunc(o.Published(), netip.Addr.Is6)
 }

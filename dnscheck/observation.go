@@ -227,16 +227,17 @@ type ResolverAnswer struct {
 }
 
 // Told tells whether authority has said all that it publishes of addresses.
-func (o Observation) Told() bool { return o.answered(A) && o.answered(AAAA) }
+func (o *Observation) Told() bool { return o.answered(A) && o.answered(AAAA) }
 
 // Published returns the addresses that clients can be given: the union over all
 // servers and alias paths, sorted. It is empty if nothing speaks.
-func (o Observation) Published() []netip.Addr {
-	var all []netip.Addr
-	for _, s := range o.Steps {
-		for _, a := range s.Answers {
-			if a.Outcome == OK {
-				all = append(all, a.Addresses...)
+func (o *Observation) Published() []netip.Addr {
+	var all, last []netip.Addr
+	for i := range o.Steps {
+		for k := range o.Steps[i].Answers {
+			a := &o.Steps[i].Answers[k]
+			if a.Outcome == OK && !slices.Equal(a.Addresses, last) { // as most servers give the same
+				all, last = append(all, a.Addresses...), a.Addresses
 			}
 		}
 	}

@@ -269,6 +269,6 @@ func readReply(zone string, server Server, q question, r reply, port uint16) (a 
 }
 
 // sameData tells whether two answers give the same records.
-func sameData(a, b Answer) bool {
+func sameData(a, b *Answer) bool {
 	return a.Outcome == b.Outcome && a.Target == b.Target && slices.EqualFunc(a.Addresses, b.Addresses, func(x, y netip.Addr) bool { return x == y })
 }

@@ -42,7 +42,7 @@ func (w *walk) again(ctx context.Context, s *Step, name string) {
 	}
 	asked.Wait()
 	for i, a := range second {
-		if a.hasData() && !sameData(a, s.Answers[i]) {
+		if a.hasData() && !sameData(&a, &s.Answers[i]) {
 			s.Rotates = true
 			s.join(i, a)
 		}
@@ -141,7 +141,7 @@ func (s *Step) givesTwoAliases() bool {
 }
 
 // hasData tells whether an answer gives records.
-func (a Answer) hasData() bool { return a.Outcome == OK || a.Outcome == Alias }
+func (a *Answer) hasData() bool { return a.Outcome == OK || a.Outcome == Alias }
 
 // join takes in what the server of the answer at i gave the second time.
 func (s *Step) join(i int, second Answer) {

@@ -75,7 +75,7 @@ func TestReadAnswer(t *testing.T) {
 			if got.Type != A || (got.Detail == "") != got.Outcome.Speaks() {
 				t.Errorf("type %s, outcome %s, detail %q", got.Type, got.Outcome, got.Detail)
 			}
-			if !sameData(got, c.want) || got.TTL != c.want.TTL || got.Serial != c.want.Serial {
+			if !sameData(&got, &c.want) || got.TTL != c.want.TTL || got.Serial != c.want.Serial {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

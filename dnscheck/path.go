@@ -14,7 +14,7 @@ import (
 //
 // One round goes one alias further and keeps one way a name: servers that all
 // disagree could otherwise make as many ways as there are orders of names.
-func (o Observation) paths() map[netip.Addr][]Link {
+func (o *Observation) paths() map[netip.Addr][]Link {
 	found := map[netip.Addr][]Link{}
 	if len(o.Steps) == 0 {
 		return found
@@ -60,7 +60,7 @@ func longer(a, b []Link) bool {
 	return order > 0
 }
 
-func (o Observation) step(name string) (Step, bool) {
+func (o *Observation) step(name string) (Step, bool) {
 	for _, s := range o.Steps {
 		if s.Name == name {
 			return s, true
@@ -70,16 +70,17 @@ func (o Observation) step(name string) (Step, bool) {
 }
 
 // publishes tells whether any server gives the record now, with whatever TTL.
-func (o Observation) publishes(l Link) bool {
+func (o *Observation) publishes(l Link) bool {
 	step, _ := o.step(l.Owner)
 	return slices.ContainsFunc(step.Answers, func(a Answer) bool { return a.gives(l) })
 }
 
 // answered tells whether authority has said, on every way from the host to its
 // end, what it publishes of a type. One silent step leaves the whole open.
-func (o Observation) answered(t Type) bool {
+func (o *Observation) answered(t Type) bool {
 	ended := false
-	for _, s := range o.Steps {
+	for i := range o.Steps {
+		s := &o.Steps[i]
 		spoke, end := s.answers(t)
 		if !spoke || !o.followed(s) {
 			return false
@@ -92,9 +93,10 @@ func (o Observation) answered(t Type) bool {
 // answers tells whether a server of the step spoke about a type, and whether one
 // of them did otherwise than by an alias. An alias and NXDOMAIN speak for every
 // type (RFC 1034 section 3.6.2, RFC 8020).
-func (s Step) answers(t Type) (spoke, end bool) {
+func (s *Step) answers(t Type) (spoke, end bool) {
 	end = s.Failure.Outcome == NoName
-	for _, a := range s.Answers {
+	for i := range s.Answers {
+		a := &s.Answers[i]
 		spoke = spoke || a.Outcome == Alias
 		end = end || a.Outcome == NoName || a.Outcome.Speaks() && a.Outcome != Alias && a.Type == t
 	}
@@ -102,19 +104,18 @@ func (s Step) answers(t Type) (spoke, end bool) {
 }
 
 // followed tells whether every alias of the step has a step of its own.
-func (o Observation) followed(s Step) bool {
-	return !slices.ContainsFunc(s.Answers, func(a Answer) bool {
-		_, known := o.step(a.Target)
-		return a.Outcome == Alias && !known
+func (o *Observation) followed(s *Step) bool {
+	return !anyOf(s.Answers, func(a *Answer) bool {
+		return a.Outcome == Alias && !anyOf(o.Steps, func(next *Step) bool { return next.Name == a.Target })
 	})
 }
 
 // unanswered is the first step that leaves open what is published.
-func (o Observation) unanswered() Step {
+func (o *Observation) unanswered() Step {
 	for _, s := range o.Steps {
 		four, _ := s.answers(A)
 		six, _ := s.answers(AAAA)
-		if !four || !six || !o.followed(s) {
+		if !four || !six || !o.followed(&s) {
 			return s
 		}
 	}
@@ -123,25 +124,25 @@ func (o Observation) unanswered() Step {
 
 // circular tells whether every server on the way spoke of aliases only, and all of
 // them were followed: no resolver can come to an end.
-func (o Observation) circular() bool {
-	return len(o.Steps) > 0 && !slices.ContainsFunc(o.Steps, func(s Step) bool { return !s.onlyAliases() || !o.followed(s) })
+func (o *Observation) circular() bool {
+	return len(o.Steps) > 0 && !slices.ContainsFunc(o.Steps, func(s Step) bool { return !s.onlyAliases() || !o.followed(&s) })
 }
 
 // endless tells whether the host lies behind as many aliases, one after the other, as
 // were followed, and one more.
-func (o Observation) endless() bool {
+func (o *Observation) endless() bool {
 	return len(o.Steps) == MaxSteps && !slices.ContainsFunc(o.Steps, func(s Step) bool { return !s.onlyAliases() || len(s.links()) != 1 })
 }
 
 // onlyAliases tells whether every server that speaks of the step gives an alias.
-func (s Step) onlyAliases() bool {
+func (s *Step) onlyAliases() bool {
 	spoke, end := s.answers(A)
 	_, other := s.answers(AAAA)
 	return spoke && !end && !other
 }
 
 // aliases writes the records of a circle.
-func (o Observation) aliases() string {
+func (o *Observation) aliases() string {
 	var all []string
 	for _, s := range o.Steps {
 		for _, l := range s.links() {
@@ -161,7 +162,7 @@ type published struct {
 
 // links returns each distinct record that some server gives for the step's name,
 // with the largest TTL, ordered by type and value.
-func (s Step) links() []published {
+func (s *Step) links() []published {
 	var all []published
 	index := map[Link]int{}
 	note := func(typ, value string, ttl uint32, addr netip.Addr) {
@@ -191,7 +192,7 @@ func (s Step) links() []published {
 }
 
 // leading are the records of aliases that lead to a name, with their zones.
-func (o Observation) leading(to string) []finding.Record {
+func (o *Observation) leading(to string) []finding.Record {
 	var all []finding.Record
 	for _, s := range o.Steps {
 		for _, l := range s.links() {
@@ -206,7 +207,7 @@ func (o Observation) leading(to string) []finding.Record {
 
 // recordOf is the record to edit for a link: that of a wildcard, or of the DNAME that
 // the alias is made from.
-func (s Step) recordOf(l Link) (owner, typ, value string) {
+func (s *Step) recordOf(l Link) (owner, typ, value string) {
 	if d := s.dname(); d != "" && l.Type == "CNAME" {
 		return d, "DNAME", dnameTarget(s.Name, d, l.Value)
 	}
@@ -215,9 +216,10 @@ func (s Step) recordOf(l Link) (owner, typ, value string) {
 
 // dname is the owner of the DNAME that gives all that the step has; "" if some of it
 // comes from records of the name's own, or of several DNAMEs.
-func (s Step) dname() string {
+func (s *Step) dname() string {
 	owner := ""
-	for _, a := range s.Answers {
+	for i := range s.Answers {
+		a := &s.Answers[i]
 		if !a.hasData() {
 			continue
 		}

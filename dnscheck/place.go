@@ -26,7 +26,7 @@ type place struct {
 }
 
 // where finds the step that publishes the address (the last one, if several do).
-func (o Observation) where(addr netip.Addr) place {
+func (o *Observation) where(addr netip.Addr) place {
 	p := place{typ: typeFor(addr)}
 	for _, s := range o.Steps {
 		var names []string
@@ -47,7 +47,7 @@ func (o Observation) where(addr netip.Addr) place {
 
 // where finds the step that publishes the address, or published it a short while ago
 // where addresses take turns.
-func (c Case) where(addr netip.Addr) place {
+func (c *Case) where(addr netip.Addr) place {
 	p := c.Observed.where(addr)
 	p.turns = TakesTurns(c.Observed, c.Seen, addr)
 	if len(p.servers) > 0 {
@@ -88,16 +88,17 @@ func (p place) record(values []string) finding.Record {
 // if it gives the very same records as the name itself, in every type; otherwise the
 // name. One record of the name's own takes all its types out of the wildcard (RFC 4592
 // section 2.2.1).
-func (s Step) Owner() string {
+func (s *Step) Owner() string {
 	if d := s.dname(); d != "" {
 		return d
 	}
 	same := false
-	for _, w := range s.Wildcard {
+	for i := range s.Wildcard {
+		w := &s.Wildcard[i]
 		if w.Outcome != OK && w.Outcome != Alias {
 			continue
 		}
-		same = slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Type == w.Type && sameData(w, a) })
+		same = anyOf(s.Answers, func(a *Answer) bool { return a.Type == w.Type && sameData(w, a) })
 		if !same {
 			break
 		}
@@ -110,7 +111,7 @@ func (s Step) Owner() string {
 
 // end returns the last step that answers about a type, one that publishes
 // addresses before one that denies them, and the TTL of its records.
-func (o Observation) end(t Type) (Step, uint32) {
+func (o *Observation) end(t Type) (Step, uint32) {
 	var end Step
 	var ttl uint32
 	has := false
@@ -146,7 +147,7 @@ func sameFamily(addrs []netip.Addr, like netip.Addr) []netip.Addr {
 }
 
 // speakers are all servers that said something usable, sorted.
-func (o Observation) speakers() []string {
+func (o *Observation) speakers() []string {
 	var names []string
 	for _, s := range o.Steps {
 		names = append(names, s.speaking()...)

@@ -43,7 +43,8 @@ const (
 // turns.
 func rotation(seen []Sighting, t Type, at time.Time) time.Duration {
 	window := leastWindow
-	for _, s := range seen {
+	for i := range seen {
+		s := &seen[i]
 		for _, turn := range s.Turns {
 			if typeFor(s.Address) == t && at.Sub(turn.At) <= mostWindow {
 				window = max(window, min(absences*turn.Absent, mostWindow))
@@ -51,7 +52,8 @@ func rotation(seen []Sighting, t Type, at time.Time) time.Duration {
 		}
 	}
 	twice, others := 0, 0
-	for _, s := range seen {
+	for i := range seen {
+		s := &seen[i]
 		switch n := len(s.Turns); {
 		case typeFor(s.Address) != t:
 		case n == maxTurns && s.Turns[n-1].At.Sub(s.Turns[0].At) <= window && at.Sub(s.Turns[n-1].At) <= window:
@@ -67,7 +69,7 @@ func rotation(seen []Sighting, t Type, at time.Time) time.Duration {
 }
 
 // wentAway tells whether the address was seen in the last hour, and then not.
-func (s Sighting) wentAway(at time.Time) bool {
+func (s *Sighting) wentAway(at time.Time) bool {
 	return !s.Gone.IsZero() && at.Sub(s.LastSeen) <= mostWindow
 }
 
@@ -104,7 +106,7 @@ func (s Sighting) isRecent(at time.Time, window time.Duration) bool {
 
 // gaveIt are the servers that gave an address which this look does not show: those
 // that were noted, or else all that the same name has now.
-func (o Observation) gaveIt(s Sighting) []string {
+func (o *Observation) gaveIt(s Sighting) []string {
 	if len(s.Servers) > 0 || len(s.Path) == 0 {
 		return s.Servers
 	}
@@ -114,7 +116,7 @@ func (o Observation) gaveIt(s Sighting) []string {
 
 // gaveByTurns tells whether a record of the path stood in one answer of this look and
 // not in another of the same step, where a server was seen to rotate.
-func (o Observation) gaveByTurns(path []Link) bool {
+func (o *Observation) gaveByTurns(path []Link) bool {
 	return slices.ContainsFunc(path, func(l Link) bool {
 		step, _ := o.step(l.Owner)
 		return step.Rotates && slices.ContainsFunc(step.Answers, func(a Answer) bool {

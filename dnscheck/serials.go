@@ -40,7 +40,7 @@ type copyOf struct {
 func newer(a, b uint32) bool { return a != b && a-b < 1<<31 }
 
 // lag compares the copies of the zone that speak of a step.
-func (s Step) lag() lag {
+func (s *Step) lag() lag {
 	l := lag{known: true, explains: true, copies: s.copies()}
 	primaries := map[string]bool{}
 	for i, c := range l.copies {
@@ -79,7 +79,7 @@ func (c copyOf) contradicts(d copyOf) bool {
 }
 
 // copies are the servers that speak of both types, with what they say.
-func (s Step) copies() []copyOf {
+func (s *Step) copies() []copyOf {
 	of := map[string]*copyOf{}
 	for _, t := range []Type{A, AAAA} {
 		for what, servers := range s.said(t) {
@@ -128,7 +128,7 @@ func (l lag) why(zone string) (text, hint string) {
 // Lagging are the servers that give an address, if all of them give it because their
 // copy of the zone is older than that of others which do not: then the record is
 // corrected already, and what is to be mended is the transfer. Otherwise nil.
-func (o Observation) Lagging(addr netip.Addr) []string {
+func (o *Observation) Lagging(addr netip.Addr) []string {
 	at := o.where(addr)
 	l := at.step.lag()
 	if !l.explains {

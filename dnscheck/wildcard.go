@@ -95,7 +95,7 @@ func (w *walk) wildcardAt(ctx context.Context, zone, owner string, got []Answer)
 		case NoName, NoData:
 			return nil, true
 		case OK, Alias:
-			if !sameData(a, g) {
+			if !sameData(&a, &g) {
 				return nil, false
 			}
 			found = append(found, a)

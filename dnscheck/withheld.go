@@ -6,14 +6,14 @@ import "slices"
 // alias that led to it, and still serve that name, but do not speak in this look. None if
 // it was seen to be gone. A server that neither the delegation nor the zone names any more
 // withholds nothing, and after a week of silence (keep) the sighting is forgotten.
-func (o Observation) withheld(s Sighting) []string {
+func (o *Observation) withheld(s Sighting) []string {
 	_, servers := o.holding(s)
 	return servers
 }
 
 // holding is withheld, with the place of the record in the path that they gave. What the
 // way to the address does not lead to any more, as every server says, nobody can give.
-func (o Observation) holding(s Sighting) (link int, servers []string) {
+func (o *Observation) holding(s Sighting) (link int, servers []string) {
 	if !s.Gone.IsZero() {
 		return 0, nil
 	}
@@ -60,7 +60,7 @@ func (s *Sighting) held(o Observation, link int, silent []string) {
 
 // ways are who gave the aliases of a path, in this look or before it (was), if they are
 // silent now; nil if all servers gave all of them.
-func (o Observation) ways(path []Link, was Sighting) [][]string {
+func (o *Observation) ways(path []Link, was Sighting) [][]string {
 	last := len(path) - 1
 	ways := make([][]string, max(0, last))
 	partly := false
@@ -88,7 +88,7 @@ func (o Observation) ways(path []Link, was Sighting) [][]string {
 
 // zoneOf is the zone of the record for which a sighting is withheld, or else of its
 // address.
-func (o Observation) zoneOf(s Sighting) string {
+func (o *Observation) zoneOf(s Sighting) string {
 	link, silent := o.holding(s)
 	if len(silent) == 0 {
 		link = len(s.Path) - 1
@@ -99,7 +99,7 @@ func (o Observation) zoneOf(s Sighting) string {
 
 // withholding are those of the servers that gave a record who say nothing of its type
 // now, sorted. None given means all that the delegation has.
-func (s Step) withholding(t Type, gave []string) []string {
+func (s *Step) withholding(t Type, gave []string) []string {
 	silent := s.silent(t)
 	if len(gave) == 0 {
 		return silent
@@ -115,7 +115,7 @@ func (s Step) withholding(t Type, gave []string) []string {
 }
 
 // silent are the servers of a step that say nothing of a type, sorted.
-func (s Step) silent(t Type) []string {
+func (s *Step) silent(t Type) []string {
 	spoke := map[Server]bool{}
 	for _, a := range s.Answers {
 		if a.Outcome == Alias || a.Outcome == NoName || a.Outcome.Speaks() && a.Type == t {

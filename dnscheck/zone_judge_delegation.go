@@ -227,7 +227,7 @@ func (n ServerName) own() (addrs []netip.Addr, known map[Type]bool) {
 		if !a.Outcome.Speaks() {
 			continue
 		}
-		if b, again := first[a.Type]; again && !sameData(a, b) {
+		if b, again := first[a.Type]; again && !sameData(&a, &b) {
 			differ[a.Type] = true
 		}
 		first[a.Type], known[a.Type] = a, true

@@ -75,9 +75,12 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 	var fs []finding.Finding
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
-		if g.Bound {
+		switch {
+		case g.Bound:
 			f.Code, f.Summary = finding.SelfOverLimit, fmt.Sprintf("%s: %s are left out: %s", g.Source, g.What, g.Why)
 			f.Expected, f.Observed = "all that the cluster declares", g.What+" are not looked at"
+		case w.unread(g.Source):
+			f.Code = finding.SelfSourceUnread
 		}
 		if g.Held && !g.Since.IsZero() {
 			f.Observed += ", as of " + finding.Clock(g.Since, now)
@@ -105,6 +108,22 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 		}
 	}
 	return fs
+}
+
+// unread tells whether all that a source lacks are kinds of objects that it never gave:
+// hosts that only they declare are unknown, and about all others nothing is lost.
+func (w World) unread(source string) bool {
+	some := false
+	for _, g := range w.Inventory.Gaps {
+		if g.Source != source || g.Bound || !slices.ContainsFunc(g.Resources, needed) && len(g.Resources) > 0 {
+			continue
+		}
+		if g.Held || g.Covers("services") {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 // needed tells whether something is unknown without the resource. Classes only

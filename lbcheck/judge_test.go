@@ -145,6 +145,21 @@ func sourceCases() []judged {
 			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"objects could not be read", "classes: forbidden", "allow it"},
 		},
 		{
+			rule: "kinds that were never read are unknown, and the Services are not", targets: used,
+			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), never("ingressclasses")}}}.with(service(status(fresh))),
+			want:  []string{"unknown self/source-unread kubernetes"}, says: []string{"objects could not be read: forbidden"},
+		},
+		{
+			rule: "but beside a hole in what was read they are one finding with it", targets: used,
+			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), gap("ingresses")}}}.with(service(status(fresh))),
+			want:  []string{"unknown self/source-degraded kubernetes"},
+		},
+		{
+			rule: "Services that were never read are the truth itself", targets: used,
+			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), never("services")}}},
+			want:  []string{"unknown self/source-degraded kubernetes"},
+		},
+		{
 			rule: "what is over a limit is no hole in the source", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{
 				{Source: "kubernetes", Resources: []string{"ingresses"}, What: "some hosts of Ingress shop/big", Why: "only 100 are looked at", Hint: "spread them", Bound: true}, gap("ingresses"),
@@ -195,7 +210,7 @@ func TestEveryCodeIsJudgedSomewhere(t *testing.T) {
 		note(c.judge())
 	}
 	for _, e := range finding.Catalogue() {
-		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded || e.Code == finding.SelfDeclarationUnused || e.Code == finding.SelfOverLimit
+		mine := e.Code.Family() == "lb" || e.Code == finding.SelfSourceDegraded || e.Code == finding.SelfSourceUnread || e.Code == finding.SelfDeclarationUnused || e.Code == finding.SelfOverLimit
 		if mine && !produced[e.Code] {
 			t.Errorf("no case produces %s", e.Code)
 		}

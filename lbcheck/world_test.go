@@ -95,6 +95,10 @@ func gap(resources ...string) inventory.Gap {
 	return inventory.Gap{Source: "kubernetes", Resources: resources, What: "objects", Why: "the API server does not answer", Held: true}
 }
 
+func never(resources ...string) inventory.Gap {
+	return inventory.Gap{Source: "kubernetes", Resources: resources, What: "objects", Why: "forbidden"}
+}
+
 // had is a history of addresses of traefik/traefik: each with the time since when
 // it was last seen, first seen an hour before that.
 func had(balancer string, ago time.Duration, addrs ...netip.Addr) History {

@@ -17,7 +17,7 @@ import (
 // and goes for the targets that it does not speak of too.
 func (h *host) agree() {
 	if len(h.targets) == 1 {
-		h.expected = h.targets[0].expected
+		h.expected = &h.targets[0].expected
 		return
 	}
 	var said, derived []inventory.Expected
@@ -29,13 +29,15 @@ func (h *host) agree() {
 		}
 	}
 	if len(said) == 0 {
-		h.expected = inventory.Joined(derived)
+		joined := inventory.Joined(derived)
+		h.expected = &joined
 		return
 	}
-	h.expected = inventory.Joined(said)
+	joined := inventory.Joined(said)
+	h.expected = &joined
 	for _, t := range h.targets {
 		if t.expected.Rule != inventory.RuleConfig {
-			t.expected = h.expected
+			t.expected = joined
 		}
 	}
 }
@@ -44,38 +46,40 @@ func (h *host) agree() {
 // aliases: its zone and owner.
 type wildcard struct{ zone, owner string }
 
-// shared tells what the hosts that one wildcard serves, or one target of aliases,
-// should publish.
-func (v *view) shared() map[wildcard]map[string]bool {
-	all := map[wildcard]map[string]bool{}
+// split finds the wildcards, and targets of aliases, that serve hosts which should
+// publish different addresses.
+func (v *view) split() map[wildcard]bool {
+	first, split := map[wildcard]*inventory.Expected{}, map[wildcard]bool{}
 	targets := v.aliasTargets()
-	served := func(s dnscheck.Step) bool { return strings.HasPrefix(s.Owner(), "*.") || targets[s.Name] }
 	for _, h := range v.hosts {
-		if !slices.ContainsFunc(h.dns.Steps, served) {
-			continue
-		}
-		e := h.expected
-		should := strings.Join(append(texts(e.Addresses), e.Hostnames...), " ")
-		if !e.Known {
-			// What it should publish is not known; but it is a loss to move it away from
-			// what answers, or to what another Service has.
-			if e.Service == (inventory.ServiceRef{}) && !v.answered(h) {
-				continue
-			}
-			should = "as it is"
-		}
-		for _, s := range h.dns.Steps {
-			if !served(s) {
-				continue
-			}
+		for i := range h.dns.Steps {
+			s := &h.dns.Steps[i]
 			at := wildcard{s.Zone, s.Owner()}
-			if all[at] == nil {
-				all[at] = map[string]bool{}
+			if !strings.HasPrefix(at.owner, "*.") && !targets[s.Name] {
+				continue
 			}
-			all[at][should] = true
+			// Where it is not known what a host should publish, it is a loss to move it away
+			// from what answers, or to what another Service has.
+			if !h.expected.Known && h.expected.Service == (inventory.ServiceRef{}) && !v.answered(h) {
+				continue
+			}
+			if one := first[at]; one == nil {
+				first[at] = h.expected
+			} else if !alike(one, h.expected) {
+				split[at] = true
+			}
 		}
 	}
-	return all
+	return split
+}
+
+// alike tells whether one record suits two hosts: both should publish the same, or
+// stay as they are.
+func alike(a, b *inventory.Expected) bool {
+	if !a.Known || !b.Known {
+		return a.Known == b.Known
+	}
+	return slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Hostnames, b.Hostnames)
 }
 
 // aliasTargets are the names that some host is an alias of.
@@ -96,23 +100,23 @@ func (v *view) aliasTargets() map[string]bool {
 // torn tells whether names of other load balancers are aliases of a name too, so that
 // editing it would break those.
 func (v *view) torn(s dnscheck.Step) bool {
-	return s.Owner() == s.Name && len(v.wildcards[wildcard{s.Zone, s.Name}]) > 1
+	return v.wildcards[wildcard{s.Zone, s.Name}] && s.Owner() == s.Name
 }
 
 // contested tells whether a name is served by a wildcard that also serves names
 // of other load balancers, so that editing it would break those.
 func (v *view) contested(s dnscheck.Step) bool {
-	return s.Owner() != s.Name && len(v.wildcards[wildcard{s.Zone, s.Owner()}]) > 1
+	return s.Owner() != s.Name && v.wildcards[wildcard{s.Zone, s.Owner()}]
 }
 
 // judgeRecords judges one host's records. Where a contested wildcard serves it,
 // what is to be set is a record of the name's own.
-func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
-	fs := dnscheck.Judge(v.dnsPolicy, v.now, c)
-	if !slices.ContainsFunc(c.Observed.Steps, v.contested) {
+func (v *view) judgeRecords(c *dnscheck.Case) []finding.Finding {
+	fs := dnscheck.Judge(v.dnsPolicy, v.now, *c)
+	if len(v.wildcards) == 0 || !slices.ContainsFunc(c.Observed.Steps, v.contested) {
 		return fs
 	}
-	apart := c
+	apart := *c
 	apart.Observed.Steps = slices.Clone(c.Observed.Steps)
 	for i, s := range apart.Observed.Steps {
 		if v.contested(s) {
@@ -133,30 +137,35 @@ func (v *view) judgeRecords(c dnscheck.Case) []finding.Finding {
 // undecided says of which Services nobody can tell the right addresses, where no
 // other finding does: their names were not found right, they were not judged.
 func (v *view) undecided(fs []finding.Finding) []finding.Finding {
-	told := map[inventory.ServiceRef]bool{}
+	open := map[inventory.ServiceRef]string{}
+	for ref, front := range v.fronts {
+		if !front.Known {
+			open[ref] = front.Why
+		}
+	}
 	for _, f := range fs {
 		// A gap that is only worth knowing does not say why nothing was compared.
-		if f.Severity > finding.Info && (f.Code == finding.SelfSourceDegraded || f.Code == finding.SelfOffline) {
+		if f.Severity > finding.Info && is(finding.SelfSourceDegraded, finding.SelfSourceUnread, finding.SelfOffline)(f) {
 			return nil
 		}
 		if f.Code.Family() == "lb" {
-			told[refOf(f)] = true
+			delete(open, refOf(f))
 		}
 	}
 	var more []finding.Finding
 	for _, h := range v.hosts {
 		ref := h.expected.Service
-		front, there := v.fronts[ref]
-		if !there || front.Known || told[ref] {
+		why, untold := open[ref]
+		if !untold {
 			continue
 		}
-		told[ref] = true
+		delete(open, ref)
 		more = append(more, finding.Finding{
 			Code: finding.SelfNotObserved, Severity: finding.Unknown,
 			Subject:  finding.Subject{Namespace: ref.Namespace, Name: ref.Name},
 			Summary:  fmt.Sprintf("which addresses the load balancer of %s has could not be told, so no record was compared with it", ref),
 			Expected: "the addresses of the load balancer",
-			Observed: front.Why,
+			Observed: why,
 			Hint:     "look again in a minute; if it stays, pin the addresses in the configuration: targets[].addresses",
 		})
 	}

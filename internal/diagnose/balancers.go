@@ -106,7 +106,7 @@ func (v *view) addressesDead() []finding.Incident {
 	for _, fs := range groupBy(dead, func(f finding.Finding) string { return f.Subject.Address }) {
 		v.claim(fs)
 		hosts := v.hostsOf(fs)
-		e := v.of(hosts[0]).expected
+		e := *v.of(hosts[0]).expected
 		addr := fs[0].Subject.Address
 		in := finding.Incident{
 			ID: "address-dead:" + addr, Code: finding.HTTPUnreachable, Severity: finding.Worst(fs), State: finding.Firing,

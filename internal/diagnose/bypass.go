@@ -40,6 +40,9 @@ func (v *view) judgeBypassed() []finding.Finding {
 		}
 		fs = append(fs, f)
 	}
+	// Looks of different moments can tell two things of one Service: the first stays, and
+	// that must not depend on a map.
+	finding.Sort(fs)
 	return fs
 }
 
@@ -62,15 +65,22 @@ func bypassCause(_ *view, fs []finding.Finding, hosts []string) string {
 // witnesses are the addresses at which probes that crossed the load balancer were
 // served, and those at which they met nobody.
 func witnesses(os []probe.Observation) (alive, dead []netip.Addr) {
-	for _, o := range os {
+	add := func(all []netip.Addr, a netip.Addr) []netip.Addr {
+		if last := len(all) - 1; last >= 0 && all[last] == a {
+			return all // many names stand at one address
+		}
+		return append(all, a)
+	}
+	for i := range os {
+		o := &os[i]
 		if o.Stranger || o.Bypass != nil {
 			continue
 		}
 		switch a := o.Address.Addr(); {
 		case o.Answers(o.At):
-			alive = append(alive, a)
+			alive = add(alive, a)
 		case o.Reached == probe.PhaseNone && (o.Fault.Kind == probe.Refused || o.Fault.Kind == probe.Timeout):
-			dead = append(dead, a)
+			dead = add(dead, a)
 		}
 	}
 	return distinctAddrs(alive), distinctAddrs(dead)

@@ -110,5 +110,13 @@ func clusterSituations() []situation {
 			}}
 			return b
 		}, 0},
+		{"hosts over a limit are unknown, and all others are as well as they are", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...)
+			b.Inventory.Gaps = []inventory.Gap{{
+				Source: "kubernetes", Resources: []string{"ingresses"}, What: "some hosts of Ingress shop/big",
+				Why: "only 100 hosts of one object are looked at", Hint: "spread them over several objects", Bound: true,
+			}}
+			return b
+		}, 3},
 	}
 }

@@ -32,7 +32,7 @@ func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 		e := h.expected
 		f := fronts[h.front]
 		if f == nil {
-			f = &finding.Front{Name: frontName(e), Drift: e.Known, Why: e.Why, Addresses: texts(e.Addresses)}
+			f = &finding.Front{Name: frontName(*e), Drift: e.Known, Why: e.Why, Addresses: texts(e.Addresses)}
 			fronts[h.front] = f
 		}
 		if !e.Known || len(e.Addresses) == 0 {
@@ -68,17 +68,28 @@ func frontName(e inventory.Expected) string {
 // a stranger's.
 func (v *view) answered(h *host) bool {
 	for _, t := range h.targets {
-		if !slices.ContainsFunc(t.probes, v.well) {
+		if !v.served(t) {
 			return false
 		}
 	}
 	return true
 }
 
+// served tells whether a probe of the target went through somewhere.
+func (v *view) served(t *target) bool {
+	for i := range t.probes {
+		if v.well(&t.probes[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 func (h *host) certificatesUntil() time.Time {
 	var until time.Time
 	for _, t := range h.targets {
-		for _, o := range t.probes {
+		for i := range t.probes {
+			o := &t.probes[i]
 			if o.Stranger || o.TLS == nil {
 				continue
 			}
@@ -97,9 +108,11 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 		c.Took = v.snap.At.Sub(v.snap.Began)
 	}
 	servers, resolvers := map[dnscheck.Server]bool{}, map[netip.AddrPort]bool{}
-	for _, o := range v.snap.Observations.DNS {
-		for _, s := range o.Steps {
-			for _, a := range s.Answers {
+	for i := range v.snap.Observations.DNS {
+		o := &v.snap.Observations.DNS[i]
+		for k := range o.Steps {
+			for n := range o.Steps[k].Answers {
+				a := &o.Steps[k].Answers[n]
 				if spoke, known := servers[a.Server]; !known || !spoke && a.Outcome.Speaks() {
 					servers[a.Server] = a.Outcome.Speaks()
 				}
@@ -122,7 +135,8 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 	}
 	addresses := map[netip.AddrPort]bool{}
 	noIPv6 := map[netip.Addr]bool{}
-	for _, o := range v.snap.Observations.Probes {
+	for i := range v.snap.Observations.Probes {
+		o := &v.snap.Observations.Probes[i]
 		addresses[o.Address] = true
 		if o.Fault.Kind == probe.NoRoute && o.Address.Addr().Is6() {
 			noIPv6[o.Address.Addr()] = true
@@ -139,41 +153,55 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 // limits are what this look could not see, where nothing else in the report says
 // so.
 func (v *view) limits(r finding.Report, noIPv6 int) []string {
-	told := map[string]bool{}
-	for _, f := range r.Fronts {
-		for _, h := range f.Hosts {
-			told[h] = true
-		}
-	}
-	for _, in := range r.Incidents {
-		for _, h := range in.Hosts {
-			told[h] = told[h] || in.Code.Family() == "self" || in.Code.Family() == "lb"
-		}
-	}
 	var notes []string
-	byReason := map[string]int{}
 	for _, h := range v.hosts {
-		if !h.expected.Known && !told[h.name] {
-			byReason[h.expected.Why]++
-		}
 		if h.dns.Cut != "" {
 			notes = append(notes, h.name+": "+h.dns.Cut)
 		}
 	}
 	notes = append(notes, v.zoneLimits()...)
 	notes = append(notes, issuance.LogNotes(v.now, v.snap.Observations.Logs)...)
+	byReason := v.unjudged(r)
 	for _, why := range keys(byReason) {
 		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s: %s", finding.Count(byReason[why], "hostname", "hostnames"), why))
 	}
 	if noIPv6 > 0 {
 		notes = append(notes, fmt.Sprintf("%s could not be probed: this machine has no IPv6", finding.Count(noIPv6, "IPv6 address", "IPv6 addresses")))
 	}
-	for _, t := range v.snap.Inventory.Targets {
-		if t.Wildcard() {
+	for i := range v.snap.Inventory.Targets {
+		if t := &v.snap.Inventory.Targets[i]; t.Wildcard() {
 			notes = append(notes, fmt.Sprintf("%s was probed as %s", t.Host, t.ProbeName()))
 		}
 	}
 	return notes
+}
+
+// unjudged counts the hosts of which it is not known what they should publish, by the
+// reason, where nothing else in the report says so.
+func (v *view) unjudged(r finding.Report) map[string]int {
+	unknown := map[string]*host{}
+	for _, h := range v.hosts {
+		if !h.expected.Known {
+			unknown[h.name] = h
+		}
+	}
+	for _, f := range r.Fronts {
+		for _, h := range f.Hosts {
+			delete(unknown, h)
+		}
+	}
+	for _, in := range r.Incidents {
+		if in.Code.Family() == "self" || in.Code.Family() == "lb" {
+			for _, h := range in.Hosts {
+				delete(unknown, h)
+			}
+		}
+	}
+	byReason := map[string]int{}
+	for _, h := range unknown {
+		byReason[h.expected.Why]++
+	}
+	return byReason
 }
 
 func refOf(f finding.Finding) inventory.ServiceRef {

@@ -80,7 +80,7 @@ func noRecordID(key string) string { return string(finding.DNSNoRecord) + ":" + 
 // bogusZone is the zone whose signatures make resolvers refuse a host: the first on
 // the way of which no resolver that refuses things accepts any other host.
 func bogusZone(v *view, f finding.Finding) string {
-	zones := zonesOf(v.of(f.Subject.Host).dns)
+	zones := zonesOf(*v.of(f.Subject.Host).dns)
 	for _, z := range zones {
 		if !v.validates(z) {
 			return z
@@ -92,7 +92,7 @@ func bogusZone(v *view, f finding.Finding) string {
 // narrowed says why only one of the zones on the way is to blame.
 func (v *view) narrowed(f finding.Finding) []finding.Note {
 	zone := bogusZone(v, f)
-	passed := slices.DeleteFunc(zonesOf(v.of(f.Subject.Host).dns), func(z string) bool { return z == zone || !v.validates(z) })
+	passed := slices.DeleteFunc(zonesOf(*v.of(f.Subject.Host).dns), func(z string) bool { return z == zone || !v.validates(z) })
 	if len(passed) == 0 {
 		return nil
 	}

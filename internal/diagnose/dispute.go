@@ -82,7 +82,7 @@ func (v *view) testimony(a netip.Addr, hosts []string) (text string, counts answ
 				if o.Address.Addr() != a || o.Stranger || blind(o) {
 					continue
 				}
-				if looked++; v.well(o) {
+				if looked++; v.well(&o) {
 					good++
 				} else if fault == "" || o.Fault.Text != "" && o.Fault.Text < fault {
 					fault = o.Fault.Text

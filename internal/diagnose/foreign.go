@@ -45,7 +45,7 @@ func (v *view) withinReach(h *host, fs []finding.Finding) []finding.Finding {
 			fs[i] = v.turnedOff(h, end, f)
 		}
 		if len(h.expected.Hostnames) > 0 {
-			fs[i] = byHostname(fs[i], h.expected)
+			fs[i] = byHostname(fs[i], *h.expected)
 		}
 	}
 	return fs
@@ -151,8 +151,8 @@ func (v *view) unproven(h *host, told []finding.Finding) []finding.Finding {
 // wellAt tells whether a probe of the host went through at an address.
 func (v *view) wellAt(h *host, a netip.Addr) bool {
 	for _, t := range h.targets {
-		for _, o := range t.probes {
-			if o.Address.Addr() == a && v.well(o) {
+		for i := range t.probes {
+			if o := &t.probes[i]; o.Address.Addr() == a && v.well(o) {
 				return true
 			}
 		}

@@ -51,7 +51,7 @@ func (v *view) groups() []finding.Incident {
 				break // the rest of the name is seen
 			}
 			in.Evidence = append(in.Evidence, v.lastKnown(hosts)...)
-			if endOf(v.of(fs[0].Subject.Host).dns) == "." {
+			if endOf(*v.of(fs[0].Subject.Host).dns) == "." {
 				in.Fix = []finding.Step{{Text: "check dns.root_servers, and that UDP and TCP port 53 leave this machine"}}
 			}
 		}
@@ -169,14 +169,14 @@ func silenceKey(v *view, f finding.Finding) string {
 	if f.Subject.Name != "" {
 		return f.Subject.Name
 	}
-	return endOf(v.of(f.Subject.Host).dns)
+	return endOf(*v.of(f.Subject.Host).dns)
 }
 
 func silenceCause(v *view, fs []finding.Finding, _ []string) string {
 	if fs[0].Subject.Name != "" {
 		return fs[0].Summary
 	}
-	zone := endOf(v.of(fs[0].Subject.Host).dns)
+	zone := endOf(*v.of(fs[0].Subject.Host).dns)
 	text := "no authoritative server of " + zone + " gives a usable answer"
 	switch zone {
 	case ".":
@@ -366,10 +366,11 @@ func (v *view) negativeRecovery(fs []finding.Finding) (string, time.Time) {
 }
 
 // longestTTL is the largest TTL of any record that leads to an address.
-func longestTTL(o dnscheck.Observation) uint32 {
+func longestTTL(o *dnscheck.Observation) uint32 {
 	var ttl uint32
-	for _, s := range o.Steps {
-		for _, a := range s.Answers {
+	for i := range o.Steps {
+		for k := range o.Steps[i].Answers {
+			a := &o.Steps[i].Answers[k]
 			if a.Outcome == dnscheck.OK || a.Outcome == dnscheck.Alias {
 				ttl = max(ttl, a.TTL)
 			}

@@ -21,13 +21,13 @@ type host struct {
 	name    string
 	targets []*target
 	// expected is what the name should publish: what its targets expect together.
-	expected inventory.Expected
+	expected *inventory.Expected
 	// front names what should be in front of it: its Service, or its set of pinned
 	// addresses; else the host stands for itself.
 	front string
-	// dns is the newest look at its records, if looked, and seen and denied are its
-	// history.
-	dns    dnscheck.Observation
+	// dns is the newest look at its records, an empty one unless looked, and seen and
+	// denied are its history.
+	dns    *dnscheck.Observation
 	looked bool
 	seen   []dnscheck.Sighting
 	denied []dnscheck.Denial
@@ -47,25 +47,36 @@ type target struct {
 // gather makes the hosts of the inventory, in order, each with what was seen of it.
 func (v *view) gather() {
 	targets := make([]target, len(v.snap.Inventory.Targets))
+	inOrder := make([]*target, len(targets))
 	byKey := make(map[string]*target, len(targets))
-	all := make([]host, 0, len(targets)) // never more, so that their addresses stay
 	for i := range targets {
 		t := &targets[i]
 		t.Target = &v.snap.Inventory.Targets[i]
-		byKey[t.Key] = t
-		h := v.byName[t.Host]
-		if h == nil {
-			all = append(all, host{name: t.Host})
-			h = &all[len(all)-1]
-			v.byName[t.Host] = h
-			v.hosts = append(v.hosts, h)
-		}
-		h.targets = append(h.targets, t)
+		inOrder[i], byKey[t.Key] = t, t
 	}
-	slices.SortFunc(v.hosts, func(a, b *host) int { return cmp.Compare(a.name, b.name) })
-	for _, o := range v.snap.Observations.DNS {
+	slices.SortStableFunc(inOrder, func(a, b *target) int { return cmp.Compare(a.Host, b.Host) })
+	all := make([]host, 0, len(targets)) // never more, so that their addresses stay
+	nothing := &dnscheck.Observation{}   // of a host that was not looked at
+	v.hosts = make([]*host, 0, len(targets))
+	for len(inOrder) > 0 {
+		n := 1
+		for n < len(inOrder) && inOrder[n].Host == inOrder[0].Host {
+			n++
+		}
+		all = append(all, host{name: inOrder[0].Host, targets: inOrder[:n:n], dns: nothing})
+		h := &all[len(all)-1]
+		v.byName[h.name], v.hosts = h, append(v.hosts, h)
+		inOrder = inOrder[n:]
+	}
+	for i := range v.snap.Observations.DNS {
+		o := &v.snap.Observations.DNS[i]
 		if h := v.byName[o.Host]; h != nil {
 			h.dns, h.looked = o, true
+		}
+	}
+	for name, seen := range v.snap.History.Records.ByHost() {
+		if h := v.byName[name]; h != nil {
+			h.seen = seen
 		}
 	}
 	probes := v.snap.Observations.Probes
@@ -89,7 +100,7 @@ func (v *view) gather() {
 // expect says what each target of a host should meet, and the host publish.
 func (v *view) expect(h *host) {
 	for _, t := range h.targets {
-		t.expected = lbcheck.Expect(v.world, v.fronts, *t.Target)
+		t.expected = lbcheck.Expect(&v.world, v.fronts, t.Target)
 	}
 	h.agree()
 	h.front = h.expected.Fronts()
@@ -101,8 +112,8 @@ func (v *view) expect(h *host) {
 // recall finds what is remembered of a host, and what follows from it for the newest
 // looks.
 func (v *view) recall(h *host) {
-	h.seen, h.denied = v.snap.History.Records.Of(h.name), v.snap.History.Records.DeniedOf(h.name)
-	h.published = dnscheck.Published(h.dns, h.seen)
+	h.denied = v.snap.History.Records.DeniedOf(h.name)
+	h.published = dnscheck.Published(*h.dns, h.seen)
 	for _, t := range h.targets {
 		// What was looked at as the target's own may be a stranger's by now.
 		turned := func(o probe.Observation) bool {
@@ -124,7 +135,7 @@ func (v *view) of(name string) *host {
 	if h := v.byName[name]; h != nil {
 		return h
 	}
-	return &host{name: name, front: name}
+	return &host{name: name, front: name, expected: &inventory.Expected{}, dns: &dnscheck.Observation{}}
 }
 
 // eachHost does the same for every host, on all cores: what is done for one concerns

@@ -30,7 +30,7 @@ func (v *view) balancersMoved() []finding.Incident {
 func (v *view) moved(stale []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(stale)
 	first := v.of(hosts[0])
-	front, e := first.front, first.expected
+	front, e := first.front, *first.expected
 	orphan := v.orphaned(stale)
 	effects := slices.Concat(stale, v.claim(v.unclaimed(func(f finding.Finding) bool {
 		switch f.Code {

@@ -68,8 +68,8 @@ func (v *view) met(f finding.Finding) dnscheck.Stranger {
 // not, though each of them always says the same.
 func (v *view) onlySome(f finding.Finding) bool {
 	h := v.of(f.Subject.Host)
-	return len(f.SeenAt) < serversOf(h.dns, publisher(h.dns, f), speaks) &&
-		!dnscheck.TakesTurns(h.dns, h.seen, addrOf(f.Subject.Address))
+	return len(f.SeenAt) < serversOf(*h.dns, publisher(*h.dns, f), speaks) &&
+		!dnscheck.TakesTurns(*h.dns, h.seen, addrOf(f.Subject.Address))
 }
 
 // publisher is the zone that gives a stale address; the record to change may lie in
@@ -189,7 +189,7 @@ func (v *view) movedPublished(stale []finding.Finding) []finding.Note {
 	for _, fs := range groupBy(stale, func(f finding.Finding) string { return f.Subject.Address }) {
 		addr := addrOf(fs[0].Subject.Address)
 		places := distinct(fs, func(f finding.Finding) string {
-			o := v.of(f.Subject.Host).dns
+			o := *v.of(f.Subject.Host).dns
 			zone := publisher(o, f)
 			return fmt.Sprintf("on %d of %d authoritative servers of %s", len(f.SeenAt), max(serversOf(o, zone, isAsked), len(f.SeenAt)), zone)
 		})

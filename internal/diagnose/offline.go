@@ -55,7 +55,8 @@ func (v *view) silences() (dns, probes silence, last time.Time) {
 			last = at
 		}
 	}
-	for _, o := range v.snap.Observations.DNS {
+	for i := range v.snap.Observations.DNS {
+		o := &v.snap.Observations.DNS[i]
 		if v.byName[o.Host] == nil {
 			continue
 		}
@@ -65,7 +66,8 @@ func (v *view) silences() (dns, probes silence, last time.Time) {
 			quietDNS = append(quietDNS, o.At)
 		}
 	}
-	for _, o := range v.snap.Observations.Probes {
+	for i := range v.snap.Observations.Probes {
+		o := &v.snap.Observations.Probes[i]
 		if probes.looks++; answers(o) {
 			alive(o.At)
 		} else {
@@ -90,7 +92,7 @@ func (v *view) silences() (dns, probes silence, last time.Time) {
 }
 
 // answers tells whether a probe met anyone at all.
-func answers(o probe.Observation) bool {
+func answers(o *probe.Observation) bool {
 	switch o.Fault.Kind {
 	case probe.Timeout, probe.NoRoute, probe.Self, probe.Forbidden:
 		return o.Reached != probe.PhaseNone
@@ -106,7 +108,7 @@ func (v *view) offline() []finding.Incident {
 		return nil
 	}
 	self := fs[0]
-	fs = v.claim(append(fs, v.unclaimed(is(finding.SelfSourceDegraded))...))
+	fs = v.claim(append(fs, v.unclaimed(is(finding.SelfSourceDegraded, finding.SelfSourceUnread))...))
 	return []finding.Incident{{
 		ID: string(self.Code), Code: self.Code, Severity: self.Severity, State: finding.Firing,
 		Subject: self.Subject, Cause: self.Summary, Hosts: names(v.hosts), Effects: fs,
@@ -114,7 +116,7 @@ func (v *view) offline() []finding.Incident {
 	}}
 }
 
-func lives(o dnscheck.Observation) bool {
+func lives(o *dnscheck.Observation) bool {
 	if o.Heard {
 		return true
 	}

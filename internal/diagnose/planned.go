@@ -56,7 +56,7 @@ func (v *view) announced(in finding.Incident) time.Time {
 	var first time.Time
 	for _, h := range in.Hosts {
 		host := v.of(h)
-		fronts := v.frontsMove(host.expected)
+		fronts := v.frontsMove(*host.expected)
 		for _, t := range host.targets {
 			until := t.MoveUntil
 			if fronts.After(until) {

@@ -105,7 +105,7 @@ func (v *view) recovery(stale []finding.Finding, e inventory.Expected) (string, 
 		// The host's own record is to change, so whatever leads from it lives on in
 		// caches: each alias, and the address that is read at its very end.
 		for _, f := range stale {
-			ttl = max(ttl, wholeTTL(v.of(f.Subject.Host).dns))
+			ttl = max(ttl, wholeTTL(*v.of(f.Subject.Host).dns))
 		}
 	}
 	text := fmt.Sprintf("(TTL %d s)", ttl)
@@ -159,7 +159,7 @@ func (v *view) held(fs []finding.Finding) []string {
 }
 
 // held is what the resolvers that were asked for a host give.
-func (h *host) held() []dnscheck.Hold { return dnscheck.Held(h.dns, h.seen) }
+func (h *host) held() []dnscheck.Hold { return dnscheck.Held(*h.dns, h.seen) }
 
 // cachesDraining makes one incident for each front whose records are right again
 // while caches still expire. It continues the incident of the wrong records.
@@ -177,7 +177,7 @@ func (v *view) cachesDraining() []finding.Incident {
 func (v *view) drained(fs []finding.Finding) finding.Incident {
 	hosts := v.hostsOf(fs)
 	first := v.of(hosts[0])
-	front, e := first.front, first.expected
+	front, e := first.front, *first.expected
 	fs = append(fs, v.claim(v.unclaimed(replacementOf(e.Service)))...)
 	in := finding.Incident{
 		ID: movedID(front), Code: finding.DNSDraining, Severity: finding.Worst(fs), State: finding.Draining,

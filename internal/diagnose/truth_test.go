@@ -1,10 +1,12 @@
 package diagnose_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
+	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
 	"driftprobe/lbcheck"
 	"driftprobe/probe"
@@ -197,5 +199,21 @@ func records() []situation {
 			b := shop(hosts(t, 2)...).pinned(newAddr, oldAddr).probes(oldAddr, good)
 			return b.hosted(record(wild, newAddr))
 		}, 1},
+	}
+}
+
+// A Service that begins to speak PROXY protocol between two looks is told of in one way,
+// and always the same.
+func TestWhatTwoLooksTellOfOneServiceIsToldAlike(t *testing.T) {
+	b := shop("www.shop.example").probe("www.shop.example", oldAddr, good)
+	b.Inventory.Services[0].Addresses = ips(newAddr, oldAddr)
+	b.Observations.Clouds = nil
+	b.Observations.Probes[0].Bypass = &probe.Bypass{Service: traefik(), ProxyProtocol: true}
+	b.Observations.Probes[1].Bypass = &probe.Bypass{Service: traefik()}
+	first := diagnose.Diagnose(policy(), noon(), b.Snapshot)
+	for range 50 {
+		if again := diagnose.Diagnose(policy(), noon(), b.Snapshot); !reflect.DeepEqual(again, first) {
+			t.Fatalf("once it is\n%+v\nand once\n%+v", first.Findings, again.Findings)
+		}
 	}
 }

@@ -30,9 +30,8 @@ type view struct {
 	// hosts are sorted by name, by which byName finds one.
 	hosts  []*host
 	byName map[string]*host
-	// wildcards tell for each wildcard record which sets of addresses the hosts that
-	// it serves should have.
-	wildcards map[wildcard]map[string]bool
+	// wildcards are the records that serve hosts which should have different addresses.
+	wildcards map[wildcard]bool
 	// sound are the zones that pass validation, once asked for; see validates.
 	sound map[string]bool
 	// lossy are the zones to which packets get lost.
@@ -63,15 +62,16 @@ func world(s snapshot.Snapshot) lbcheck.World {
 			wanted[h] = true
 		}
 	}
-	for _, t := range s.Inventory.Targets {
-		for _, d := range t.Declarations {
-			for _, h := range d.RecordHostnames {
+	for i := range s.Inventory.Targets {
+		declarations := s.Inventory.Targets[i].Declarations
+		for k := range declarations {
+			for _, h := range declarations[k].RecordHostnames {
 				wanted[h] = true
 			}
 		}
 	}
-	for _, o := range s.Observations.DNS {
-		if wanted[o.Host] {
+	for i := range s.Observations.DNS {
+		if o := &s.Observations.DNS[i]; wanted[o.Host] {
 			w.Published[o.Host] = o.Published()
 		}
 	}
@@ -108,8 +108,8 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 	})
 	for _, h := range v.hosts {
 		for _, t := range h.targets {
-			for _, o := range t.probes {
-				if o.Bypass != nil && !o.Stranger {
+			for i := range t.probes {
+				if o := &t.probes[i]; o.Bypass != nil && !o.Stranger {
 					v.past[o.Address.Addr()] = *o.Bypass
 				}
 			}
@@ -121,7 +121,7 @@ func newView(p Policy, now time.Time, s snapshot.Snapshot) *view {
 // judge calls every judge. Findings that several hosts repeat (a name server, a
 // resolver) are kept once, in their worst form.
 func (v *view) judge() {
-	v.wildcards = v.shared()
+	v.wildcards = v.split()
 	v.lossy = dnscheck.Lossy(v.snap.Observations.DNS...)
 	all := v.judgeSelf()
 	if len(all) == 0 {
@@ -130,10 +130,10 @@ func (v *view) judge() {
 		all = append(all, v.judgeHosts()...)
 	}
 	// In the order of the hosts: what a judge says must not depend on a map.
-	expected := make([]inventory.Expected, 0, len(v.snap.Inventory.Targets))
+	expected := make([]*inventory.Expected, 0, len(v.snap.Inventory.Targets))
 	for _, h := range v.hosts {
 		for _, t := range h.targets {
-			expected = append(expected, t.expected)
+			expected = append(expected, &t.expected)
 		}
 	}
 	all = append(all, v.judgeBypassed()...)
@@ -173,18 +173,18 @@ func (v *view) judgeHost(h *host) []finding.Finding {
 	var fs []finding.Finding
 	if h.looked {
 		c := dnscheck.Case{
-			Expected: h.expected, Observed: h.dns, Seen: h.seen, Denied: h.denied,
+			Expected: *h.expected, Observed: *h.dns, Seen: h.seen, Denied: h.denied,
 			Strangers: h.strangers, Lossy: v.lossy, Publisher: h.publisher(), Published: h.published,
 		}
-		fs = v.abroad(v.withinReach(h, v.judgeRecords(c)))
+		fs = v.abroad(v.withinReach(h, v.judgeRecords(&c)))
 	} else {
 		fs = append(fs, unlooked(h.name))
 	}
 	for _, t := range h.targets {
 		fs = append(fs, notYetServed(h.published, probe.Judge(v.policy.Probe, v.now, *t.Target, t.expected, t.probes))...)
 		// A target that nothing is said of must have been seen to answer.
-		right := func(o probe.Observation) bool { return v.well(o) || probe.Meant(t.Expect, o) }
-		silent := finding.Worst(fs) < finding.Unknown && !slices.ContainsFunc(t.probes, right)
+		right := func(o probe.Observation) bool { return probe.Meant(t.Expect, o) }
+		silent := finding.Worst(fs) < finding.Unknown && !v.served(t) && !slices.ContainsFunc(t.probes, right)
 		if len(h.published) > 0 && (silent || !slices.ContainsFunc(t.probes, sees)) {
 			fs = append(fs, unseen(t))
 		}
@@ -249,7 +249,7 @@ func unlooked(host string) finding.Finding {
 }
 
 // well tells whether a probe went through at an address that is not a stranger's.
-func (v *view) well(o probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }
+func (v *view) well(o *probe.Observation) bool { return !o.Stranger && o.Answers(v.now) }
 
 // unseen says that no address of a target could be probed, and why.
 func unseen(t *target) finding.Finding {

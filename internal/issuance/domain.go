@@ -14,17 +14,18 @@ import (
 // renewal takes nothing of it, so that only sets count that are known to be new.
 func sameDomain(now time.Time, h History) []finding.Finding {
 	issued, example := map[string][]time.Time{}, map[string]Set{}
-	for _, s := range h.Sets {
+	for i := range h.Sets {
+		s := &h.Sets[i]
 		if len(s.Issuances) == 0 {
 			continue
 		}
-		first := s.Issuances[0]
+		first := &s.Issuances[0]
 		if !s.New || s.CA != letsEncrypt || now.Sub(first.Issued) >= week {
 			continue
 		}
 		for _, domain := range domains(s.Names) {
 			issued[domain] = append(issued[domain], first.Issued)
-			example[domain] = s
+			example[domain] = *s
 		}
 	}
 	var all []finding.Finding

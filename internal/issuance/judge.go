@@ -48,13 +48,16 @@ const together = time.Hour
 // and so says "at least".
 func Judge(p Policy, now time.Time, h History) []finding.Finding {
 	var all []finding.Finding
-	for _, s := range h.Sets {
+	j := &judge{policy: p, now: now}
+	rules := []func() (finding.Finding, bool){j.unexpected, j.sameNames, j.loop}
+	for i := range h.Sets {
+		s := &h.Sets[i]
 		if len(s.Issuances) == 0 || len(s.Names) == 0 {
 			continue // no history of ours: a file can say anything
 		}
-		j := judge{policy: p, now: now, set: s}
-		for _, rule := range []func() (finding.Finding, bool){j.unexpected, j.sameNames, j.loop} {
-			if f, ok := rule(); ok && !h.replaced(s) {
+		j.set = s
+		for _, rule := range rules {
+			if f, ok := rule(); ok && !h.replaced(*s) {
 				all = append(all, f)
 			}
 		}
@@ -67,10 +70,10 @@ func Judge(p Policy, now time.Time, h History) []finding.Finding {
 type judge struct {
 	policy Policy
 	now    time.Time
-	set    Set
+	set    *Set
 }
 
-func (j judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
+func (j *judge) finding(code finding.Code, severity finding.Severity, summary string) finding.Finding {
 	return finding.Finding{
 		Code: code, Severity: severity, Summary: summary, SeenAt: j.set.places(),
 		Subject: finding.Subject{Host: j.set.host(), Certificate: j.set.Identity()},
@@ -78,7 +81,7 @@ func (j judge) finding(code finding.Code, severity finding.Severity, summary str
 }
 
 // sameNames judges the budget of certificates with the same names.
-func (j judge) sameNames() (finding.Finding, bool) {
+func (j *judge) sameNames() (finding.Finding, bool) {
 	limit, known := j.policy.limit(j.set.CA)
 	if !known || len(j.set.Issuances)*2 < limit.Tokens {
 		return finding.Finding{}, false // as nearly all sets, so that it is asked first
@@ -107,7 +110,7 @@ func (j judge) sameNames() (finding.Finding, bool) {
 }
 
 // forecast says when the authority refuses if orders go on as they did in the last week.
-func (j judge) forecast() string {
+func (j *judge) forecast() string {
 	limit, known := j.policy.limit(j.set.CA)
 	if !known {
 		return ""
@@ -121,7 +124,7 @@ func (j judge) forecast() string {
 
 // loop judges certificates that were replaced long before it was time. Several that are
 // served at once belong to several clients, each of which has its own.
-func (j judge) loop() (finding.Finding, bool) {
+func (j *judge) loop() (finding.Finding, bool) {
 	if len(j.set.Issuances) < 3 {
 		return finding.Finding{}, false
 	}
@@ -152,7 +155,7 @@ func (j judge) loop() (finding.Finding, bool) {
 }
 
 // unexpected judges who issued it.
-func (j judge) unexpected() (finding.Finding, bool) {
+func (j *judge) unexpected() (finding.Finding, bool) {
 	if len(j.policy.Authorities) == 0 || slices.Contains(j.policy.Authorities, j.set.CA) {
 		return finding.Finding{}, false
 	}
@@ -166,12 +169,12 @@ func (j judge) unexpected() (finding.Finding, bool) {
 }
 
 // recent are those of the last week.
-func (j judge) recent(issued []time.Time) []time.Time {
+func (j *judge) recent(issued []time.Time) []time.Time {
 	return slices.DeleteFunc(slices.Clone(issued), func(at time.Time) bool { return j.now.Sub(at) >= week })
 }
 
 // pace is the mean time between the orders of the last week; zero if there is only one.
-func (j judge) pace() time.Duration {
+func (j *judge) pace() time.Duration {
 	recent := j.recent(j.set.issued())
 	if len(recent) < 2 {
 		return 0
