@@ -71,6 +71,7 @@ const (
 
 	SelfOffline        Code = "self/offline"
 	SelfSourceDegraded Code = "self/source-degraded"
+	SelfSourceUnread   Code = "self/source-unread"
 	SelfTargetUnmapped Code = "self/target-unmapped"
 	SelfNotObserved    Code = "self/not-observed"
 	SelfBypassed       Code = "self/bypassed"

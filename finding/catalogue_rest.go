@@ -127,6 +127,12 @@ func selfEntries() []Entry {
 			"",
 		},
 		{
+			SelfSourceUnread, "some kinds of objects were never read",
+			"The cluster gave its Services and never gave objects of the kinds that are named: a right is missing, or they have not arrived yet. Hosts that only such objects declare are not looked at; about all others everything is known.",
+			"Grant list and watch on the kinds that the finding names (the rules of the chart do), or list the hosts that matter as targets in the configuration.",
+			"docs/kubernetes.md",
+		},
+		{
 			SelfBypassed, "this probe did not cross the load balancer",
 			"From inside the cluster, traffic to an address in Service.status goes straight to the ingress controller's pods, unless its ipMode is Proxy (KEP-1860). So the probe says that the ingress controller and the applications work, and nothing of the load balancer. Where the Service's annotation says that the controller expects PROXY protocol, the probe speaks it (version 1) in the load balancer's place. Unknown if a TLS handshake failed there and the load balancer ends TLS or speaks PROXY protocol: then clients may see something else.",
 			"Look from outside too: driftprobe --once from a laptop or CI. For an address that is reached through a hostname (service.beta.kubernetes.io/do-loadbalancer-hostname) nothing is bypassed.",

@@ -25,7 +25,11 @@ import (
 // watches it, and the place where its alerts arrive. Several run side by side, because
 // a sink is sent one message a second.
 type lane struct {
+	net     world.Net
 	slack   *lab.Slack
+	hook    *world.Hook
+	relay   *world.Hook // to an Alertmanager; nil: none
+	places  []place
 	hosts   []string
 	doors   map[string]*door
 	speaker *speaker
@@ -130,11 +134,34 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// startLane prepares hosts and processes; nothing of the program runs yet. more is
-// added to the configuration, after its sections of alerts.
-func startLane(t *testing.T, seed uint64, hosts int, more string, processes int) *lane {
+// laneSpec says what a lane is made of.
+type laneSpec struct {
+	seed      uint64
+	hosts     int
+	more      string // added to the configuration, after its sections of alerts
+	processes int
+	manager   *manager // nil: none
+	calm      bool     // an incident is told when it was there for a while; otherwise at once
+	oneDoor   bool     // all hosts are at one address
+}
+
+// speed says how often is looked, and how soon told. A door that is shut refuses at once. The
+// long timeouts are for machines that are so busy that one that is open seems silent.
+func (s laneSpec) speed() (looks, dns, alerts string) {
+	if s.calm {
+		return "interval: 2s\ntimeout: 2s\n", "interval: 4s, timeout: 2s", "  pending: {critical: 12s, warning: 12s}\n  resolve_after: 5s\n"
+	}
+	return "interval: 5s\ntimeout: 5s\n", "interval: 30s, timeout: 5s", "  pending: {critical: 0s, warning: 0s}\n  resolve_after: 0s\n"
+}
+
+// What no log may show.
+const hookKey, hookPath = "sesame-key", "/sesame-hook"
+
+// startLane prepares hosts, processes, and where their alerts arrive; nothing of the program
+// runs yet.
+func startLane(t *testing.T, spec laneSpec) *lane {
 	t.Helper()
-	l := &lane{doors: map[string]*door{}, rng: rand.New(rand.NewPCG(seed, 6)), ledger: &ledger{}}
+	l := &lane{doors: map[string]*door{}, rng: rand.New(rand.NewPCG(spec.seed, 6)), ledger: &ledger{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -142,35 +169,29 @@ func startLane(t *testing.T, seed uint64, hosts int, more string, processes int)
 		}
 	}
 	n := world.Claim(t)
-	var err error
-	l.slack, err = lab.NewSlack()
-	must(err)
-	t.Cleanup(func() { _ = l.slack.Close() })
-	tree, targets := l.populate(t, n, hosts)
 	dir := t.TempDir()
-	must(os.WriteFile(filepath.Join(dir, "hook"), []byte(l.slack.URL()), 0o600))
-	state := "state: {file: state.json}\n"
+	managers := l.listen(t, spec, dir)
+	l.net = n
+	tree, targets := l.populate(t, n, spec)
+	more, state := spec.more, "state: {file: state.json}\n"
 	if strings.Contains(more, "state:") {
 		state = ""
 	}
-	// A door that is shut refuses at once. The long timeouts are for machines that are so
-	// busy that one that is open seems silent.
-	text := fmt.Sprintf(`interval: 5s
-timeout: 5s
-probe: {allow_addresses: [127.0.0.0/8]}
-dns: {interval: 30s, timeout: 5s, root_servers: [%s], port: %d, resolvers: []}
+	looks, dns, alerts := spec.speed()
+	text := fmt.Sprintf(`%sprobe: {allow_addresses: [127.0.0.0/8]}
+dns: {%s, root_servers: [%s], port: %d, resolvers: []}
 alerts:
-  pending: {critical: 0s, warning: 0s}
-  resolve_after: 0s
-  repeat: 0s
-  slack: {webhook_url_file: hook}
-%s%stargets:
-%s`, tree.Roots()[0], tree.Port(), more, state, targets)
+%s  repeat: 0s
+  cluster_name: lane-%d
+  slack: {webhook_url_file: slack}
+  webhooks: [{name: ledger, url_file: hook, key_file: key}]
+%s%s%stargets:
+%s`, looks, dns, tree.Roots()[0], tree.Port(), alerts, spec.seed, managers, more, state, targets)
 	if !strings.Contains(more, "kubernetes:") {
 		text = "kubernetes: {enabled: false}\n" + text
 	}
 	must(os.WriteFile(filepath.Join(dir, "driftprobe.yaml"), []byte(text), 0o600))
-	for i := range processes {
+	for i := range spec.processes {
 		p := &speaker{}
 		page := n.Addr(byte(240 + i))
 		port, err := lab.FreePort(page)
@@ -192,29 +213,57 @@ alerts:
 	return l
 }
 
+// openDoors opens one at each address, on one port; or the same for all.
+func openDoors(t *testing.T, at []netip.Addr, same bool) []*door {
+	t.Helper()
+	var err error
+	for range 5 { // a port that was free can be taken until it is opened
+		var port uint16
+		if port, err = lab.FreePort(at...); err != nil {
+			break
+		}
+		var doors []*door
+		for i, a := range at {
+			if same && i > 0 {
+				doors = append(doors, doors[0])
+				continue
+			}
+			d := &door{at: netip.AddrPortFrom(a, port)}
+			if err = d.open(); err != nil {
+				break
+			}
+			t.Cleanup(func() { _ = d.ln.Close() }) // it may be shut
+			doors = append(doors, d)
+		}
+		if err == nil {
+			return doors
+		}
+		for _, d := range doors {
+			_ = d.shut() // they are tried elsewhere
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
 // populate makes the hosts, their zone and their doors, and returns the targets as YAML.
-func (l *lane) populate(t *testing.T, n world.Net, hosts int) (*lab.DNSTree, string) {
+func (l *lane) populate(t *testing.T, n world.Net, spec laneSpec) (*lab.DNSTree, string) {
 	t.Helper()
 	var at []netip.Addr
 	var records, targets strings.Builder
-	for i := range hosts {
+	for i := range spec.hosts {
+		if spec.oneDoor {
+			i = 0
+		}
 		at = append(at, n.Addr(byte(10+i)))
 	}
-	port, err := lab.FreePort(at...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	doors := openDoors(t, at, spec.oneDoor)
 	for i, a := range at {
 		host := fmt.Sprintf("h%03d.soak.example", i)
 		l.hosts = append(l.hosts, host)
-		d := &door{at: netip.AddrPortFrom(a, port)}
-		if err := d.open(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = d.ln.Close() }) // it may be shut
-		l.doors[host] = d
+		l.doors[host] = doors[i]
 		fmt.Fprintf(&records, "%s 60 IN A %s\n", strings.TrimSuffix(host, ".soak.example"), a)
-		fmt.Fprintf(&targets, "  - {url: \"tcp://%s:%d\", addresses: [%s]}\n", host, port, a)
+		fmt.Fprintf(&targets, "  - {url: \"tcp://%s:%d\", addresses: [%s]}\n", host, doors[i].at.Port(), a)
 	}
 	tree, err := lab.NewDNSTree(lab.TreeSpec{
 		Roots: []netip.Addr{n.Addr(1)},
@@ -282,15 +331,20 @@ func (l *lane) run(ctx context.Context, c course) error {
 	return l.settle(ctx)
 }
 
-// settle waits until every incident has its all-clear.
+// settle waits until every incident has its all-clear in every place.
 func (l *lane) settle(ctx context.Context) error {
 	for {
-		missing := l.ledger.missing(l.slack.Messages.All())
+		var missing []string
+		for _, p := range l.places {
+			if left := l.ledger.missing(p.arrived()); len(left) > 0 {
+				missing = append(missing, p.name+": "+strings.Join(left, ", "))
+			}
+		}
 		if len(missing) == 0 {
 			return nil
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return fmt.Errorf("not told: %s", strings.Join(missing, ", "))
+			return fmt.Errorf("not told: %s", strings.Join(missing, "; "))
 		}
 	}
 }

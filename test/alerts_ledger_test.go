@@ -1,34 +1,59 @@
 package test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"driftprobe/internal/lab"
 )
 
-// ledger compares what happened with what arrived.
+// ledger compares what happened with what arrived in each place.
 type ledger struct {
 	mu sync.Mutex
 	// from and to are when each host failed and was mended.
 	from, to map[string]time.Time
-	// ambiguous are the attempts that the receiver took and the sender can't know of, by
-	// entry.
-	ambiguous map[string]int
-	faults    map[string]int
+	// trouble is what each place did instead of answering well.
+	trouble map[string]*trouble
 }
 
-// entry names what a message tells: "h001.soak.example firing".
-func entry(text string) string {
-	host := hostIn.FindString(text)
-	if strings.HasPrefix(text, "[resolved]") {
-		return host + " resolved"
+// trouble counts, for one place, the attempts that it took and the sender can't know of, by
+// entry, and all that were not answered well, by their kind.
+type trouble struct {
+	ambiguous, faults map[string]int
+}
+
+// arrival is one message that a place took.
+type arrival struct {
+	at       time.Time
+	host     string
+	resolved bool
+	text     string
+}
+
+// entry names what it tells: "h001.soak.example firing".
+func (a arrival) entry() string {
+	if a.resolved {
+		return a.host + " resolved"
 	}
-	return host + " firing"
+	return a.host + " firing"
+}
+
+// slackArrival reads the first line of a message.
+func slackArrival(at time.Time, text string) arrival {
+	return arrival{at, hostIn.FindString(text), strings.HasPrefix(text, "[resolved]"), text}
+}
+
+// hookArrival reads the JSON of docs/alerting.md.
+func hookArrival(at time.Time, body []byte) (arrival, error) {
+	var m struct {
+		Kind, Key string
+		Incident  struct{ Hosts []string }
+	}
+	err := json.Unmarshal(body, &m)
+	return arrival{at, hostIn.FindString(strings.Join(m.Incident.Hosts, " ")), m.Kind == "resolved", m.Kind + " " + m.Key}, err
 }
 
 var hostIn = regexp.MustCompile(`h\d{3}\.soak\.example`)
@@ -45,26 +70,29 @@ func (l *ledger) note(at *map[string]time.Time, host string) {
 	(*at)[host] = time.Now()
 }
 
-// fault notes an attempt that was not answered well.
-func (l *ledger) fault(name, text string, ambiguous bool) {
+// fault notes an attempt that a place did not answer well.
+func (l *ledger) fault(place, name string, a arrival, ambiguous bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.faults == nil {
-		l.faults, l.ambiguous = map[string]int{}, map[string]int{}
+	if l.trouble == nil {
+		l.trouble = map[string]*trouble{}
 	}
-	l.faults[name]++
+	if l.trouble[place] == nil {
+		l.trouble[place] = &trouble{map[string]int{}, map[string]int{}}
+	}
+	l.trouble[place].faults[name]++
 	if ambiguous {
-		l.ambiguous[entry(text)]++
+		l.trouble[place].ambiguous[a.entry()]++
 	}
 }
 
 // missing are the entries that have not arrived.
-func (l *ledger) missing(arrived []lab.SlackMessage) []string {
+func (l *ledger) missing(arrived []arrival) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := map[string]bool{}
-	for _, m := range arrived {
-		have[entry(m.Text)] = true
+	for _, a := range arrived {
+		have[a.entry()] = true
 	}
 	var none []string
 	for host := range l.from {
@@ -78,7 +106,7 @@ func (l *ledger) missing(arrived []lab.SlackMessage) []string {
 	return none
 }
 
-// balance is the sum of a ledger.
+// balance is the sum of a ledger for one place.
 type balance struct {
 	incidents, accepted, duplicates int
 	// unexplained are duplicates for which no attempt was ambiguous.
@@ -87,28 +115,32 @@ type balance struct {
 	faults      map[string]int
 }
 
-func (l *ledger) balance(arrived []lab.SlackMessage) balance {
+func (l *ledger) balance(place string, arrived []arrival) balance {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := balance{incidents: len(l.from), accepted: len(arrived), faults: l.faults}
+	b := balance{incidents: len(l.from), accepted: len(arrived)}
+	known := l.trouble[place]
+	if known == nil {
+		known = &trouble{}
+	}
+	b.faults = known.faults
 	count := map[string]int{}
 	for _, m := range arrived {
-		e := entry(m.Text)
-		host, kind, _ := strings.Cut(e, " ")
+		e, host := m.entry(), m.host
 		count[e]++
 		switch {
 		case l.from[host].IsZero():
-			b.wrong = append(b.wrong, "nothing was wrong: "+m.Text)
-		case kind == "resolved" && count[host+" firing"] == 0:
-			b.wrong = append(b.wrong, "an all-clear before the alert: "+m.Text)
-		case kind == "resolved" && m.At.Before(l.to[host]):
-			b.wrong = append(b.wrong, "a false all-clear: "+m.Text)
-		case kind == "firing" && count[host+" resolved"] > 0:
-			b.wrong = append(b.wrong, "an alert after its all-clear: "+m.Text)
+			b.wrong = append(b.wrong, "nothing was wrong: "+m.text)
+		case m.resolved && count[host+" firing"] == 0:
+			b.wrong = append(b.wrong, "an all-clear before the alert: "+m.text)
+		case m.resolved && m.at.Before(l.to[host]):
+			b.wrong = append(b.wrong, "a false all-clear: "+m.text)
+		case !m.resolved && count[host+" resolved"] > 0:
+			b.wrong = append(b.wrong, "an alert after its all-clear: "+m.text)
 		}
 		if count[e] > 1 {
 			b.duplicates++
-			if count[e]-1 > l.ambiguous[e] {
+			if count[e]-1 > known.ambiguous[e] {
 				b.unexplained++
 			}
 		}

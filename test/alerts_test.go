@@ -3,11 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -15,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"driftprobe/internal/lab"
 	"driftprobe/test/world"
 )
 
@@ -37,8 +32,8 @@ func sizesNow() sizes {
 	return sizes{lanes: 5, hosts: 12, killLanes: 4, killHosts: 6, kills: 2, leadLanes: 1, leadHosts: 3, changes: 2, limit: 2 * time.Minute}
 }
 
-// together runs a course in each lane, and returns the sum of the ledgers.
-func together(t *testing.T, lanes []*lane, courseOf func(*lane) course) balance {
+// together runs a course in each lane, and returns the sums of the ledgers by place.
+func together(t *testing.T, lanes []*lane, courseOf func(*lane) course) map[string]*balance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), sizesNow().limit)
 	defer cancel()
@@ -51,14 +46,35 @@ func together(t *testing.T, lanes []*lane, courseOf func(*lane) course) balance 
 		})
 	}
 	all.Wait()
-	var sum balance
+	sums := map[string]*balance{}
 	for _, l := range lanes {
-		sum.add(l.ledger.balance(l.slack.Messages.All()))
+		for _, p := range l.places {
+			if sums[p.name] == nil {
+				sums[p.name] = &balance{}
+			}
+			sums[p.name].add(l.ledger.balance(p.name, p.arrived()))
+		}
+		for _, p := range l.heirs {
+			printed, err := os.ReadFile(p.log.Name())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, secret := range []string{hookKey, hookPath, strings.TrimPrefix(l.slack.URL(), "http://"+l.slack.Addr().String())} {
+				if bytes.Contains(printed, []byte(secret)) {
+					t.Errorf("the log shows %q", secret)
+				}
+			}
+		}
+		if n := l.hook.Refused(); n > 0 {
+			t.Errorf("%d webhooks were not signed with the key", n)
+		}
 	}
-	for _, w := range sum.wrong {
-		t.Error(w)
+	for name, sum := range sums {
+		for _, w := range sum.wrong {
+			t.Errorf("%s: %s", name, w)
+		}
 	}
-	return sum
+	return sums
 }
 
 // TestNoAlertIsLostToItsReceiver sends through a receiver that fails in all the ways that
@@ -66,87 +82,32 @@ func together(t *testing.T, lanes []*lane, courseOf func(*lane) course) balance 
 func TestNoAlertIsLostToItsReceiver(t *testing.T) {
 	t.Parallel()
 	size := sizesNow()
+	m := startManager(t, "alertmanager")
 	var lanes []*lane
 	for i := range size.lanes {
-		l := startLane(t, uint64(i), size.hosts, "", 1)
-		l.slack.SetFault(l.misbehave(size))
+		l := startLane(t, laneSpec{seed: uint64(i), hosts: size.hosts, processes: 1, manager: m})
+		l.misbehave(t, size)
 		lanes = append(lanes, l)
 	}
 	began := time.Now()
-	sum := together(t, lanes, func(*lane) course { return course{abreast: 8, held: 12 * time.Second} })
-	t.Logf("in %s: %s", time.Since(began).Round(time.Second), sum)
-	if sum.unexplained > 0 {
-		t.Errorf("%d messages came twice though the first had been confirmed", sum.unexplained)
-	}
-	if sum.duplicates > sum.accepted/100+1 {
-		t.Errorf("%d messages came twice", sum.duplicates)
-	}
-}
-
-// misbehave fails about one attempt in four.
-func (l *lane) misbehave(size sizes) lab.HTTPFault {
-	var mu sync.Mutex
-	rng := rand.New(rand.NewPCG(l.rng.Uint64(), 1))
-	hangs := size.lanes / 10 // one takes as long as the sender waits
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		body, err := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		var p struct {
-			Text        string
-			Attachments []json.RawMessage
+	sums := together(t, lanes, func(*lane) course { return course{abreast: 8, held: 12 * time.Second} })
+	for name, sum := range sums {
+		t.Logf("%s, in %s: %s", name, time.Since(began).Round(time.Second), sum)
+		if sum.unexplained > 0 {
+			t.Errorf("%s: %d messages came twice though the first had been confirmed", name, sum.unexplained)
 		}
-		if err != nil || json.Unmarshal(body, &p) != nil {
-			return false
+		if sum.duplicates > sum.accepted/100+1 {
+			t.Errorf("%s: %d messages came twice", name, sum.duplicates)
 		}
-		mu.Lock()
-		f := faultOf(rng.IntN(200), &hangs)
-		mu.Unlock()
-		// What Slack refuses is a layout, never plain text.
-		if f.do == nil || f.name == "400 invalid_payload" && len(p.Attachments) == 0 {
-			return false
+		for _, kind := range []string{"429", "500", "503", "reset"} {
+			if sum.faults[kind] == 0 && size.hosts >= 100 {
+				t.Errorf("%s: no attempt met %s: %v", name, kind, sum.faults)
+			}
 		}
-		l.ledger.fault(f.name, p.Text, f.ambiguous)
-		return f.do(l.slack, w, r)
+		if len(sum.faults) == 0 {
+			t.Errorf("%s never failed", name)
+		}
 	}
-}
-
-// trouble is one way to fail. It is ambiguous if the message is taken and the sender can't
-// know.
-type trouble struct {
-	name      string
-	ambiguous bool
-	do        func(s *lab.Slack, w http.ResponseWriter, r *http.Request) bool
-}
-
-func faultOf(draw int, hangs *int) trouble {
-	plain := func(f lab.HTTPFault) func(*lab.Slack, http.ResponseWriter, *http.Request) bool {
-		return func(_ *lab.Slack, w http.ResponseWriter, r *http.Request) bool { return f(w, r) }
-	}
-	status := func(code int, body string) trouble {
-		return trouble{name: fmt.Sprint(code, " ", body), do: plain(lab.HTTPStatus(code, body))}
-	}
-	switch {
-	case draw < 1: // taken, and the answer lost: these are what may come twice
-		return trouble{"half an answer", true, func(s *lab.Slack, w http.ResponseWriter, r *http.Request) bool { return s.Half(w, r) }}
-	case draw < 9:
-		return trouble{name: "429", do: plain(lab.HTTPTooMany(time.Second, "rate_limited"))}
-	case draw < 16:
-		return status(500, "rollup_error")
-	case draw < 22:
-		return status(503, "<html>busy</html>")
-	case draw < 28:
-		return status(200, "<html>a login page</html>")
-	case draw < 34:
-		return status(400, "invalid_payload")
-	case draw < 42:
-		return trouble{name: "reset", do: plain(lab.HTTPReset)}
-	case draw < 48:
-		return trouble{"a slow body", false, func(s *lab.Slack, w http.ResponseWriter, r *http.Request) bool { return s.Trickle(w, r) }}
-	case draw < 49 && *hangs > 0:
-		*hangs--
-		return trouble{name: "no answer", do: plain(lab.HTTPHang)}
-	}
-	return trouble{}
 }
 
 // TestNoAlertIsLostToKill9 kills the program at random moments.
@@ -155,13 +116,13 @@ func TestNoAlertIsLostToKill9(t *testing.T) {
 	size := sizesNow()
 	var lanes []*lane
 	for i := range size.killLanes {
-		l := startLane(t, 100+uint64(i), size.killHosts, "", 1)
-		l.slack.SetFault(l.slow)
+		l := startLane(t, laneSpec{seed: 100 + uint64(i), hosts: size.killHosts, processes: 1})
+		l.slowly()
 		lanes = append(lanes, l)
 	}
 	kills := make(chan struct{}, size.kills*size.killLanes)
 	began := time.Now()
-	sum := together(t, lanes, func(l *lane) course {
+	sums := together(t, lanes, func(l *lane) course {
 		left, next := size.kills, l.nextKill(0)
 		return course{abreast: 4, held: 12 * time.Second, interrupt: func(ctx context.Context, up time.Duration) error {
 			if left == 0 || up < next {
@@ -173,9 +134,14 @@ func TestNoAlertIsLostToKill9(t *testing.T) {
 			return l.speaker.start(ctx)
 		}}
 	})
-	t.Logf("%d times kill -9 in %s: %s", len(kills), time.Since(began).Round(time.Second), sum)
-	if len(kills) < cap(kills) || sum.duplicates > len(kills) {
-		t.Errorf("%d kills of %d, %d messages came twice", len(kills), cap(kills), sum.duplicates)
+	if len(kills) < cap(kills) {
+		t.Errorf("%d kills of %d", len(kills), cap(kills))
+	}
+	for name, sum := range sums {
+		t.Logf("%d times kill -9, %s, in %s: %s", len(kills), name, time.Since(began).Round(time.Second), sum)
+		if sum.duplicates > len(kills) {
+			t.Errorf("%s: %d messages came twice", name, sum.duplicates)
+		}
 	}
 }
 
@@ -190,13 +156,14 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 	var lanes []*lane
 	for i := range size.leadLanes {
 		section := strings.Replace(c.section, "}", fmt.Sprintf(", lease: driftprobe/lane-%d}", i), 1)
-		l := startLane(t, 200+uint64(i), size.leadHosts, fmt.Sprintf("  events: false\n%sstate: {configmap: driftprobe/lane-%d}\n", section, i), 2)
-		l.slack.SetFault(l.slow)
+		more := fmt.Sprintf("  events: {enabled: false}\n%sstate: {configmap: driftprobe/lane-%d}\n", section, i)
+		l := startLane(t, laneSpec{seed: 200 + uint64(i), hosts: size.leadHosts, more: more, processes: 2})
+		l.slowly()
 		lanes = append(lanes, l)
 	}
 	changes := make(chan struct{}, size.changes*size.leadLanes)
 	began := time.Now()
-	sum := together(t, lanes, func(l *lane) course {
+	sums := together(t, lanes, func(l *lane) course {
 		left, next := size.changes, l.nextKill(0)
 		return course{abreast: 4, held: 12 * time.Second, interrupt: func(ctx context.Context, up time.Duration) error {
 			if left == 0 || up < next {
@@ -208,9 +175,14 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 			return l.depose(ctx, how)
 		}}
 	})
-	t.Logf("%d changes of leaders in %s: %s", len(changes), time.Since(began).Round(time.Second), sum)
-	if len(changes) < cap(changes) || sum.duplicates > len(changes) {
-		t.Errorf("%d changes of %d, %d messages came twice", len(changes), cap(changes), sum.duplicates)
+	if len(changes) < cap(changes) {
+		t.Errorf("%d changes of %d", len(changes), cap(changes))
+	}
+	for name, sum := range sums {
+		t.Logf("%d changes of leaders, %s, in %s: %s", len(changes), name, time.Since(began).Round(time.Second), sum)
+		if sum.duplicates > len(changes) {
+			t.Errorf("%s: %d messages came twice", name, sum.duplicates)
+		}
 	}
 }
 
@@ -240,9 +212,12 @@ func (l *lane) awaitLeader(ctx context.Context) (*speaker, error) {
 	}
 }
 
-// slow takes a message, and takes its time to say so: what is killed in between can't
+// slowly has messages taken, and that said after a while: what is killed in between can't
 // know.
-func (l *lane) slow(w http.ResponseWriter, r *http.Request) bool { return l.slack.Trickle(w, r) }
+func (l *lane) slowly() {
+	l.slack.SetFault(l.slack.Trickle)
+	l.hook.SetFault(l.hook.TakeSlowly)
+}
 
 // nextKill is a moment after up.
 func (l *lane) nextKill(up time.Duration) time.Duration {

@@ -20,8 +20,9 @@ import (
 
 const (
 	// maxDemanded is how many targets are probed at the same time because somebody
-	// asks at /probe. More wait for their turn, within the time of their scrape.
-	maxDemanded = 16
+	// asks at /probe. More wait for their turn, within the time of their scrape, but no
+	// more than maxWaiting.
+	maxDemanded, maxWaiting = 16, 256
 	// scrapeMargin is what a scrape needs beside the probe.
 	scrapeMargin = 500 * time.Millisecond
 )
@@ -29,7 +30,8 @@ const (
 // demand answers /probe: it looks at one target at once, in the shape of the
 // Prometheus blackbox exporter.
 type demand struct {
-	slots chan struct{}
+	slots   chan struct{}
+	waiting atomic.Int32
 
 	// mu is held for reading while a generation is used, so that it lives until then.
 	mu      sync.RWMutex
@@ -79,14 +81,12 @@ func (d *demand) handler(last func() look) http.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
-		select {
-		case d.slots <- struct{}{}:
-			defer func() { <-d.slots }()
-		case <-ctx.Done():
+		if !d.enter(ctx) {
 			w.Header().Set("Retry-After", "1")
 			say(w, http.StatusServiceUnavailable, "too many probes are asked for at the same time\n")
 			return
 		}
+		defer func() { <-d.slots }()
 		d.mu.RLock()
 		defer d.mu.RUnlock()
 		seen := last()
@@ -102,6 +102,20 @@ func (d *demand) handler(last func() look) http.HandlerFunc {
 		}
 		narrow(&target)
 		metrics.Single(visit(ctx, d.using.parts.options, seen.snap, target)).ServeHTTP(w, r)
+	}
+}
+
+// enter waits for a slot, and tells whether there is one.
+func (d *demand) enter(ctx context.Context) bool {
+	defer d.waiting.Add(-1)
+	if d.waiting.Add(1) > maxWaiting {
+		return false
+	}
+	select {
+	case d.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

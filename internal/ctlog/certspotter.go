@@ -28,6 +28,10 @@ const (
 	maxPage      = 8 << 20
 	maxIssuances = 2000
 	maxCursor    = 256
+	// maxAway bounds the domains that are not asked for now and whose positions are kept,
+	// and away the time: after a week no limit counts what was missed.
+	maxAway = 100
+	away    = 7 * 24 * time.Hour
 	// again is the least time between two looks at one domain, also over restarts.
 	again = 10 * time.Minute
 )
@@ -95,15 +99,36 @@ func (s *CertSpotter) Read(ctx context.Context, domains []string, from []issuanc
 	default:
 		s.readAll(ctx, key, positions, &reading)
 	}
-	slices.SortFunc(positions, func(a, b issuance.Position) int { return strings.Compare(a.Domains[0], b.Domains[0]) })
-	reading.Positions = positions
 	reading.At = s.origin.now().UTC()
 	for _, p := range positions {
 		if p.At.Before(reading.At) {
 			reading.At = p.At
 		}
 	}
+	reading.Positions = append(positions, s.unasked(domains, from)...)
+	slices.SortFunc(reading.Positions, func(a, b issuance.Position) int { return strings.Compare(a.Domains[0], b.Domains[0]) })
 	return reading
+}
+
+// unasked are the positions of domains that are not asked for now, the newest first: a host
+// that is away for a while, as while it is moved, does not make us read it all again.
+func (s *CertSpotter) unasked(domains []string, from []issuance.Position) []issuance.Position {
+	var all []issuance.Position
+	for _, p := range from {
+		if p.Source == s.Name() && len(p.Domains) == 1 && !slices.Contains(domains, p.Domains[0]) && s.origin.now().Sub(last(p)) < away {
+			all = append(all, p)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b issuance.Position) int { return last(b).Compare(last(a)) })
+	return all[:min(len(all), maxAway)]
+}
+
+// last is when a position was worth something last.
+func last(p issuance.Position) time.Time {
+	if p.Moved.After(p.At) {
+		return p.Moved
+	}
+	return p.At
 }
 
 // readAll reads each domain until a failure that holds for all.
@@ -114,10 +139,13 @@ func (s *CertSpotter) readAll(ctx context.Context, key string, positions []issua
 			continue
 		}
 		f := s.readDomain(ctx, key, p, r)
-		if f == nil {
+		switch {
+		case f == nil:
 			continue
-		}
-		if r.Failure == "" {
+		case f.ours:
+			r.More = true
+			return
+		case r.Failure == "":
 			r.Failure, r.FailureHint = f.what, f.hint
 		}
 		if f.theirs || f.key {

@@ -1,6 +1,7 @@
 package ctlog
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -104,6 +105,52 @@ func TestSSLMateIsReadOn(t *testing.T) {
 		if q.Get("domain") != "shop.example.com" {
 			t.Errorf("SSLMate was told of %s", q.Get("domain"))
 		}
+	}
+}
+
+// The end of a look is nothing that the service has done.
+func TestTheEndOfALookIsNoFailureOfSSLMate(t *testing.T) {
+	a, s := newAPI(t)
+	a.issued(newAuthority(t, "x"), "example.com", 4)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.origin.http.Transport = cutOff{cancel, "issuances"}
+	if first := s.Read(ctx, []string{"example.com"}, nil); first.Failure != "" || !first.More || !first.At.IsZero() {
+		t.Errorf("%+v", first)
+	}
+	s.origin.http.Transport = nil
+	if second := s.Read(t.Context(), []string{"example.com"}, nil); second.Failure != "" || second.More || len(second.Seen) != 4 {
+		t.Errorf("it was left alone: %+v", second)
+	}
+}
+
+// The position of a domain that is away for a while is kept, for a week.
+func TestADomainThatComesBackIsReadOn(t *testing.T) {
+	a, s := newAPI(t)
+	ca := newAuthority(t, "x")
+	a.issued(ca, "one.example.com", 4)
+	a.issued(ca, "two.example.com", 2)
+	both := []string{"one.example.com", "two.example.com"}
+	p := s.Read(t.Context(), both, nil).Positions
+	a.now = a.now.Add(again)
+	without := s.Read(t.Context(), both[1:], p)
+	if len(without.Positions) != 2 || !without.At.Equal(a.now) {
+		t.Fatalf("%+v", without)
+	}
+	a.now = a.now.Add(again)
+	a.issued(ca, "one.example.com", 1)
+	if back := s.Read(t.Context(), both, without.Positions); len(back.Seen) != 1 {
+		t.Errorf("%d seen, want the new one", len(back.Seen))
+	}
+	a.now = a.now.Add(away)
+	if late := s.Read(t.Context(), both[1:], without.Positions); len(late.Positions) != 1 {
+		t.Errorf("%+v", late.Positions)
+	}
+	var many []issuance.Position
+	for n := range 2 * maxAway {
+		many = append(many, issuance.Position{Source: s.Name(), Domains: []string{fmt.Sprintf("d%03d.example.com", n)}, At: a.now.Add(time.Duration(-n) * time.Second)})
+	}
+	if kept := s.Read(t.Context(), nil, many).Positions; len(kept) != maxAway || kept[0].Domains[0] != "d000.example.com" {
+		t.Errorf("%d positions are kept", len(kept))
 	}
 }
 

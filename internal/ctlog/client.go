@@ -31,8 +31,9 @@ type failure struct {
 	// until: the source is left alone so long.
 	until time.Time
 	// theirs: the source failed, and not what was asked; key: it refused the key; absent:
-	// what was asked for is not there.
-	theirs, key, absent bool
+	// what was asked for is not there; ours: the time of the look was over, which says
+	// nothing of the source.
+	theirs, key, absent, ours bool
 }
 
 func (f *failure) Error() string { return f.what }
@@ -76,9 +77,9 @@ func newOrigin(name, text string, transport http.RoundTripper) (origin, error) {
 
 // get reads one answer of at most so many bytes, after decompression.
 func (o origin) get(ctx context.Context, path, key string, most int64) ([]byte, *failure) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	bounded, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, o.base+path, nil)
+	r, err := http.NewRequestWithContext(bounded, http.MethodGet, o.base+path, nil)
 	if err != nil {
 		return nil, failed("check the URL", "%s: no question can be made of its URL", o.name)
 	}
@@ -88,7 +89,7 @@ func (o origin) get(ctx context.Context, path, key string, most int64) ([]byte, 
 	}
 	answer, err := o.http.Do(r)
 	if err != nil {
-		return nil, o.unreachable(err)
+		return nil, o.unreachable(ctx, err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -97,15 +98,21 @@ func (o origin) get(ctx context.Context, path, key string, most int64) ([]byte, 
 	body, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
 	switch {
 	case err != nil:
-		return nil, o.unreachable(err)
+		return nil, o.unreachable(ctx, err)
 	case int64(len(body)) > most:
 		return nil, failed("check that the URL is the right one", "%s: an answer of more than %d KiB", o.name, most>>10)
 	}
 	return body, nil
 }
 
-// unreachable puts an error of the network into words, without the request.
-func (o origin) unreachable(err error) *failure {
+// unreachable puts an error of the network into words, without the request. ctx is that of
+// the look.
+func (o origin) unreachable(ctx context.Context, err error) *failure {
+	if ctx.Err() != nil {
+		f := failed("nothing to do: it is read on in the next look", "the time of this look was over before %s had answered", o.name)
+		f.ours = true
+		return f
+	}
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err

@@ -67,7 +67,8 @@ func (l *Log) Name() string { return l.origin.name }
 
 // Read reads on from the position. Nothing is believed but what the checkpoint signs, and
 // no checkpoint that does not continue the last one. Only certificates for names in the
-// domains are kept; if there is a new domain, the log is read again.
+// domains are kept, and in those asked for before; if there is a new domain, the log is read
+// again.
 func (l *Log) Read(ctx context.Context, domains []string, from []issuance.Position) issuance.Reading {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +84,11 @@ func (l *Log) Read(ctx context.Context, domains []string, from []issuance.Positi
 		f = l.read(ctx, domains, &p, &reading)
 		l.rest(f)
 	}
-	if f != nil {
+	switch {
+	case f == nil:
+	case f.ours:
+		reading.More = true
+	default:
 		reading.Failure, reading.FailureHint = f.what, f.hint
 	}
 	reading.Positions, reading.At = []issuance.Position{p}, p.At
@@ -123,7 +128,7 @@ func (l *Log) read(ctx context.Context, domains []string, p *issuance.Position, 
 		p.Next = max(0, tree.N-reach) / width * width
 		p.At = time.Time{}
 	}
-	p.Domains, p.Size, p.Root = domains, tree.N, base64.StdEncoding.EncodeToString(tree.Hash[:])
+	p.Domains, p.Size, p.Root = union(p.Domains, domains), tree.N, base64.StdEncoding.EncodeToString(tree.Hash[:])
 	for range maxTiles {
 		if p.Next >= tree.N {
 			break
@@ -136,6 +141,17 @@ func (l *Log) read(ctx context.Context, domains []string, p *issuance.Position, 
 		p.At = l.origin.now().UTC()
 	}
 	return nil
+}
+
+// union are the domains asked for and those of before: a host that is away for a while, as
+// while it is moved, does not make us read the log again. Of very many, only the former.
+func union(before, asked []string) []string {
+	all := slices.Concat(before, asked)
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) > len(asked)+maxAway {
+		return asked
+	}
+	return all
 }
 
 // head reads the checkpoint.

@@ -2,10 +2,12 @@ package ctlog
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -214,6 +216,61 @@ func TestAForeignPosition(t *testing.T) {
 		if got := l.reader().Read(t.Context(), watched(), []issuance.Position{p}); got.Failure != "" || got.Positions[0].Next != 10 {
 			t.Errorf("%+v: %+v", p, got)
 		}
+	}
+}
+
+// The end of a look is nothing that the log has done: what was read is kept, and the next
+// look goes on, without a pause.
+func TestTheEndOfALookIsNoFailureOfTheLog(t *testing.T) {
+	l := newStaticLog(t)
+	l.fill(700)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := l.reader()
+	r.origin.http.Transport = cutOff{cancel, "tile/data/001"}
+	first := r.Read(ctx, watched(), nil)
+	if first.Failure != "" || !first.More || first.Positions[0].Next != width || !first.At.IsZero() {
+		t.Errorf("%+v", first)
+	}
+	r.origin.http.Transport = nil
+	if second := r.Read(t.Context(), watched(), first.Positions); second.Failure != "" || second.More || second.Positions[0].Next != 700 {
+		t.Errorf("it was left alone: %+v", second)
+	}
+}
+
+// cutOff ends the look when a path is asked for.
+type cutOff struct {
+	end  func()
+	path string
+}
+
+func (c cutOff) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.Contains(r.URL.Path, c.path) {
+		c.end()
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// A domain that was away for a while does not make us read the log again.
+func TestADomainThatComesBackIsKnown(t *testing.T) {
+	l, ca := newStaticLog(t), newAuthority(t, "Example CA")
+	l.fill(600)
+	r := l.reader()
+	both := []string{"other.example", "shop.example"}
+	p := r.Read(t.Context(), both, nil).Positions
+	l.add(tileLeaf(start(), ca.issue(1, nil, "other.example"), false))
+	away := r.Read(t.Context(), watched(), p)
+	l.asked = nil
+	back := r.Read(t.Context(), both, away.Positions)
+	if len(away.Seen) != 1 || back.At.IsZero() || !slices.Equal(l.asked, []string{"checkpoint"}) {
+		t.Errorf("meanwhile %d seen; then asked for %v", len(away.Seen), l.asked)
+	}
+	var many []string
+	for n := range maxAway + 1 {
+		many = append(many, fmt.Sprintf("d%03d.example", n))
+	}
+	p = r.Read(t.Context(), many, back.Positions).Positions
+	if p = r.Read(t.Context(), watched(), p).Positions; !slices.Equal(p[0].Domains, watched()) {
+		t.Errorf("%d domains are kept", len(p[0].Domains))
 	}
 }
 

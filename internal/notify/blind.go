@@ -9,10 +9,10 @@ import (
 // blind is what a report says it could not look at.
 type blind struct {
 	// all: nothing at all; some: at least one hostname; truth: a source that says
-	// which addresses are right.
-	all, some, truth bool
-	hosts            map[string]bool
-	services         map[[2]string]bool
+	// which addresses are right; kinds: objects of some kind, so that hosts may be unknown.
+	all, some, truth, kinds bool
+	hosts                   map[string]bool
+	services                map[[2]string]bool
 	// open are Services whose load balancer is gone, has no address, or has one that
 	// is disputed: which records are right is not decided for as long.
 	open map[[2]string]bool
@@ -53,9 +53,16 @@ func newBlind(r finding.Report) blind {
 		if s.Name != "" {
 			b.services[[2]string{s.Namespace, s.Name}] = true
 		}
-		// The logs of certificates do not say which addresses are right; and what is over a
-		// limit says nothing of what is within it.
-		if s.Source != "" && s.Host == "" && s.Name == "" && f.Code != finding.IssuanceLogUnread && f.Code != finding.SelfOverLimit {
+		if s.Source == "" || s.Host != "" || s.Name != "" {
+			continue
+		}
+		switch f.Code {
+		case finding.IssuanceLogUnread, finding.SelfOverLimit:
+			// The logs of certificates do not say which addresses are right; and what is
+			// over a limit says nothing of what is within it.
+		case finding.SelfSourceUnread:
+			b.kinds = true
+		default:
 			b.truth = true
 		}
 	}
@@ -73,7 +80,8 @@ func (b blind) to(t Tracked) bool {
 	i := t.Message.Incident
 	family := i.Code.Family()
 	return b.all ||
-		b.truth && (family == "dns" || family == "lb" || slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] })) ||
+		b.truth && (family == "dns" || family == "lb") ||
+		(b.truth || b.kinds) && slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] }) ||
 		family == "dns" && b.open[[2]string{i.Subject.Namespace, i.Subject.Name}] && i.Subject.Name != "" ||
 		// A server that gave the wrong records and says nothing now may still give them.
 		family == "dns" && slices.ContainsFunc(t.Message.SeenOn, func(s string) bool { return b.servers[s] }) ||

@@ -293,25 +293,41 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// A log of certificates that cannot be read says nothing of records, and hosts over a limit
-// nothing of the others: what is over is told.
+// A log of certificates that cannot be read says nothing of records, hosts over a limit
+// nothing of the others, and kinds of objects that were never read nothing of the hosts that
+// are looked at: what is over is told.
 func TestWhatSaysNothingOfTheTruthHoldsNothing(t *testing.T) {
 	for _, f := range []finding.Finding{
 		{Code: finding.IssuanceLogUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "SSLMate"}},
 		{Code: finding.SelfOverLimit, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}},
+		{Code: finding.SelfSourceUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}},
 	} {
-		t.Run(string(f.Code), func(t *testing.T) { holdsNothing(t, f) })
+		t.Run(string(f.Code), func(t *testing.T) {
+			if all := saidBeside(f, incident(finding.Critical).Hosts); len(all) != 2 || all[1].Kind != Resolved {
+				t.Errorf("said %+v", all)
+			}
+		})
 	}
 }
 
-func holdsNothing(t *testing.T, f finding.Finding) {
+// A hostname that is looked at no more may have been declared by what can't be read.
+func TestAHostOfWhatWasNeverReadIsHeld(t *testing.T) {
+	f := finding.Finding{Code: finding.SelfSourceUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}}
+	if all := saidBeside(f, nil); len(all) != 1 {
+		t.Errorf("said %+v", all)
+	}
+}
+
+// saidBeside is what is said of an incident that comes and goes beside a finding, in reports
+// that name the hosts.
+func saidBeside(f finding.Finding, hosts []string) []Message {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	i := incident(finding.Critical)
 	p := Policy{ResolveAfter: time.Minute}
 	var s State
 	var all []Message
 	for n := range 10 {
-		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{f}, Fronts: []finding.Front{{Hosts: i.Hosts}}}
+		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{f}, Fronts: []finding.Front{{Hosts: hosts}}}
 		if n < 3 {
 			r.Incidents = []finding.Incident{i}
 		}
@@ -319,7 +335,5 @@ func holdsNothing(t *testing.T, f finding.Finding) {
 		s, said = Next(p, s, r)
 		all = append(all, said...)
 	}
-	if len(all) != 2 || all[1].Kind != Resolved {
-		t.Errorf("said %+v", all)
-	}
+	return all
 }

@@ -2,7 +2,7 @@
 // know what driftprobe makes of other people's software: nsd, knot, BIND and
 // PowerDNS as authoritative servers, unbound and BIND as caching resolvers, haproxy
 // as load balancers, nginx and caddy beside it where TLS is the question (WebServers),
-// pebble as the certificate authority.
+// pebble as the certificate authority, Prometheus and Alertmanager as those that are told.
 //
 //	w := world.Start(t)
 //	world.Serve(t, w.Shop, "@ 30 IN A "+w.Old.String()) // on every server of the zone
