@@ -26,6 +26,8 @@ func (l *look) refine(ctx context.Context, phase Phase, err error) error {
 	switch {
 	case err == nil || l.request.Stranger:
 		return err
+	case alert && l.held:
+		return nil // as any look that ends at a certificate that is not valid
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificateSent:
 		return known{NoCertificate, fmt.Sprintf("the server does not accept our client certificate (TLS alert %s)", finding.Printable(name, 60))}
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificate:

@@ -113,7 +113,8 @@ func contains(text []byte, any []string) bool {
 
 func bodyFault(err error, in *budget) error {
 	spent := in != nil && in.spent()
-	if networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) && !spent || in == nil && ofHTTP2(err) {
+	own := known{}
+	if networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) && !spent || in == nil && ofHTTP2(err) || errors.As(err, &own) {
 		return err
 	}
 	return known{Malformed, "the response's body breaks its own encoding"}

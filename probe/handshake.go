@@ -30,8 +30,13 @@ func (l *look) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) 
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		asked = true
 		if own := l.request.Certificate; own != nil && !l.request.Stranger {
-			sent = true
-			return own, nil
+			// The server's certificate came before (RFC 8446 section 2), and who it is
+			// decides whether ours is shown.
+			if l.presented(shown); l.seen.TLS.Valid(l.seen.At) {
+				sent = true
+				return own, nil
+			}
+			l.held = true
 		}
 		return &tls.Certificate{}, nil // none: RFC 8446 section 4.4.2
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -65,6 +66,13 @@ func over2(cert tls.Certificate, before, answer []byte, hangsUp bool, requests *
 	}
 }
 
+// quiet drops what net/http says of such peers, as the program does.
+func quiet(t *testing.T) {
+	t.Helper()
+	log.SetOutput(io.Discard)
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+}
+
 // requested reads up to the header of a request.
 func requested(s io.Reader) bool {
 	head := make([]byte, 9)
@@ -82,21 +90,22 @@ func requested(s io.Reader) bool {
 // TestHTTP2ThatEndsEarly: the reset or the GOAWAY is named with its code, at once, and
 // the request is sent once.
 func TestHTTP2ThatEndsEarly(t *testing.T) {
+	quiet(t)
 	w := newWorld(t)
 	for name, c := range map[string]struct {
 		before, answer []byte
 		hangsUp        bool
 		kind           Kind
-		want           string
+		want, hint     string
 	}{
 		"the stream is reset":               {answer: resetStream(internalError), kind: Closed, want: "ended the stream while we were waiting for the response (RST_STREAM, INTERNAL_ERROR: it failed by itself)"},
 		"the stream is refused":             {answer: resetStream(refusedStream), kind: Closed, want: "(RST_STREAM, REFUSED_STREAM: it did not begin with the request)"},
 		"we are told that we break rules":   {answer: resetStream(protocolError), kind: Closed, want: "(RST_STREAM, PROTOCOL_ERROR: it says that we break the rules)"},
-		"HTTP/1.1 is wanted":                {answer: resetStream(needs11), kind: Closed, want: "(RST_STREAM, HTTP_1_1_REQUIRED: it wants HTTP/1.1 for this request)"},
+		"HTTP/1.1 is wanted":                {answer: resetStream(needs11), kind: Closed, want: "(RST_STREAM, HTTP_1_1_REQUIRED: it wants HTTP/1.1 for this request)", hint: "leave expect.protocol out"},
 		"a code that nobody knows":          {answer: resetStream(0xbeef), kind: Closed, want: "(RST_STREAM, 0xbeef)"},
 		"reset within the body":             {answer: append(append(header(0), frame(frameData, 0, 1, 'o')...), resetStream(cancel)...), kind: Closed, want: "ended the stream while we were reading the response's body (RST_STREAM, CANCEL)"},
 		"GOAWAY, the request not taken":     {answer: goAway(0, noError, ""), kind: Closed, want: "(GOAWAY, NO_ERROR: it shuts down)"},
-		"GOAWAY for a reason":               {answer: goAway(0, calm, "too_many_pings"), kind: Closed, want: "(GOAWAY, ENHANCE_YOUR_CALM: it limits how much it takes)"},
+		"GOAWAY for a reason":               {answer: goAway(0, calm, "too_many_pings"), kind: Closed, want: "(GOAWAY, ENHANCE_YOUR_CALM: it limits how much it takes)", hint: "ask less often"},
 		"GOAWAY, taken, and never answered": {answer: goAway(1, internalError, "a NO_ERROR \x1b[1m"), hangsUp: true, kind: Closed, want: "(GOAWAY, INTERNAL_ERROR: it failed by itself)"},
 		"GOAWAY within the body":            {answer: append(append(header(0), frame(frameData, 0, 1, 'o')...), goAway(1, internalError, "")...), hangsUp: true, kind: Closed, want: "ended the connection while we were reading the response's body (GOAWAY, INTERNAL_ERROR"},
 		"GOAWAY before the request":         {before: goAway(0, noError, ""), hangsUp: true, kind: Closed, want: "GOAWAY"},
@@ -112,6 +121,10 @@ func TestHTTP2ThatEndsEarly(t *testing.T) {
 			o := prober(w.roots).Observe(t.Context(), Request{Target: tg, Address: at})
 			if o.Fault.Phase != PhaseHTTP || o.Fault.Kind != c.kind || !strings.Contains(o.Fault.Text, c.want) {
 				t.Errorf("%+v, want %s", o.Fault, c.want)
+			}
+			fs := Judge(Policy{}, o.At, tg, inventory.Expected{}, []Observation{o})
+			if len(fs) != 1 || fs[0].Code != finding.HTTPUnreachable || unsound(fs[0]) != "" || c.hint != "" && !strings.Contains(fs[0].Hint, c.hint) {
+				t.Errorf("%+v", fs)
 			}
 			if n := requests.Load(); n > 1 {
 				t.Errorf("the request was sent %d times", n)
@@ -185,6 +198,41 @@ func TestClientCertificatesOverHTTP2(t *testing.T) {
 	}
 }
 
+// TestOurClientCertificateIsShownToNobodyElse: who asks for it has to have a valid
+// certificate first. What is wrong is that one, and not that the server wants ours.
+func TestOurClientCertificateIsShownToNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	own := presented(newLeaf(t, w.intermediate, "probe"), w.intermediate)
+	for name, cert := range map[string]tls.Certificate{
+		"tls/self-signed":   presented(newLeaf(t, nil, host)),
+		"tls/expired":       presented(newLeaf(t, w.intermediate, host, dates(-90*day, -day)), w.intermediate),
+		"tls/name-mismatch": presented(newLeaf(t, w.intermediate, "other.example"), w.intermediate),
+	} {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			for _, demand := range []tls.ClientAuthType{tls.RequestClientCert, tls.RequireAnyClientCert} {
+				shown := make(chan int, 1)
+				at := listen(t, func(c net.Conn) {
+					s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: demand, MaxVersion: version})
+					err := s.Handshake()
+					shown <- len(s.ConnectionState().PeerCertificates)
+					if err == nil {
+						says(okResponse)(s)
+					}
+				})
+				o := prober(w.roots).Observe(t.Context(), Request{Target: target(at), Address: at, Certificate: &own})
+				if n := <-shown; n != 0 || o.HTTP != nil || o.Fault != (Fault{}) {
+					t.Errorf("%s, %s: %d certificates were shown; %+v", name, tls.VersionName(version), n, o.Fault)
+				}
+				for _, f := range Judge(Policy{}, o.At, target(at), inventory.Expected{}, []Observation{o}) {
+					if string(f.Code) != name {
+						t.Errorf("%s, %s: %+v", name, tls.VersionName(version), f)
+					}
+				}
+			}
+		}
+	}
+}
+
 // secured is a whole HTTP server with a configuration of TLS.
 func secured(t *testing.T, config *tls.Config) netip.AddrPort {
 	t.Helper()
@@ -203,6 +251,7 @@ func secured(t *testing.T, config *tls.Config) netip.AddrPort {
 
 // TestHTTP2WithoutEnd: what never becomes a response is bounded, and named.
 func TestHTTP2WithoutEnd(t *testing.T) {
+	quiet(t)
 	w := newWorld(t)
 	early := frame(frameHeaders, 4, 1, append([]byte{0x08, 3}, "103"...)...)
 	long := frame(frameContinuation, 0, 1, append([]byte{0x00, 1, 'x', 127, 0}, make([]byte, 127)...)...)
@@ -214,6 +263,7 @@ func TestHTTP2WithoutEnd(t *testing.T) {
 		"a header":            {frame(frameHeaders, 0, 1, 0x88), long, "longer than 64 KiB"},
 		"pings":               {nil, frame(framePing, 0, 0, make([]byte, 8)...), "sends without end"},
 		"settings":            {nil, frame(frameSettings, 0, 0), "sends without end"},
+		"frames in the body":  {header(0), frame(0xee, 0, 0, make([]byte, 1000)...), "sends without end"},
 		"frames of no stream": {nil, frame(0xee, 0, 0, make([]byte, 1000)...), "sends without end"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -233,6 +233,13 @@ func (j *judge) unreachableHint() string {
 		}
 		return "check the backend behind the load balancer: it accepts connections and does not answer in time"
 	case Closed, Reset:
+		// An error code of HTTP/2 that says what is to be done.
+		switch text := j.seen.Fault.Text; {
+		case strings.Contains(text, "HTTP_1_1_REQUIRED"):
+			return "the server wants HTTP/1.1 for this: leave expect.protocol out, or let it speak HTTP/2 here"
+		case strings.Contains(text, "ENHANCE_YOUR_CALM"):
+			return "the server limits how often we may ask: let it except the probe, or ask less often"
+		}
 		return "check that the load balancer has a healthy backend, and that both sides agree on PROXY protocol"
 	case NoRoute:
 		return "check the route from here to this address, then whether anything still has it"

@@ -218,6 +218,8 @@ type look struct {
 	// chain is what was presented, at most MaxChain, and verified what it is worth.
 	chain    []*x509.Certificate
 	verified verified
+	// held: our client certificate was asked for, and kept back.
+	held bool
 	// doing completes "timeout while …".
 	doing string
 }
@@ -264,7 +266,7 @@ func (l *look) run(ctx context.Context) (Phase, error) {
 // made all the same: that the application behind a bad certificate answers is
 // worth knowing.
 func (l *look) mustStop() bool {
-	secret := len(l.request.Headers) > 0 || l.request.Body != nil
+	secret := len(l.request.Headers) > 0 || l.request.Body != nil || l.request.Certificate != nil
 	return secret && !l.seen.TLS.Valid(l.seen.At)
 }
 
