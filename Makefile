@@ -4,9 +4,9 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE   ?= driftprobe:$(VERSION)
 FUZZ    ?= 200000x
 
-.PHONY: help build test race fuzz soak test-real lint bench cost demo manifests licenses image image-check clean
+.PHONY: help build test race fuzz soak test-real lint bench cost demo manifests licenses image image-check dashboard-check clean
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 build: ## build the static binary ./driftprobe
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o driftprobe ./cmd/driftprobe
 test: ## run the tests
@@ -25,7 +25,7 @@ lint: ## check format, vet and linters (golangci-lint in PATH)
 	test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run ./... && cd test && golangci-lint run ./...
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
-cost: ## processor time and memory per target, beside a bare handshake (90 s)
+cost: ## processor time and memory per target, beside a bare handshake (2 min)
 	go test -run '^$$' -bench Cost -benchtime 1x ./cmd/driftprobe
 demo: build ## play the outage that driftprobe exists for, on loopback addresses
 	./driftprobe demo
@@ -33,8 +33,10 @@ image: ## build the container image
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
 image-check: ## build the image with buildah from imported bases and run what is in it (root, Debian, 5 min)
 	.ci/image-check
-manifests: ## write deploy/driftprobe.yaml from the chart
-	deploy/generate.sh > deploy/driftprobe.yaml.new && mv deploy/driftprobe.yaml.new deploy/driftprobe.yaml
+dashboard-check: ## compile the dashboard against Grafana's published schema (node, npm registry; half a minute)
+	.ci/dashboard-check
+manifests: ## write the manifests in deploy/ from the chart
+	for f in driftprobe networkpolicy; do deploy/generate.sh $$f.yaml > deploy/$$f.yaml.new && mv deploy/$$f.yaml.new deploy/$$f.yaml || exit 1; done
 licenses: ## write THIRD_PARTY_LICENSES
 	go test ./cmd/driftprobe -run ThirdPartyLicenses -update-docs
 clean: ## remove what build and tests leave

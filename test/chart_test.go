@@ -1,8 +1,8 @@
 package test
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,15 +18,18 @@ const image = "--set=image.repository=registry.example.com/driftprobe"
 // valuesSets are ways to deploy the chart, as its values.
 func valuesSets() map[string]string {
 	return map[string]string{
-		"defaults":     "{}",
-		"two replicas": "{replicas: 2}",
-		"namespaced":   "{namespaces: [shop, traefik], rbac: {certificates: false, events: false}}",
+		"defaults": "{}",
+		"two replicas": `{replicas: 2, image: {digest: "sha256:` + strings.Repeat("0a", 32) + `"}, networkPolicy: {enabled: true, from: [{podSelector: {}}]}, probes: {exec: true},
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app.kubernetes.io/instance: watch}}}]}`,
+		"namespaced":     "{namespaces: [shop, traefik], rbac: {certificates: false, events: false}}",
+		"few ConfigMaps": "{namespaces: [shop, traefik], rbac: {configMaps: [traefik-config, caddy]}, serviceAccount: {annotations: {a: b}}, podDisruptionBudget: {enabled: false}, replicas: 5}",
 		"without": `{state: {kind: none}, rbac: {create: false}, serviceAccount: {create: false, name: other}, service: {enabled: false},
   resources: {requests: null, limits: null}, metrics: {scrapeAnnotations: false}}`,
 		"everything": `{imagePullSecrets: [{name: pull}], namespaces: [shop, traefik], slack: {existingSecret: s}, digitalocean: {existingSecret: d},
   state: {kind: volume, volume: {storageClassName: fast}}, probes: {exec: true}, labels: {team: a}, annotations: {a: b}, podLabels: {c: d},
   podAnnotations: {e: f}, extraArgs: [--log.format=json], extraEnv: [{name: HTTPS_PROXY, value: x}], extraVolumes: [{name: more, emptyDir: {}}],
   extraVolumeMounts: [{name: more, mountPath: /more}], nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: high,
+  affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}},
   metrics: {serviceMonitor: {enabled: true, labels: {release: p}}, podMonitor: {enabled: true}, rules: {enabled: true}, dashboard: {enabled: true}},
   networkPolicy: {enabled: true, ports: [8443], from: [{namespaceSelector: {}}]},
   config: {alerts: {cluster_name: prod}, targets: [{url: "https://a.example/"}]}}`,
@@ -38,7 +41,7 @@ func valuesSets() map[string]string {
 func tool(t *testing.T, stdin, name string, args ...string) (string, error) {
 	t.Helper()
 	folder := world.BuiltFolder()
-	if version, elsewhere := map[string]string{"helm": "v3.22.0", "kube-score": "v1.20.0"}[name]; elsewhere {
+	if version, elsewhere := map[string]string{"helm": "v3.22.0", "kube-score": "v1.20.0", "actionlint": "v1.7.12"}[name]; elsewhere {
 		folder = filepath.Join(filepath.Dir(folder), name+"-"+version)
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(folder, name), args...)
@@ -58,26 +61,40 @@ func ok(t *testing.T, stdin, name string, args ...string) string {
 	return out
 }
 
-func TestTheManifestIsMadeOfTheChart(t *testing.T) {
+func TestTheManifestsAreMadeOfTheChart(t *testing.T) {
 	t.Parallel()
-	want, err := exec.CommandContext(t.Context(), "../deploy/generate.sh").Output()
+	for _, name := range []string{"driftprobe.yaml", "networkpolicy.yaml"} {
+		want, err := exec.CommandContext(t.Context(), "../deploy/generate.sh", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, "../deploy/"+name); got != string(want) {
+			t.Errorf("deploy/%s is not the chart's output: make manifests", name)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("../deploy/driftprobe.yaml")
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("deploy/driftprobe.yaml is not the chart's output (%v): make manifests", err)
-	}
+	return string(text)
 }
 
 // TestTheChartIsScored leaves out two opinions: a limit of processor time makes timeouts that
 // nobody else sees, and a version's image does not change.
 func TestTheChartIsScored(t *testing.T) {
 	t.Parallel()
-	text := ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=replicas=2", "--set=networkPolicy.enabled=true", "--skip-tests")
-	said := ok(t, text, "kube-score", "score", "--ignore-container-cpu-limit", "--ignore-test=container-image-pull-policy", "-")
-	if !strings.Contains(said, "apps/v1/Deployment driftprobe") || strings.Contains(said, "CRITICAL") {
-		t.Error(said)
+	for what, text := range map[string]string{
+		"two replicas":  ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=replicas=2", "--set=networkPolicy.enabled=true"),
+		"the manifests": read(t, "../deploy/driftprobe.yaml") + "---\n" + read(t, "../deploy/networkpolicy.yaml"),
+	} {
+		said := ok(t, text, "kube-score", "score", "--ignore-container-cpu-limit", "--ignore-test=container-image-pull-policy", "-")
+		if !strings.Contains(said, "apps/v1/Deployment driftprobe") || strings.Contains(said, "CRITICAL") {
+			t.Errorf("%s:\n%s", what, said)
+		}
 	}
 }
 
@@ -88,7 +105,7 @@ func TestTheChartRefuses(t *testing.T) {
 		"replica=2": "replica", "image.tga=1": "tga", "slack.existingsecret=x": "existingsecret", "state.kind=file": "state",
 		"metrics.serviceMonitor.enable=true": "enable", "resources.limits.memory=1000": "memory", "namespaces[0]=A_b": "namespaces",
 		"image.digest=sha256:12": "digest", "image.repository=": "set image.repository", "config.state.file=x": "use state.kind",
-		"config.kubernetes.lease=a/b": "use replicas and namespaces", "networkPolicy.ports[0]=70000": "ports",
+		"config.kubernetes.lease=a/b": "use replicas and namespaces", "networkPolicy.ports[0]=70000": "ports", "rbac.configMaps[0]=A_b": "configMaps",
 		"replicas=2,state.kind=volume": "use state.kind=configmap", "service.enabled=false,metrics.serviceMonitor.enabled=true": "use metrics.podMonitor",
 	} {
 		out, err := tool(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set="+set)
@@ -110,14 +127,18 @@ func TestTheChartOnAnAPIServer(t *testing.T) {
 	// Where those of the dry run go: with --namespace kubectl would refuse Roles elsewhere.
 	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: default, labels: {pod-security.kubernetes.io/warn: restricted}}}")
 	admin := "--kubeconfig=" + c.AdminKubeconfig(t)
+	for _, name := range []string{"watch-driftprobe", "other"} { // which the Pod of "helm test" names
+		ok(t, fmt.Sprintf("{apiVersion: v1, kind: ServiceAccount, metadata: {name: %s}}", name), "kubectl", admin, "apply", "--filename=-")
+	}
 	for name, values := range valuesSets() {
 		ok(t, values, "helm", "lint", "--strict", "../deploy/chart", image, "--values=-")
-		text := ok(t, values, "helm", "template", "watch", "../deploy/chart", image, "--namespace=watch", "--values=-", "--skip-tests")
+		text := ok(t, values, "helm", "template", "watch", "../deploy/chart", image, "--namespace=watch", "--values=-")
 		said := ok(t, text, "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--filename=-")
 		if strings.Contains(said, "Warning") || !strings.Contains(said, "deployment.apps/watch-driftprobe created (server dry run)") {
 			t.Errorf("%s:\n%s", name, said)
 		}
 	}
+	ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--namespace=driftprobe", "--filename=../deploy/networkpolicy.yaml")
 	if said := ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "-k", "../deploy"); !strings.Contains(said, "deployment.apps/driftprobe configured") && !strings.Contains(said, "deployment.apps/driftprobe unchanged") {
 		t.Errorf("kubectl apply -k deploy:\n%s", said)
 	}
@@ -135,9 +156,20 @@ func TestTheChartOnAnAPIServer(t *testing.T) {
 		t.Error(err)
 	}
 	wantText(t, "the configuration", ok(t, "", "kubectl", admin, "get", "configmap", "watch-driftprobe", "-n=watch", "-o=yaml"), "lease: watch/watch-driftprobe")
+	// Back to one, whose memory is a volume now: what is taken away is not the volume.
+	helm("upgrade", "watch", "../deploy/chart", image, "--set=state.kind=volume")
+	c.Gone(t, budget)
+	c.podIsTaken(t, deployment)
 	helm("uninstall", "watch")
 	c.Gone(t, deployment)
 	c.Gone(t, world.Path("rbac.authorization.k8s.io/v1", "ClusterRole", "", "watch-driftprobe"))
+	var before, after struct{ Metadata struct{ UID string } }
+	claim := world.Path("v1", "PersistentVolumeClaim", "watch", "watch-driftprobe-state")
+	c.object(t, claim, &before)
+	helm("install", "watch", "../deploy/chart", image, "--set=state.kind=volume")
+	if c.object(t, claim, &after); before != after || before.Metadata.UID == "" {
+		t.Errorf("the claim is %+v after it was installed anew, and was %+v", after, before)
+	}
 }
 
 // podIsTaken makes the pod of a Deployment, as nobody else here does: admission refuses what

@@ -2,12 +2,15 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -19,6 +22,7 @@ type manifest struct {
 	Data  map[string]string
 	Rules []struct {
 		Resources, Verbs []string
+		Groups           []string `yaml:"apiGroups"`
 		ResourceNames    []string `yaml:"resourceNames"`
 	}
 	Spec struct {
@@ -44,7 +48,7 @@ func TestTheManifest(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if l := execute(t, "--config", file, "--check-config"); l.code != clean || text == "" {
+		if l := execute(t, "--config", file, "--check-config", "--syntax-only"); l.code != clean || text == "" {
 			t.Errorf("exit code %d\n%s", l.code, l.stderr)
 		}
 	})
@@ -69,7 +73,7 @@ func TestTheManifest(t *testing.T) {
 		for _, r := range byKind["Role"].Rules {
 			what := fmt.Sprint(r.Resources, r.ResourceNames, r.Verbs)
 			if !slices.Contains([]string{
-				"[configmaps] [] [create]", "[configmaps] [driftprobe-state driftprobe-state-corrupt] [get update]",
+				"[configmaps] [] [create]", "[configmaps] [driftprobe-state] [get update]", "[configmaps] [driftprobe-state-corrupt] [update]",
 				"[leases] [] [create]", "[leases] [driftprobe] [get update]",
 			}, what) {
 				t.Errorf("the Role allows %s", what)
@@ -96,6 +100,40 @@ func TestTheManifest(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheRightsAreDocumented compares the tables of docs/kubernetes.md with the manifest.
+func TestTheRightsAreDocumented(t *testing.T) {
+	t.Parallel()
+	var granted, told []string
+	byKind := manifests(t)
+	for _, r := range append(byKind["ClusterRole"].Rules, byKind["Role"].Rules...) {
+		for _, resource := range r.Resources {
+			of := append([]string{cmp.Or(r.Groups[0], "(core)"), resource}, r.ResourceNames...)
+			granted = append(granted, strings.Join(of, " ")+": "+strings.Join(r.Verbs, ", "))
+		}
+	}
+	rows := regexp.MustCompile("(?m)^\\| (\\(core\\)|`[-a-z0-9.]+`) \\| ([^|]*) \\| ([a-z, ]+) \\|")
+	words := regexp.MustCompile("`([^`]+)`")
+	for _, row := range rows.FindAllStringSubmatch(read(t, "../docs/kubernetes.md"), -1) {
+		group, verbs := strings.Trim(row[1], "`"), ": "+row[3]
+		var resources []string
+		for _, m := range words.FindAllStringSubmatch(row[2], -1) {
+			resources = append(resources, m[1])
+		}
+		if strings.Contains(row[2], " named ") {
+			told = append(told, group+" "+strings.Join(resources, " ")+verbs)
+			continue
+		}
+		for _, resource := range resources {
+			told = append(told, group+" "+resource+verbs)
+		}
+	}
+	slices.Sort(granted)
+	slices.Sort(told)
+	if !slices.Equal(granted, told) {
+		t.Errorf("the manifest grants\n%s\nand docs/kubernetes.md tells of\n%s", strings.Join(granted, "\n"), strings.Join(told, "\n"))
+	}
 }
 
 // manifests reads the documents of deploy/driftprobe.yaml, one of each kind.

@@ -1,7 +1,8 @@
 // Package test holds the tests of driftprobe on real servers: the program, built
 // once, is run as a person runs it, and looks at nsd, knot, BIND, PowerDNS, unbound,
 // haproxy, nginx, caddy and pebble (see package world). The table of handshakes
-// (internal/lab/handshakes) is presented by the three that end TLS. The table of situations
+// (internal/lab/handshakes) is presented by the three that end TLS, and so is that of HTTP
+// (internal/lab/exchanges), alone or in front of the lab. The table of situations
 // (internal/lab/situation) is run by them too: from zone files on each authoritative
 // software, and from the lab through real resolvers, whose clients must not see what
 // contradicts our verdict. The tests named cluster_*.go run it beside a real kube-apiserver

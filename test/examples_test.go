@@ -1,9 +1,11 @@
 package test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -52,6 +54,66 @@ func TestTheExamples(t *testing.T) {
 	}
 	if commands != 6 {
 		t.Errorf("%d command lines of driftprobe in the examples, want 6", commands)
+	}
+}
+
+// TestTheExamplesForOthers has those judge them that read them.
+func TestTheExamplesForOthers(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for to, from := range map[string]string{
+		"driftprobe.service": "examples/driftprobe.service", "alertmanager.yaml": "examples/alertmanager.yaml",
+		"prometheus.yaml": "examples/prometheus.yaml", "rules.yaml": "chart/files/rules.yaml",
+	} {
+		text, err := os.ReadFile("../deploy/" + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, []byte("/usr/local/bin/driftprobe"), []byte(binary))
+		if err := os.WriteFile(filepath.Join(folder, to), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, words := range map[string][]string{
+		"driftprobe.service": {"systemd-analyze", "verify"}, "prometheus.yaml": {"promtool", "check", "config"},
+		"alertmanager.yaml": {"amtool", "check-config"},
+	} {
+		cmd := exec.CommandContext(t.Context(), words[0], append(words[1:], filepath.Join(folder, file))...)
+		if out, err := cmd.CombinedOutput(); err != nil || words[0] == "systemd-analyze" && len(out) > 0 {
+			t.Errorf("%s of %s: %v\n%s", words[0], file, err, out)
+		}
+	}
+}
+
+// TestTheWorkflows has actionlint read them, and what it does not ask for: few permissions, and
+// actions that nobody can exchange under us.
+func TestTheWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../.github/workflows/*.yaml")
+	if err != nil || len(files) != 2 {
+		t.Fatalf("workflows %q: %v", files, err)
+	}
+	ok(t, "", "actionlint", append([]string{"-shellcheck=", "-pyflakes=", "../deploy/examples/github.yaml"}, files...)...)
+	if said, err := tool(t, "on: push\njobs: {a: {runs-on: ubuntu-24.04, steps: [{run: 'echo ${{ github.nothing }}'}]}}\n", "actionlint", "-"); err == nil {
+		t.Errorf("actionlint accepts anything: %s", said)
+	}
+	uses := regexp.MustCompile(`(?m)uses: (\S+)`)
+	pinned := regexp.MustCompile(`@[0-9a-f]{40}$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var workflow struct{ Permissions map[string]string }
+		if err := yaml.Unmarshal(text, &workflow); err != nil || fmt.Sprint(workflow.Permissions) != "map[contents:read]" {
+			t.Errorf("%s: by default its jobs may %v: %v", file, workflow.Permissions, err)
+		}
+		for _, m := range uses.FindAllStringSubmatch(string(text), -1) {
+			// The forge's own, which the workflow says has to be pinned before the first release.
+			if !pinned.MatchString(m[1]) && m[1] != "actions/attest-build-provenance@v4" {
+				t.Errorf("%s: %s is not pinned to a commit", file, m[1])
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ prometheus=v0.85.0 # its operator
 certmanager=v1.21.2
 helm=v3.22.0
 kubescore=v1.20.0
+actionlint=v1.7.12
 
 tools=${DRIFTPROBE_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/driftprobe-tools}
 folder=$tools/kube-apiserver-${kubernetes#v}
@@ -61,6 +62,10 @@ fi
 
 if [ ! -x "$tools/kube-score-$kubescore/kube-score" ]; then
   GOBIN="$tools/kube-score-$kubescore" go install "github.com/zegl/kube-score/cmd/kube-score@$kubescore"
+fi
+
+if [ ! -x "$tools/actionlint-$actionlint/actionlint" ]; then
+  GOBIN="$tools/actionlint-$actionlint" go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint"
 fi
 
 if [ ! -e "$folder/crds/listenersets.yaml" ]; then

@@ -18,6 +18,12 @@ app.kubernetes.io/name: {{ include "driftprobe.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Of what "helm test" makes: not driftprobe's own, whose Service must not lead there. */ -}}
+{{- define "driftprobe.testLabels" -}}
+app.kubernetes.io/name: {{ include "driftprobe.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "driftprobe.labels" -}}
 {{- mergeOverwrite (deepCopy .Values.labels) (include "driftprobe.selector" . | fromYaml) | toYaml -}}
 {{- end -}}
@@ -101,8 +107,8 @@ annotations: {{- toYaml . | nindent 2 }}
   verbs: [list, watch]
 {{- if .root.Values.rbac.certificates }}
 # Where certificates are kept, and what orders them too often. Leave any of it out, and
-# only that is not seen. A right to get knows no labels: it is for every ConfigMap, and the
-# one that a client of a certificate authority reads is asked for.
+# only that is not seen. A right to get knows no labels: unless rbac.configMaps names some, it
+# is for every ConfigMap, and the one that a client of a certificate authority reads is asked for.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [list, watch]
@@ -114,6 +120,9 @@ annotations: {{- toYaml . | nindent 2 }}
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [configmaps]
+  {{- with .root.Values.rbac.configMaps }}
+  resourceNames: [{{ join ", " . }}]
+  {{- end }}
   verbs: [get]
 - apiGroups: [cert-manager.io]
   resources: [certificaterequests]
