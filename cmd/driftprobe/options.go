@@ -68,7 +68,7 @@ func newFlags(name string) *flag.FlagSet {
 
 // reportFlags are those that say what is printed, and what the exit code is.
 func (o *options) reportFlags(fs *flag.FlagSet) {
-	fs.BoolVar(&o.verbose, "v", false, "name every hostname and finding")
+	fs.BoolVar(&o.verbose, "v", false, "name every hostname, finding and address")
 	fs.StringVar(&o.output, "o", "text", "`FORMAT`: "+formats)
 	fs.StringVar(&o.failOn, "fail-on", "warning", "least `SEVERITY` to exit with 1")
 }

@@ -58,8 +58,11 @@ func TestSecretsOfSinksAndTargetsStaySecret(t *testing.T) {
 	s.replaceOnLoopback()
 	v.until("Slack was not reached", func() bool { return strings.Contains(v.stderr.String(), "post to Slack") })
 	var printed strings.Builder
-	for _, path := range []string{"/", "/metrics", "/api/v1/snapshot"} {
-		printed.WriteString(v.get(path))
+	for _, path := range []string{"/", "/host?name=api.shop.example", "/metrics", "/api/v1/snapshot"} {
+		for _, kind := range []string{"text/plain", "text/html"} {
+			_, page, _ := v.ask(http.MethodGet, path, "Accept", kind)
+			printed.WriteString(page)
+		}
 	}
 	v.end()
 	saved, err := os.ReadFile(s.folder + "/state.json")

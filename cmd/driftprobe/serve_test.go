@@ -126,11 +126,14 @@ func pooled(stack string) bool {
 	return false
 }
 
-// ask sends one request and returns the answer.
-func (v *service) ask(method, path string) (int, string, http.Header) {
+// ask sends one request and returns the answer. The header is names and values by turns.
+func (v *service) ask(method, path string, header ...string) (int, string, http.Header) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, nil)
 	v.must(err)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	resp, err := v.client.Do(req)
 	v.must(err)
 	defer resp.Body.Close()

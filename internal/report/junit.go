@@ -88,7 +88,13 @@ func story(i finding.Incident) string {
 		lines = append(lines, "hostnames: "+strings.Join(i.Hosts, " "))
 	}
 	for _, n := range i.Evidence {
-		lines = append(lines, n.Label+": "+n.Text)
+		line := n.Text
+		if n.Label != "" {
+			line = n.Label + ": " + line
+		} else if len(lines) > 0 { // it goes on
+			line = "  " + line
+		}
+		lines = append(lines, line)
 	}
 	for _, s := range i.Fix {
 		for _, text := range []string{s.Text, s.Command} {
