@@ -142,7 +142,7 @@ func namesOf(servers []Server) []nameServer {
 			names = append(names, nameServer{host: host, at: []netip.AddrPort{s.Address}})
 		}
 	}
-	slices.SortFunc(names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
+	slices.SortStableFunc(names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
 	return names
 }
 
@@ -161,6 +161,6 @@ func (l *zoneLook) keepMet() {
 	if !told {
 		return
 	}
-	slices.SortFunc(met, compareServers)
+	slices.SortStableFunc(met, compareServers)
 	l.r.besides.put(l.zone, delegation{zone: l.zone, names: namesOf(met), ttl: ttl}, keepAtMost)
 }

@@ -111,7 +111,7 @@ func (w *walk) askFormer(ctx context.Context, s *Step, d delegation, had []Servi
 	s.Former = slices.DeleteFunc(s.Former, func(f Former) bool {
 		return slices.ContainsFunc(s.Answers, func(a Answer) bool { return a.Type == f.Type && sameData(&a, &f.Answer) })
 	})
-	slices.SortFunc(s.Former, func(a, b Former) int { return compareAnswers(a.Answer, b.Answer) })
+	slices.SortStableFunc(s.Former, func(a, b Former) int { return compareAnswers(a.Answer, b.Answer) })
 	for _, f := range s.Former {
 		if f.Outcome == Alias {
 			w.follow(ctx, canonical(f.Target))

@@ -69,7 +69,7 @@ func delegationIn(ns, extra []dns.RR, bailiwick string, port uint16, fits func(o
 	for _, rr := range extra {
 		d.addGlue(rr, bailiwick, port)
 	}
-	slices.SortFunc(d.names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
+	slices.SortStableFunc(d.names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
 	return d, true
 }
 

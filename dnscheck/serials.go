@@ -102,7 +102,7 @@ func (s *Step) copies() []copyOf {
 	for _, c := range of {
 		all = append(all, *c)
 	}
-	slices.SortFunc(all, func(a, b copyOf) int { return cmp.Compare(a.server, b.server) })
+	slices.SortStableFunc(all, func(a, b copyOf) int { return cmp.Compare(a.server, b.server) })
 	return all
 }
 

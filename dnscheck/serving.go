@@ -123,7 +123,7 @@ func fewServers(servers []Server, n int) []Server {
 	for _, i := range order[:n] {
 		few = append(few, servers[i])
 	}
-	slices.SortFunc(few, compareServers)
+	slices.SortStableFunc(few, compareServers)
 	return few
 }
 

@@ -177,7 +177,7 @@ func (l *zoneLook) namedBelow(d delegation) delegation {
 			}
 		}
 	}
-	slices.SortFunc(more.names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
+	slices.SortStableFunc(more.names, func(a, b nameServer) int { return cmp.Compare(a.host, b.host) })
 	if len(more.names) > nameLimit {
 		more.names = more.names[:nameLimit]
 		l.limit("the zone names too many servers")
@@ -263,11 +263,11 @@ func (l *zoneLook) tell(o *ZoneObservation) {
 		}
 		o.Servers = append(o.Servers, s.ZoneServer)
 	}
-	slices.SortFunc(o.Servers, func(a, b ZoneServer) int { return compareServers(a.Server, b.Server) })
+	slices.SortStableFunc(o.Servers, func(a, b ZoneServer) int { return compareServers(a.Server, b.Server) })
 	for _, n := range l.names {
 		o.Names = append(o.Names, *n)
 	}
-	slices.SortFunc(o.Names, func(a, b ServerName) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(o.Names, func(a, b ServerName) int { return cmp.Compare(a.Name, b.Name) })
 	o.TCPLeaves, o.Cut, o.Heard = l.tcp, l.cut, l.heard.Load()
 }
 

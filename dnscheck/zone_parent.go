@@ -33,7 +33,7 @@ func (l *zoneLook) above(ctx context.Context, o *ZoneObservation) delegation {
 				d.join(down[i])
 			}
 		}
-		slices.SortFunc(o.Handed, func(a, b Handed) int { return compareServers(a.Server, b.Server) })
+		slices.SortStableFunc(o.Handed, func(a, b Handed) int { return compareServers(a.Server, b.Server) })
 	}
 	if len(d.names) > 0 {
 		return d

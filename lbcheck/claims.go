@@ -82,7 +82,7 @@ func (w *World) orphans() []Balancer {
 			found = append(found, b)
 		}
 	}
-	slices.SortFunc(found, func(a, b Balancer) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(found, func(a, b Balancer) int { return cmp.Compare(a.ID, b.ID) })
 	return found
 }
 

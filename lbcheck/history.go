@@ -54,7 +54,7 @@ func (h History) Remember(now time.Time, fronts map[inventory.ServiceRef]Front) 
 		}
 		next = append(next, s)
 	}
-	slices.SortFunc(next, func(a, b Sighting) int {
+	slices.SortStableFunc(next, func(a, b Sighting) int {
 		return cmp.Or(compareRefs(a.Service, b.Service), b.LastSeen.Compare(a.LastSeen), a.Address.Compare(b.Address))
 	})
 	return History{Sightings: bound(next)}
@@ -73,7 +73,7 @@ func bound(newestFirst []Sighting) []Sighting {
 			kept = append(kept, s)
 		}
 	}
-	slices.SortFunc(kept, func(a, b Sighting) int {
+	slices.SortStableFunc(kept, func(a, b Sighting) int {
 		return cmp.Or(compareRefs(a.Service, b.Service), a.Address.Compare(b.Address))
 	})
 	return kept

@@ -243,7 +243,7 @@ func (w *World) twins(s inventory.Service) []Balancer {
 	if len(match) < 2 {
 		return nil
 	}
-	slices.SortFunc(match, func(a, b Balancer) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(match, func(a, b Balancer) int { return cmp.Compare(a.ID, b.ID) })
 	return match
 }
 

@@ -114,7 +114,7 @@ func alertPolicy(cfg config.Config) (notify.Policy, error) {
 		p.Routes = append(p.Routes, route)
 		p.MinSeverity = min(p.MinSeverity, least)
 	}
-	slices.SortFunc(p.Routes, func(a, b notify.Route) int { return strings.Compare(a.Sink, b.Sink) })
+	slices.SortStableFunc(p.Routes, func(a, b notify.Route) int { return strings.Compare(a.Sink, b.Sink) })
 	return p, nil
 }
 

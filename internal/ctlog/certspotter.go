@@ -106,7 +106,7 @@ func (s *CertSpotter) Read(ctx context.Context, domains []string, from []issuanc
 		}
 	}
 	reading.Positions = append(positions, s.unasked(domains, from)...)
-	slices.SortFunc(reading.Positions, func(a, b issuance.Position) int { return strings.Compare(a.Domains[0], b.Domains[0]) })
+	slices.SortStableFunc(reading.Positions, func(a, b issuance.Position) int { return strings.Compare(a.Domains[0], b.Domains[0]) })
 	return reading
 }
 

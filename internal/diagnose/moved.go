@@ -132,7 +132,7 @@ func (v *view) lagging(stale []finding.Finding) []finding.Step {
 		}
 	}
 	if len(steps) > 0 {
-		slices.SortFunc(steps, func(a, b finding.Step) int { return cmp.Compare(a.Text, b.Text) })
+		slices.SortStableFunc(steps, func(a, b finding.Step) int { return cmp.Compare(a.Text, b.Text) })
 		return slices.CompactFunc(steps, func(a, b finding.Step) bool { return a.Text == b.Text })
 	}
 	slices.Sort(names)

@@ -44,7 +44,7 @@ func (v *view) records(fs []finding.Finding) []finding.Step {
 	for k, r := range wanted {
 		steps = append(steps, v.step(r, wrong[k]))
 	}
-	slices.SortFunc(steps, func(a, b finding.Step) int {
+	slices.SortStableFunc(steps, func(a, b finding.Step) int {
 		return cmp.Or(cmp.Compare(a.Record.Zone, b.Record.Zone), cmp.Compare(a.Record.Owner, b.Record.Owner), cmp.Compare(a.Record.Type, b.Record.Type))
 	})
 	var zones []string

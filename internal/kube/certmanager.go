@@ -108,7 +108,7 @@ func (c *Cluster) refused() []inventory.RefusedOrder {
 		r.Hosts, r.Requests = slices.Clone(r.Hosts), requests[o.of]
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b inventory.RefusedOrder) int {
+	slices.SortStableFunc(all, func(a, b inventory.RefusedOrder) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return all[:min(len(all), maxRefused)]

@@ -86,7 +86,7 @@ func (s *acmeClients) known() ([]client, int) {
 	for _, f := range s.kinds {
 		all = append(all, f.values()...)
 	}
-	slices.SortFunc(all, func(a, b client) int {
+	slices.SortStableFunc(all, func(a, b client) int {
 		return cmp.Or(cmp.Compare(a.workload.Namespace, b.workload.Namespace), cmp.Compare(a.workload.Name, b.workload.Name), cmp.Compare(a.workload.Kind, b.workload.Kind))
 	})
 	n := min(len(all), maxClients)

@@ -75,7 +75,7 @@ func classesOf(known map[string]class) classSet {
 			claims = append(claims, k)
 		}
 	}
-	slices.SortFunc(claims, func(a, b class) int {
+	slices.SortStableFunc(claims, func(a, b class) int {
 		return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.name, b.name))
 	})
 	if len(claims) > 0 {

@@ -85,7 +85,7 @@ func (c *Cluster) Balanced() []inventory.Balanced {
 			all = append(all, b.declared)
 		}
 	}
-	slices.SortFunc(all, func(a, b inventory.Balanced) int {
+	slices.SortStableFunc(all, func(a, b inventory.Balanced) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return all
@@ -98,11 +98,11 @@ func (s *acmeClients) podsOf(w inventory.Workload) []inventory.Pod {
 		return nil
 	}
 	all := f.values()
-	slices.SortFunc(all, func(a, b inventory.Pod) int {
+	slices.SortStableFunc(all, func(a, b inventory.Pod) int {
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Name, b.Name))
 	})
 	all = all[:min(len(all), maxPods)]
-	slices.SortFunc(all, func(a, b inventory.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(all, func(a, b inventory.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 

@@ -209,7 +209,7 @@ func shown(raw string) string {
 
 // post sends alerts to one instance. They have arrived if it answers 200.
 func (a *Alertmanager) post(ctx context.Context, instance string, alerts []postable) error {
-	slices.SortFunc(alerts, func(a, b postable) int { return strings.Compare(a.identity(), b.identity()) })
+	slices.SortStableFunc(alerts, func(a, b postable) int { return strings.Compare(a.identity(), b.identity()) })
 	body, err := json.Marshal(alerts)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func listBalancers(ctx context.Context, client *godo.Client) ([]lbcheck.Balancer
 	for _, b := range all {
 		list = append(list, balancer(b))
 	}
-	slices.SortFunc(list, byID)
+	slices.SortStableFunc(list, byID)
 	return list, nil
 }
 

@@ -49,7 +49,7 @@ func (a *Account) ObserveZone(ctx context.Context, zone string) lbcheck.HostedZo
 		o.Failure, o.Servers, o.Records = failure.what, nil, nil
 	}
 	slices.Sort(o.Servers)
-	slices.SortFunc(o.Records, func(a, b lbcheck.HostedRecord) int {
+	slices.SortStableFunc(o.Records, func(a, b lbcheck.HostedRecord) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 	})
 	return o
