@@ -21,6 +21,7 @@ type Config struct {
 	DigitalOcean DigitalOcean  `yaml:"digitalocean"` // the cloud that has the load balancers
 	Alerts       Alerts        `yaml:"alerts"`       // who is told, and when
 	State        State         `yaml:"state"`        // where memory is kept over restarts
+	Shard        Shard         `yaml:"shard"`        // which part of the hosts is looked at, of several processes
 	Certificates Certificates  `yaml:"certificates"` // authorities, their limits, and the logs of Certificate Transparency
 	// Maintenance holds for all hosts, those of the cluster too.
 	Maintenance []Window `yaml:"maintenance"`
@@ -89,7 +90,7 @@ func (t Target) SendsBody() bool { return !t.Body.IsZero() || t.BodyFile != "" }
 
 // Expect is the response a target should give. An empty field asks nothing.
 type Expect struct {
-	Status      []StatusRange             `yaml:"status"`      // any of them; without it all below 500 but 421
+	Status      []StatusRange             `yaml:"status"`      // any of them; without it all below 500 but 421, and 400 with a warning
 	BodyRegex   *regexp.Regexp            `yaml:"body_regex"`  // must match somewhere in the first 1 MiB of the body
 	Headers     map[string]*regexp.Regexp `yaml:"headers"`     // by header name: each must be there and match
 	JSON        map[string]*regexp.Regexp `yaml:"json"`        // by path in the body (docs/probing.md): the value must match
@@ -256,6 +257,12 @@ type State struct {
 	ConfigMap string `yaml:"configmap"` // "namespace/name"; it is made if it is not there
 }
 
+// Shard is the part of all hosts that this process looks at, where several share them.
+type Shard struct {
+	Index Count `yaml:"index"` // of this process, from 0; better by --shard INDEX/COUNT, so that all can have one file
+	Count Count `yaml:"count"` // of the processes that share the hosts, 1 to 64
+}
+
 // Default is the configuration of an empty file. Each call returns a value of
 // its own.
 func Default() Config {
@@ -273,6 +280,7 @@ func Default() Config {
 			Resolvers: []netip.AddrPort{resolver(1, 1, 1, 1), resolver(8, 8, 8, 8), resolver(9, 9, 9, 9)},
 		},
 		TLS:        TLS{CRL: true},
+		Shard:      Shard{Count: 1},
 		Kubernetes: Kubernetes{Enabled: Auto, HTTPSPort: 443},
 		Alerts: Alerts{
 			Pending:      Pending{Critical: secondLook(30*time.Second, 10*time.Second), Warning: 5 * time.Minute},

@@ -15,7 +15,6 @@ import (
 // Bounds of one configuration file. 10,000 targets of a few keys each fit; a
 // file that unfolds by aliases (a "billion laughs") does not.
 const (
-	maxFileSize = 1 << 20 // bytes
 	maxNodes    = 100_000 // YAML nodes, counted again for each use of an alias
 	maxDepth    = 32      // nesting; the schema needs 5
 	maxProblems = 200     // reported for one file
@@ -37,9 +36,9 @@ func positionOf(data []byte, offset int) position {
 // problem beside a usable root.
 func parseDocument(data []byte) (*yaml.Node, *fault, position) {
 	first := position{1, 1}
-	if len(data) > maxFileSize {
+	if len(data) > MaxFile {
 		return nil, faultf("check that this is the right file; one process watches targets that fit in 1 MiB",
-			"the file is larger than %d KiB", maxFileSize>>10), first
+			"the file is larger than %d KiB", MaxFile>>10), first
 	}
 	if offset := invalidUTF8(data); offset >= 0 {
 		return nil, faultf("save the file as UTF-8", "the byte 0x%02x is not UTF-8 text", data[offset]), positionOf(data, offset)

@@ -130,9 +130,9 @@ func (c *Config) Unusable() Problems {
 
 // readFile reads the text of a file. Bundles of certificates are larger than secrets.
 func readFile(f namedFile) (Secret, *fault) {
-	limit := int64(maxSecretFile)
+	limit := int64(MaxSecret)
 	if f.holds == certificates {
-		limit = maxFileSize
+		limit = MaxFile
 	}
 	text, err := readText(f.path, f.key, limit)
 	var p Problem

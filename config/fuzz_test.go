@@ -72,16 +72,16 @@ func TestCostlyFilesAreBounded(t *testing.T) {
 		text string
 		want int // problems, at most
 	}{
-		"a file over 1 MiB":       {strings.Repeat("# x\n", maxFileSize/4+1), 1},
-		"deep brackets":           {strings.Repeat("[", maxFileSize), 1},
-		"deep braces":             {strings.Repeat("{a: ", maxFileSize/16), 1},
-		"deep dashes":             {strings.Repeat("- ", maxFileSize/2), 1},
+		"a file over 1 MiB":       {strings.Repeat("# x\n", MaxFile/4+1), 1},
+		"deep brackets":           {strings.Repeat("[", MaxFile), 1},
+		"deep braces":             {strings.Repeat("{a: ", MaxFile/16), 1},
+		"deep dashes":             {strings.Repeat("- ", MaxFile/2), 1},
 		"many scalars":            {"targets: [" + strings.Repeat("a,", 200_000) + "]", 1},
 		"a key twice, many times": {strings.Repeat("interval: 1s\n", 50_000), maxProblems},
 		"unknown keys":            {"dns: {" + strings.Repeat("x1: 1,", 40_000) + "}", maxProblems},
 		"aliases of aliases":      {bomb.String(), maxProblems},
-		"a syntax error far down": {strings.Repeat("# x\n", maxFileSize/64) + "a: b: c\n" + strings.Repeat("# x\n", maxFileSize/64), 1},
-		"an unclosed quote":       {`a: "` + strings.Repeat("x\n", maxFileSize/64), 1},
+		"a syntax error far down": {strings.Repeat("# x\n", MaxFile/64) + "a: b: c\n" + strings.Repeat("# x\n", MaxFile/64), 1},
+		"an unclosed quote":       {`a: "` + strings.Repeat("x\n", MaxFile/64), 1},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			_, err := Parse("x.yaml", []byte(test.text))

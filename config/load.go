@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
 )
@@ -31,6 +32,7 @@ func parse(name string, data []byte) (Config, Problems) {
 		d.decode(root, reflect.ValueOf(&c).Elem(), "")
 		d.settle(&c)
 		d.keep(&c)
+		d.keepNoted(&c)
 	}
 	d.problems.Sort()
 	return c, d.problems
@@ -40,7 +42,7 @@ func parse(name string, data []byte) (Config, Problems) {
 // folder. The error is of type Problems; what could be read beside them is
 // for [Config.Unusable] alone.
 func Load(path string) (Config, error) {
-	data, err := readBounded(path, maxFileSize)
+	data, err := readConfiguration(path)
 	if err != nil {
 		p := fileProblem("configuration", path, err)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -59,4 +61,14 @@ func Load(path string) (Config, error) {
 		return c, problems
 	}
 	return c, nil
+}
+
+// readConfiguration reads the file at path, which may be a pipe: --config /dev/stdin.
+func readConfiguration(path string) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return readAtMost(f, path, MaxFile)
 }

@@ -13,8 +13,13 @@ import (
 
 const redacted = "[redacted]"
 
-// maxSecretFile bounds a file that holds one secret, in bytes.
-const maxSecretFile = 64 << 10
+// Bounds of the files that are read, in bytes.
+const (
+	// MaxSecret is that of a file with one secret or key.
+	MaxSecret = 64 << 10
+	// MaxFile is that of the configuration, a kubeconfig, and a bundle of certificates.
+	MaxFile = 1 << 20
+)
 
 // Secret is text that must not be seen. Every printer, encoder and logger gets
 // "[redacted]" from it; only Reveal gives the text. The zero Secret is unset
@@ -82,10 +87,10 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // such as digitalocean.token_file. The error is a Problem with a hint; it shows
 // the path and never the content. Read again whenever the secret is used:
 // mounted secrets are rotated.
-func ReadSecretFile(path, key string) (Secret, error) { return readText(path, key, maxSecretFile) }
+func ReadSecretFile(path, key string) (Secret, error) { return readText(path, key, MaxSecret) }
 
 func readText(path, key string, limit int64) (Secret, error) {
-	data, err := readBounded(path, limit)
+	data, err := ReadFile(path, limit)
 	if err != nil {
 		return Secret{}, fileProblem(key, path, err)
 	}
@@ -104,19 +109,35 @@ type tooLargeError struct{ limit int64 }
 
 func (e tooLargeError) Error() string { return fmt.Sprintf("larger than %d KiB", e.limit>>10) }
 
-// readBounded reads the whole file, or fails before it holds more than limit.
-func readBounded(path string, limit int64) (data []byte, err error) {
-	f, err := os.Open(path)
+var errNotRegular = errors.New("not a regular file")
+
+// ReadFile reads a whole file, or fails before it holds more than limit bytes. It must be a
+// regular file, or a link to one: who opens or reads a pipe can wait for ever. Errors are of
+// type *fs.PathError.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // open(2): a pipe without a writer
 	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(f, limit+1))
+	defer f.Close()
+	switch about, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case about.IsDir():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	case !about.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
+	}
+	return readAtMost(f, path, limit)
+}
+
+func readAtMost(f io.Reader, path string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, tooLargeError{limit}
+		return nil, &fs.PathError{Op: "read", Path: path, Err: tooLargeError{limit}}
 	}
 	return data, nil
 }
@@ -138,6 +159,9 @@ func fileProblem(place, path string, err error) Problem {
 	case errors.Is(err, syscall.EISDIR):
 		p.Message = fmt.Sprintf("%s is a folder", shown(path))
 		p.Hint = "name the file inside the folder"
+	case errors.Is(err, errNotRegular):
+		p.Message = fmt.Sprintf("%s is not a regular file", shown(path))
+		p.Hint = "name a file, or a link to one: a pipe, socket or device can keep its reader waiting"
 	case errors.As(err, &tooLarge):
 		p.Message = fmt.Sprintf("the file %s is %v", shown(path), tooLarge)
 		p.Hint = "check that this is the right file"

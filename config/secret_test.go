@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -86,12 +87,19 @@ func TestReadSecretFile(t *testing.T) {
 		}
 		return path
 	}
-	full := write("full", hidden+strings.Repeat("x", maxSecretFile-len(hidden)))
+	full := write("full", hidden+strings.Repeat("x", MaxSecret-len(hidden)))
+	link, pipe := filepath.Join(folder, "link"), filepath.Join(folder, "pipe")
+	if err := errors.Join(os.Symlink(write("linked", hidden), link), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ rule, path, want, problem string }{
+		{"a link, as Kubernetes mounts them", link, hidden, ""},
+		{"a pipe that nobody writes to", pipe, "", "is not a regular file"},
+		{"a device", os.DevNull, "", "is not a regular file"},
 		{"white space around it is no part of it", write("good", "\n "+hidden+" \r\n"), hidden, ""},
 		{"white space inside it is kept", write("inside", "Bearer "+hidden+"\n"), "Bearer " + hidden, ""},
-		{"64 KiB are read", full, hidden + strings.Repeat("x", maxSecretFile-len(hidden)), ""},
-		{"one byte more is not", write("large", hidden+strings.Repeat("x", maxSecretFile)), "", "larger than 64 KiB"},
+		{"64 KiB are read", full, hidden + strings.Repeat("x", MaxSecret-len(hidden)), ""},
+		{"one byte more is not", write("large", hidden+strings.Repeat("x", MaxSecret)), "", "larger than 64 KiB"},
 		{"a missing file", filepath.Join(folder, "none"), "", "there is no file"},
 		{"an empty file", write("empty", ""), "", "is empty"},
 		{"a file of white space", write("blank", " \n\t"), "", "is empty"},
@@ -125,7 +133,7 @@ func TestReadSecretFile(t *testing.T) {
 func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	large := filepath.Join(folder, "large.yaml")
-	if err := os.WriteFile(large, bytes.Repeat([]byte("#\n"), maxFileSize), 0o600); err != nil {
+	if err := os.WriteFile(large, bytes.Repeat([]byte("#\n"), MaxFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
@@ -139,5 +147,19 @@ func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 		if len(problems) != 1 || problems[0].Hint == "" || !strings.Contains(err.Error(), want) {
 			t.Errorf("Load(%q): got %v, want %q", path, err, want)
 		}
+	}
+}
+
+// The configuration itself may come from another program: --config /dev/stdin.
+func TestLoadReadsAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wrote := make(chan error, 1)
+	go func() { wrote <- os.WriteFile(pipe, []byte("targets: [{host: api.shop.example}]\n"), 0) }()
+	c, err := Load(pipe)
+	if err = errors.Join(err, <-wrote); err != nil || len(c.Targets) != 1 {
+		t.Errorf("got %d targets, %v", len(c.Targets), err)
 	}
 }

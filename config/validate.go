@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"driftprobe/internal/inventory"
 )
 
 // settle checks what decoding by type alone cannot, and fills in what depends
@@ -26,6 +28,7 @@ func (d *decoder) settle(c *Config) {
 	d.unique("probe.allow_addresses", len(c.Probe.AllowAddresses), func(i int) string { return c.Probe.AllowAddresses[i].String() })
 	d.kubernetes(c.Kubernetes)
 	d.state(c)
+	d.shard(c.Shard)
 	d.alerts(&c.Alerts)
 	d.certificates(c.Certificates)
 	c.Certificates.CT.CertSpotter.Configured = d.has("certificates.ct.certspotter")
@@ -165,6 +168,21 @@ func (d *decoder) state(c *Config) {
 	if c.Kubernetes.Lease != "" && c.State.ConfigMap == "" {
 		d.check("kubernetes.lease", faultf("add state: {configmap: NAMESPACE/NAME}",
 			"processes that take turns must share their state, or each tells what another has told"))
+	}
+}
+
+// shard wants one of the shards that there are. What --shard says is checked where it is read.
+func (d *decoder) shard(s Shard) {
+	switch {
+	case s.Count < 1 || s.Count > inventory.MaxShards:
+		d.check("shard.count", faultf(fmt.Sprintf("choose from 1 to %d: as many processes as share the hosts", inventory.MaxShards),
+			"expected a number from 1 to %d, found %d", inventory.MaxShards, s.Count))
+	case s.Index >= s.Count && !d.failed["shard.count"]:
+		hint := fmt.Sprintf("choose from 0 to %d, or raise shard.count", s.Count-1)
+		if s.Count == 1 {
+			hint = "write shard.count too: how many processes share the hosts"
+		}
+		d.check("shard.index", faultf(hint, "there is no shard %d of %d: the first is 0", s.Index, s.Count))
 	}
 }
 

@@ -104,7 +104,7 @@ func (d *decoder) silences(all []Silence) {
 		}
 		d.patterns(at+".hosts", s.Hosts)
 		if d.has(at + ".code") {
-			d.check(at+".code", pattern(s.Code))
+			d.check(at+".code", codePattern(s.Code))
 		}
 		if !d.has(at + ".until") {
 			d.check(at, faultf("add until: 2030-01-31T22:00:00Z", "a silence needs an end"))

@@ -28,7 +28,7 @@ func issuanceEntries() []Entry {
 		},
 		{
 			IssuanceLogUnread, "a source of Certificate Transparency could not be read",
-			"SSLMate's service or a log (certificates.ct) failed, answered nothing, or showed a tree that does not agree with what it signed before. What it would have said is unknown and not zero: certificates are counted from the other sources, so there can have been more. Unknown if the last complete answer is older than six hours, else only worth knowing.",
+			"SSLMate's service or a log (certificates.ct) failed, answered nothing, is too slow to be read to the end, or showed a tree that does not agree with what it signed before. What it would have said is unknown and not zero: certificates are counted from the other sources, so there can have been more. Unknown if the last complete answer is older than six hours, else only worth knowing.",
 			"Do what the finding says: key, limit, URL. A log that contradicts its own signature is a matter for who runs it: keep the state file, its last checkpoint is in it.",
 			"RFC 6962 section 5.4; https://c2sp.org/static-ct-api",
 		},

@@ -63,7 +63,7 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPStatus, "the response has an unexpected status",
-			"The target answered with another status than expected. Without targets[].expect.status any status below 500 is accepted, but for 421, which says of itself that the request came to the wrong server; 404 is said as information, because many applications have nothing at /. A 400 whose text says that plain HTTP came to a port of TLS is critical whatever is expected: a load balancer ends TLS and passes plain HTTP on to such a port.",
+			"The target answered with another status than expected. Without targets[].expect.status any status below 500 is accepted, but for 421, which says of itself that the request came to the wrong server; 400 is a warning, because it says that an ordinary request cannot be read, as where a load balancer sends PROXY protocol to a server that does not expect it; 404 is said as information, because many applications have nothing at /. A 400 whose text says that plain HTTP came to a port of TLS is critical whatever is expected: a load balancer ends TLS and passes plain HTTP on to such a port.",
 			"502, 503, 504: the ingress controller has no healthy backend. 404 on a path that exists: the ingress controller does not know the host. Set expect.status if this answer is right.",
 			"RFC 9110 section 15",
 		},
@@ -81,7 +81,7 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPRedirect, "a redirect leads nowhere, or elsewhere",
-			"The redirects go in a circle, are more than ten, lead to another host than those in targets[].redirects.hosts, from https to plain http, to an address that must not be connected to, or to something that does not answer; or they end at another URL than targets[].expect.final_url. A redirect to the very URL that was asked, without a cookie, is found even where redirects are not followed.",
+			"The redirects go in a circle, are more than ten, lead to another host than those in targets[].redirects.hosts, from https to plain http, to an address that must not be connected to, or to something that does not answer, or name no URL at all; or they end at another URL than targets[].expect.final_url. A redirect to the very URL that was asked, without a cookie, is found even where redirects are not followed.",
 			"Most circles come from a server that redirects plain http to https behind a load balancer that has ended TLS already: let it trust X-Forwarded-Proto, or take one of the two redirects out.",
 			"RFC 9110 section 15.4",
 		},
@@ -93,7 +93,7 @@ func httpEntries() []Entry {
 		},
 		{
 			HTTPIdentity, "what answers does not prove to be the target",
-			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there. Where the answer is an error of the server (5xx) or 429 it is not known who gives it: that is http/status.",
+			"The header or the page of targets[].expect.identity, which only the target itself can give, was absent or different. Somebody else may have the address now. With a page nothing else was sent there. Where the answer is an error of the server (5xx), 400, 408, 421 or 429 it is not known who gives it: that is http/status. Where plain http is redirected to https nothing is known: that is self/not-observed.",
 			"Find out who has the address. If it is the target, deploy the proof to all of its servers.",
 			"RFC 9110 section 4.3.3 (what makes a response authoritative)",
 		},
@@ -128,7 +128,7 @@ func selfEntries() []Entry {
 		},
 		{
 			SelfSourceUnread, "some kinds of objects were never read",
-			"The cluster gave its Services and never gave objects of the kinds that are named: a right is missing, or they have not arrived yet. Hosts that only such objects declare are not looked at; about all others everything is known.",
+			"The cluster gave its Services and never gave objects of the kinds that are named: a right is missing, or they have not arrived yet. Hosts that only such objects declare are not looked at, and a host that they declare beside others may lack a load balancer. An incident that was seen before they went unread is held.",
 			"Grant list and watch on the kinds that the finding names (the rules of the chart do), or list the hosts that matter as targets in the configuration.",
 			"docs/kubernetes.md",
 		},

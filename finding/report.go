@@ -20,6 +20,9 @@ type Incident struct {
 	Subject Subject `json:"subject"`
 	// Hosts are the hostnames hit, sorted.
 	Hosts []string `json:"hosts"`
+	// Corrected are hostnames that were hit and whose records are right by now, while
+	// caches can still hold what Hosts are hit by, sorted: they are not well yet.
+	Corrected []string `json:"corrected,omitempty"`
 	// Evidence is what was seen, in reading order: the service, what is
 	// published, what follows ("so"), ….
 	Evidence []Note `json:"evidence,omitempty"`
@@ -110,8 +113,13 @@ type Coverage struct {
 	Addresses     int `json:"addresses"`
 	Balancers     int `json:"load_balancers"`
 	// Objects counts those of manifests, which are judged without a look at the world.
-	Objects int           `json:"objects,omitempty"`
-	Took    time.Duration `json:"took_ns,omitempty"`
+	Objects int `json:"objects,omitempty"`
+	// Sound names those of them in which nothing was found: "Deployment traefik/traefik".
+	Sound []string      `json:"sound,omitempty"`
+	Took  time.Duration `json:"took_ns,omitempty"`
+	// Unread names the kinds of objects that the cluster never gave (SelfSourceUnread),
+	// sorted: hosts and load balancers that only they know are not looked at.
+	Unread []string `json:"unread,omitempty"`
 	// Notes are limits of this look that the reader must know: "no load balancer
 	// is known for 2 hostnames, so drift could not be judged for them".
 	Notes []string `json:"notes,omitempty"`

@@ -43,6 +43,9 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 		switch {
 		case (f.Absent || f.Service.Deleting) && !used[ref]:
 			// A Service that is removed and fronts nothing is no loss.
+		case f.Lost && !used[ref] && w.Inventory.Shard.Partial():
+			// Its hosts may be in another shard, and only who looks at them knows whether
+			// it still answers.
 		case f.Absent || f.Lost || f.Service.Deleting:
 			fs = append(fs, w.missing(now, f))
 		case len(f.Addresses)+len(f.Uncertain) == 0:
@@ -79,7 +82,7 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 		case g.Bound:
 			f.Code, f.Summary = finding.SelfOverLimit, fmt.Sprintf("%s: %s are left out: %s", g.Source, g.What, g.Why)
 			f.Expected, f.Observed = "all that the cluster declares", g.What+" are not looked at"
-		case w.unread(g.Source):
+		case neverRead(g):
 			f.Code = finding.SelfSourceUnread
 		}
 		if g.Held && !g.Since.IsZero() {
@@ -110,20 +113,22 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 	return fs
 }
 
-// unread tells whether all that a source lacks are kinds of objects that it never gave:
-// hosts that only they declare are unknown, and about all others nothing is lost.
-func (w World) unread(source string) bool {
-	some := false
-	for _, g := range w.Inventory.Gaps {
-		if g.Source != source || g.Bound || !slices.ContainsFunc(g.Resources, needed) && len(g.Resources) > 0 {
-			continue
+// Unread names the kinds of objects that a source never gave ("httproutes", "ingresses in
+// namespace shop"): hosts may be missing.
+func Unread(inv inventory.Inventory, source string) []string {
+	var kinds []string
+	for _, g := range inv.Gaps {
+		if g.Source == source && neverRead(g) {
+			kinds = append(kinds, g.What)
 		}
-		if g.Held || g.Covers("services") {
-			return false
-		}
-		some = true
 	}
-	return some
+	slices.Sort(kinds)
+	return kinds
+}
+
+// neverRead tells whether a gap lost nothing that was known. Without Services nothing is.
+func neverRead(g inventory.Gap) bool {
+	return !g.Held && !g.Bound && !g.Covers("services") && slices.ContainsFunc(g.Resources, needed)
 }
 
 // needed tells whether something is unknown without the resource. Classes only

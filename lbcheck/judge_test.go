@@ -147,17 +147,17 @@ func sourceCases() []judged {
 		{
 			rule: "kinds that were never read are unknown, and the Services are not", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), never("ingressclasses")}}}.with(service(status(fresh))),
-			want:  []string{"unknown self/source-unread kubernetes"}, says: []string{"objects could not be read: forbidden"},
+			want:  []string{"unknown self/source-unread kubernetes", "info self/source-degraded kubernetes"}, says: []string{"objects could not be read: forbidden"},
 		},
 		{
-			rule: "but beside a hole in what was read they are one finding with it", targets: used,
+			rule: "and stay so beside a hole in what was read", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), gap("ingresses")}}}.with(service(status(fresh))),
-			want:  []string{"unknown self/source-degraded kubernetes"},
+			want:  []string{"unknown self/source-degraded kubernetes", "unknown self/source-unread kubernetes"},
 		},
 		{
 			rule: "Services that were never read are the truth itself", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), never("services")}}},
-			want:  []string{"unknown self/source-degraded kubernetes"},
+			want:  []string{"unknown self/source-degraded kubernetes", "unknown self/source-unread kubernetes"},
 		},
 		{
 			rule: "what is over a limit is no hole in the source", targets: used,

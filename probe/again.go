@@ -32,7 +32,7 @@ func (l *look) refine(ctx context.Context, phase Phase, err error) error {
 		return known{NoCertificate, fmt.Sprintf("the server does not accept our client certificate (TLS alert %s)", finding.Printable(name, 60))}
 	case alert && l.seen.TLS != nil && l.seen.TLS.ClientCertificate:
 		return known{NoCertificate, fmt.Sprintf("the server wants a client certificate (TLS alert %s)", finding.Printable(name, 60))}
-	case phase == PhaseHTTP && l.seen.Scheme == inventory.SchemeHTTP && silentEnd(err) && l.request.Bypass == nil:
+	case phase == PhaseHTTP && l.seen.Scheme == inventory.SchemeHTTP && l.seen.HTTP == nil && silentEnd(err) && l.request.Bypass == nil:
 		return l.secured(ctx, err)
 	case phase != PhaseTLS:
 		return err

@@ -20,7 +20,8 @@ import (
 // limits.
 func (l *look) readBody(response *http.Response, in *budget) error {
 	l.doing = "reading the response's body"
-	raw := &io.LimitedReader{R: response.Body, N: l.settings.MaxBody}
+	whole := &untilEnd{Reader: response.Body}
+	raw := &io.LimitedReader{R: whole, N: l.settings.MaxBody}
 	var body io.Reader = raw
 	switch coding := strings.ToLower(response.Header.Get("Content-Encoding")); coding {
 	case "", "identity":
@@ -31,7 +32,7 @@ func (l *look) readBody(response *http.Response, in *budget) error {
 			break
 		}
 		if err != nil {
-			return bodyFault(err, in)
+			return bodyFault(err, in, whole.reached && delimited(response))
 		}
 		body = io.LimitReader(inflated, l.settings.MaxBody)
 	default:
@@ -46,7 +47,7 @@ func (l *look) readBody(response *http.Response, in *budget) error {
 		l.seen.HTTP.BodyBytes, err = io.Copy(io.Discard, body)
 	}
 	if err != nil && raw.N > 0 { // else it is only our limit that cut a gzip stream
-		return bodyFault(err, in)
+		return bodyFault(err, in, whole.reached && delimited(response))
 	}
 	l.search(text)
 	return nil
@@ -111,10 +112,31 @@ func contains(text []byte, any []string) bool {
 	return slices.ContainsFunc(any, func(words string) bool { return bytes.Contains(text, []byte(words)) })
 }
 
-func bodyFault(err error, in *budget) error {
+// untilEnd notes whether a body came to its end.
+type untilEnd struct {
+	io.Reader
+	reached bool
+}
+
+// Read reads on.
+func (e *untilEnd) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	e.reached = e.reached || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// delimited tells whether the end of a body shows that it is whole (RFC 9112 section 6.3):
+// else the end is where the peer hung up.
+func delimited(response *http.Response) bool {
+	return response.ProtoMajor == 2 || response.ContentLength >= 0 || len(response.TransferEncoding) > 0
+}
+
+// bodyFault: a body that arrived whole and ends too early for what is in it is the fault of
+// who made it, and not of the way.
+func bodyFault(err error, in *budget, whole bool) error {
 	spent := in != nil && in.spent()
 	own := known{}
-	if networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) && !spent || in == nil && ofHTTP2(err) || errors.As(err, &own) {
+	if networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) && !spent && !whole || in == nil && ofHTTP2(err) || errors.As(err, &own) {
 		return err
 	}
 	return known{Malformed, "the response's body breaks its own encoding"}

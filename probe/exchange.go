@@ -79,13 +79,13 @@ func (l *look) record(response *http.Response) {
 		Date:           dateOf(response.Header),
 		HeadersMissing: missing(l.want.headers, response.Header),
 	}
+	l.next = redirect(l.request.Target, response)
 	if l.want.identity != nil {
 		proved := slices.ContainsFunc(response.Header.Values(l.request.Target.Expect.Identity.Header), l.want.identity.MatchString)
-		if l.seen.Unproven = !proved && anybodys(response.StatusCode); !l.seen.Unproven {
+		if l.seen.Unproven = !proved && anybodys(l.request.Target, response.StatusCode, l.next); !l.seen.Unproven {
 			l.seen.Identity = &proved
 		}
 	}
-	l.next = redirect(l.request.Target, response)
 	l.seen.HTTP.Circular = circular(l.request.Target, response, l.next)
 }
 

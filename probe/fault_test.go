@@ -1,11 +1,14 @@
 package probe
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"runtime"
@@ -134,6 +137,16 @@ func TestPlainHTTPToTLSIsNamed(t *testing.T) {
 	}{
 		"TLS":               {tlsServer(w.good, nil), "speaks TLS, and was asked in plain HTTP"},
 		"nobody who speaks": {func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, "hung up while we were waiting for the response"},
+		"TLS beside plain HTTP, which breaks off": {func(c net.Conn) {
+			peeked := bufio.NewReader(c)
+			if first, err := peeked.Peek(1); err == nil && first[0] == 0x16 {
+				tlsServer(w.good, nil)(peekedConn{c, peeked})
+				return
+			}
+			_, _ = http.ReadRequest(peeked)
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall"))
+			reset(c)
+		}, "reset"},
 	} {
 		at := listen(t, c.serve)
 		goal := target(at)
@@ -143,6 +156,14 @@ func TestPlainHTTPToTLSIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// peekedConn is a connection of which the beginning was looked at.
+type peekedConn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (c peekedConn) Read(b []byte) (int, error) { return c.reader.Read(b) }
 
 // observe looks once. At a peer that never comes to an end it looks again with
 // more time until it gets that far, since the machine may be slow too.
@@ -224,15 +245,24 @@ func TestNoAddressIsOurFault(t *testing.T) {
 
 func TestNoRootsAtAllIsOurFault(t *testing.T) {
 	w := newWorld(t)
-	at := listen(t, tlsServer(w.good, nil))
-	p := prober(w.roots)
-	p.rootless = true
-	o := p.Observe(t.Context(), Request{Target: target(at), Address: at})
-	if o.Fault.Kind != Self || o.TLS == nil {
-		t.Errorf("fault %+v, facts %v", o.Fault, o.TLS)
-	}
-	if fs := Judge(Policy{}, o.At, target(at), inventory.Expected{}, []Observation{o}); len(fs) != 1 || fs[0].Code != "self/not-observed" {
-		t.Errorf("findings %+v", fs)
+	for name, serve := range map[string]func(net.Conn){
+		"as usual": tlsServer(w.good, nil),
+		"where our certificate is wanted within the handshake": func(c net.Conn) {
+			session := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{w.good}, MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert})
+			_ = session.Handshake()
+			_ = session.Close()
+		},
+	} {
+		at := listen(t, serve)
+		p := prober(x509.NewCertPool())
+		p.rootless = true
+		o := p.Observe(t.Context(), Request{Target: target(at), Address: at, Certificate: &w.good})
+		if o.Fault.Kind != Self || o.TLS == nil {
+			t.Errorf("%s: fault %+v, facts %v", name, o.Fault, o.TLS)
+		}
+		if fs := Judge(Policy{}, o.At, target(at), inventory.Expected{}, []Observation{o}); len(fs) != 1 || fs[0].Code != "self/not-observed" {
+			t.Errorf("%s: findings %+v", name, fs)
+		}
 	}
 }
 

@@ -49,15 +49,15 @@ func (l *look) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) 
 		l.seen.TLS.ClientCertificate, l.seen.TLS.ClientCertificateSent = asked, sent
 	}
 	switch {
+	case l.rootless && l.seen.TLS != nil && (err == nil || l.held):
+		l.seen.Took.TLS = took
+		return nil, known{Self, "this machine has no trusted root certificates, so none could be verified (install ca-certificates, or set tls.ca_file)"}
 	case err != nil:
 		return nil, err
 	case l.seen.TLS == nil:
 		return nil, known{Malformed, "the server presented no certificate"}
 	}
 	l.seen.Took.TLS = took
-	if l.rootless {
-		return nil, known{Self, "this machine has no trusted root certificates, so none could be verified (install ca-certificates, or set tls.ca_file)"}
-	}
 	l.seen.Reached = PhaseTLS
 	return session, nil
 }

@@ -82,11 +82,11 @@ func (l *look) streamFault(err error) error {
 	case strings.HasPrefix(err.Error(), "connection error: "): // so it calls a header of twice the limit, too
 		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2, or its header is longer than %d KiB", maxHeader>>10)}
 	case streamEnded(err):
-		return known{Closed, fmt.Sprintf("the peer ended the stream while we were %s (RST_STREAM, %s)", l.doing, codeText(err))}
+		return known{endedKind(err), fmt.Sprintf("the peer ended the stream while we were %s (RST_STREAM, %s)", l.doing, codeText(err))}
 	case strings.HasPrefix(err.Error(), "stream error: "):
 		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2 (%s)", errorCode(err))}
 	case strings.Contains(err.Error(), "GOAWAY"):
-		return known{Closed, fmt.Sprintf("the peer ended the connection while we were %s (GOAWAY, %s)", l.doing, codeText(err))}
+		return known{endedKind(err), fmt.Sprintf("the peer ended the connection while we were %s (GOAWAY, %s)", l.doing, codeText(err))}
 	case strings.HasPrefix(err.Error(), "http2: client conn"):
 		return known{Closed, "the connection ended before the peer took the request (it sent GOAWAY, hung up, or broke the rules of HTTP/2)"}
 	}
@@ -110,13 +110,29 @@ func streamEnded(err error) bool {
 func errorCode(err error) string {
 	for _, word := range strings.FieldsFunc(err.Error(), func(r rune) bool { return strings.ContainsRune(" ;:,=", r) }) {
 		switch {
-		case word == "CANCEL", word == "REFUSED_STREAM", word == "ENHANCE_YOUR_CALM", word == "INADEQUATE_SECURITY", word == "HTTP_1_1_REQUIRED",
+		case word == "CANCEL", word == "REFUSED_STREAM", word == enhanceYourCalm, word == "INADEQUATE_SECURITY", word == http11Required,
 			word == "SETTINGS_TIMEOUT", word == "STREAM_CLOSED", strings.HasSuffix(word, "_ERROR"), strings.HasPrefix(word, "0x"):
 			return finding.Printable(word, 30)
 		}
 	}
 	return "NO_ERROR"
 }
+
+// endedKind singles out the codes that say what is to be done.
+func endedKind(err error) Kind {
+	switch errorCode(err) {
+	case http11Required:
+		return NotHTTP2
+	case enhanceYourCalm:
+		return Limited
+	}
+	return Closed
+}
+
+const (
+	http11Required  = "HTTP_1_1_REQUIRED"
+	enhanceYourCalm = "ENHANCE_YOUR_CALM"
+)
 
 // codeText says what the peer means by a code.
 func codeText(err error) string {
@@ -126,9 +142,9 @@ func codeText(err error) string {
 		"PROTOCOL_ERROR":      "it says that we break the rules",
 		"INTERNAL_ERROR":      "it failed by itself",
 		"REFUSED_STREAM":      "it did not begin with the request",
-		"ENHANCE_YOUR_CALM":   "it limits how much it takes",
+		enhanceYourCalm:       "it limits how much it takes",
 		"INADEQUATE_SECURITY": "it wants stronger TLS",
-		"HTTP_1_1_REQUIRED":   "it wants HTTP/1.1 for this request",
+		http11Required:        "it wants HTTP/1.1 for this request",
 	}[code]
 	if meaning == "" {
 		return code

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -114,14 +115,18 @@ func (j *judge) findings() []finding.Finding {
 	if j.seen.TLS != nil && (j.seen.Fault.Phase != PhaseTLS || j.seen.Fault.Kind != Self) {
 		all = append(all, j.certificate(*j.seen.TLS)...)
 	}
-	if j.seen.HTTP != nil && j.seen.Fault == (Fault{}) && !j.seen.Unproven {
+	complete := j.seen.HTTP != nil && j.seen.Fault == (Fault{})
+	switch {
+	case j.seen.Identity != nil && !*j.seen.Identity: // what somebody else says is of no interest
+		all = append(all, j.imposter())
+	case complete && j.seen.Unproven:
+		if !j.refusesUs() { // that is said already
+			all = append(all, j.unproven(*j.seen.HTTP))
+		}
+	case complete:
 		all = append(all, j.response(*j.seen.HTTP)...)
 	}
 	switch {
-	case j.seen.Identity != nil && !*j.seen.Identity:
-		all = append(all, j.imposter())
-	case j.seen.Unproven && j.seen.HTTP != nil && j.seen.Fault == (Fault{}):
-		all = append(all, j.unproven(*j.seen.HTTP))
 	case len(all) == 0 && j.silentByChoice():
 		all = append(all, j.unasked())
 	}
@@ -232,14 +237,11 @@ func (j *judge) unreachableHint() string {
 			return "check that a load balancer still has this address, then its firewall"
 		}
 		return "check the backend behind the load balancer: it accepts connections and does not answer in time"
+	case NotHTTP2:
+		return "the server wants HTTP/1.1 for this: leave expect.protocol out, or let it speak HTTP/2 here"
+	case Limited: // HAProxy says so of each request that a rule rejects
+		return "see the server's rules: it limits how often we may ask (let it except the probe, or ask less often), or one rejects the request (HAProxy: http-request reject)"
 	case Closed, Reset:
-		// An error code of HTTP/2 that says what is to be done.
-		switch text := j.seen.Fault.Text; {
-		case strings.Contains(text, "HTTP_1_1_REQUIRED"):
-			return "the server wants HTTP/1.1 for this: leave expect.protocol out, or let it speak HTTP/2 here"
-		case strings.Contains(text, "ENHANCE_YOUR_CALM"):
-			return "the server limits how often we may ask: let it except the probe, or ask less often"
-		}
 		return "check that the load balancer has a healthy backend, and that both sides agree on PROXY protocol"
 	case NoRoute:
 		return "check the route from here to this address, then whether anything still has it"
@@ -256,18 +258,27 @@ func (j *judge) openssl() string {
 	return fmt.Sprintf("openssl s_client -connect %s -servername %s", j.seen.Address, quote(j.host))
 }
 
-func (j *judge) curl() string {
+func (j *judge) curl() string { return j.curlWith("") }
+
+// alongByHand goes all the way that redirects lead.
+func (j *judge) alongByHand() string { return "follow it by hand: " + j.curlWith("L") }
+
+func (j *judge) curlWith(flags string) string {
 	a := netip.AddrPortFrom(j.seen.Address.Addr().Unmap(), j.seen.Address.Port())
 	name := a.Addr().String()
 	if a.Addr().Is6() {
 		name = "[" + name + "]"
 	}
 	url := cmp.Or(j.target.Scheme, "https") + "://" + hostHeader(j.host, a.Port(), inventory.DefaultPort(j.target.Scheme)) + finding.Printable(j.target.Path, 200)
-	method := ""
-	if m := j.target.Method; m != "" && m != "GET" {
-		method = "-X " + quote(finding.Printable(m, 20)) + " "
+	method := "-i" + flags + " "
+	switch m := j.target.Method; m {
+	case "", http.MethodGet:
+	case http.MethodHead: // with -X it would wait for a body
+		method = "-I" + flags + " "
+	default:
+		method += "-X " + quote(finding.Printable(m, 20)) + " "
 	}
-	return fmt.Sprintf("curl -i "+method+"--resolve %s %s", quote(fmt.Sprintf("%s:%d:%s", j.host, a.Port(), name)), quote(url))
+	return fmt.Sprintf("curl "+method+"--resolve %s %s", quote(fmt.Sprintf("%s:%d:%s", j.host, a.Port(), name)), quote(url))
 }
 
 // quote makes one word of a shell command. Hints are pasted, and hosts and paths

@@ -17,7 +17,10 @@ func (j *judge) redirected(h HTTP) (finding.Finding, bool) {
 	switch {
 	case h.Circular:
 		why = "to the very URL that was asked"
-		hint = "a server behind a load balancer that ends TLS takes the request for plain http and redirects it to https again: let it trust X-Forwarded-Proto, or take the redirect out there"
+		hint = "the server sends clients back to where they are: take the redirect out there"
+		if strings.HasPrefix(strings.ToLower(h.Location), "https:") {
+			hint = "a server behind a load balancer that ends TLS takes the request for plain http and redirects it to https again: let it trust X-Forwarded-Proto, or take the redirect out there"
+		}
 	case h.Stopped != "":
 		why = finding.Printable(h.Stopped, 200)
 		hint = j.stoppedHint(h)
@@ -38,8 +41,10 @@ func (j *judge) stoppedHint(h HTTP) string {
 		return "if clients are meant to go there, add the host to the target's redirects.hosts"
 	case strings.Contains(h.Stopped, "circle"):
 		return "take one of the redirects out; if the server counts on a cookie: none is kept here"
+	case strings.Contains(h.Stopped, nowhere):
+		return "let the server name a URL as the Location of its redirect (RFC 9110 section 10.2.2): " + j.curl()
 	}
-	return "follow it by hand: " + strings.Replace(j.curl(), "curl -i", "curl -iL", 1)
+	return j.alongByHand()
 }
 
 // way lists the redirects: "HTTP 301 to https://a/, HTTP 302 to https://b/".
@@ -68,11 +73,20 @@ func (j *judge) arrived(h HTTP) (finding.Finding, bool) {
 	} else if h.Location != "" {
 		f.Observed += ", " + j.responseText(h)
 	}
-	f.Hint = "follow it by hand: " + strings.Replace(j.curl(), "curl -i", "curl -iL", 1)
+	f.Hint = j.alongByHand()
 	if h.Location != "" && !j.target.Redirects.Follow {
 		f.Hint = "redirects are not followed by themselves: set redirects: {follow: true}"
 	}
 	return f, true
+}
+
+// askingForProof judges the request for the proof in place of the target's own.
+func (j *judge) askingForProof() *judge {
+	asked := *j
+	if page := j.target.Expect.Identity.Path; page != "" {
+		asked.target.Path, asked.target.Method = page, ""
+	}
+	return &asked
 }
 
 // imposter is somebody who cannot prove to be the target.
@@ -86,19 +100,25 @@ func (j *judge) imposter() finding.Finding {
 		f.Expected = fmt.Sprintf("a header %s with a match of \"%s\"", finding.Printable(expect.Header, maxText), finding.Printable(expect.Regex, maxText))
 		f.Observed = "a response without it"
 	}
-	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + j.curl()
+	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + j.askingForProof().curl()
 	return f
 }
 
-// unproven is an error where the proof was asked for. That somebody else is there does
-// not follow from it: what is behind may be down.
+// unproven is an answer that whoever stands in front gives where the proof was asked for.
+// That somebody else is there does not follow from it: what is behind may be down. A
+// redirect from plain http is no outage, and says nothing at all.
 func (j *judge) unproven(h HTTP) finding.Finding {
-	expect := j.target.Expect.Identity
-	asked := *j
-	if expect.Path != "" {
-		asked.target.Path, asked.target.Method = expect.Path, ""
+	expect, asked := j.target.Expect.Identity, j.askingForProof()
+	code, severity := finding.HTTPStatus, finding.Critical
+	hint := asked.statusHint(h)
+	switch {
+	case h.PlainToTLS:
+		hint = j.misplacedHint()
+	case h.Status < 400:
+		code, severity = finding.SelfNotObserved, finding.Unknown
+		hint = "over plain http nothing proves who answers: put the https URL to which it redirects into the target's url"
 	}
-	f := asked.finding(finding.HTTPStatus, finding.Critical,
+	f := asked.finding(code, severity,
 		fmt.Sprintf("%s answers at %s with HTTP %d, and it is not known whether it is the target that answers", j.host, j.at, h.Status))
 	f.Expected = "a response with the header " + finding.Printable(expect.Header, maxText)
 	f.Observed = j.responseText(h) + ", without it"
@@ -106,7 +126,7 @@ func (j *judge) unproven(h HTTP) finding.Finding {
 		f.Expected = "the page " + finding.Printable(expect.Path, maxText) + ", which proves that it is the target"
 		f.Observed = j.responseText(h) + " instead of it; nothing else was sent there"
 	}
-	f.Hint = asked.statusHint(h) + "; whether somebody else has this address shows when that is mended"
+	f.Hint = hint + "; whether somebody else has this address shows when that is mended"
 	return f
 }
 
@@ -174,11 +194,15 @@ func (j *judge) misplaced(h HTTP) (finding.Finding, bool) {
 		fmt.Sprintf("%s answers at %s with HTTP 400: plain HTTP was sent to a port that speaks TLS", j.host, j.at))
 	f.Expected = "a response of the application"
 	f.Observed = j.responseText(h) + ", the server says that plain HTTP came to its port of TLS"
-	f.Hint = "the load balancer ends TLS and passes plain HTTP on to a port of TLS: let it pass TLS through, encrypt to its backend, or use the backend's port for HTTP"
-	if j.target.Scheme == inventory.SchemeHTTP {
-		f.Hint = fmt.Sprintf("port %d speaks TLS: watch https:// there, or name the port for plain HTTP", j.seen.Address.Port())
-	}
+	f.Hint = j.misplacedHint()
 	return f, true
+}
+
+func (j *judge) misplacedHint() string {
+	if j.target.Scheme == inventory.SchemeHTTP {
+		return fmt.Sprintf("port %d speaks TLS: watch https:// there, or name the port for plain HTTP", j.seen.Address.Port())
+	}
+	return "the load balancer ends TLS and passes plain HTTP on to a port of TLS: let it pass TLS through, encrypt to its backend, or use the backend's port for HTTP"
 }
 
 // misdirected are the statuses below 500 that say of themselves that the request

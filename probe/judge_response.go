@@ -3,8 +3,11 @@ package probe
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -94,7 +97,8 @@ func (j *judge) header(h HTTP) (finding.Finding, bool) {
 
 // status: what was asked for is critical if it is missing. Unasked, only the
 // server's own errors are (RFC 9110 section 15.6); 404 is usual at the root of an
-// API, and also what an ingress controller says of a host that it does not know.
+// API, and also what an ingress controller says of a host that it does not know. 400 says that
+// an ordinary request cannot be read: all clients get it, or the target was not written for it.
 func (j *judge) status(h HTTP) (finding.Finding, bool) {
 	expected, severity := "a status below 500", finding.Critical
 	if ranges := j.target.Expect.Status; len(ranges) > 0 {
@@ -106,6 +110,11 @@ func (j *judge) status(h HTTP) (finding.Finding, bool) {
 		expected = rangesText(ranges)
 	} else if h.Status == 404 {
 		severity = finding.Info
+	} else if h.Status == 400 {
+		if j.refusesUs() || found(h.BodyMatched) { // that is said already; or it is the expected answer
+			return finding.Finding{}, false
+		}
+		expected, severity = "a status below 500, and not 400", finding.Warning
 	} else if h.Status < 500 && !misdirected(h.Status) {
 		return finding.Finding{}, false
 	}
@@ -120,10 +129,12 @@ func (j *judge) status(h HTTP) (finding.Finding, bool) {
 func (j *judge) statusHint(h HTTP) string {
 	status := h.Status
 	switch {
-	case status == 503 && h.RetryAfter != "":
-		return "the server says itself when to ask again: it is in maintenance, or limits what it takes; if that is planned, set maintenance"
+	case status == 503 && later(h.RetryAfter, j.seen.At):
+		return "the server says itself when to ask again: it is in maintenance, or limits what it takes; if that is planned, set maintenance; if it is not planned, see whether the application has ready pods"
 	case status == 502 || status == 503 || status == 504:
 		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
+	case status == 400:
+		return "an ordinary request is refused as one that cannot be read: check that the load balancer sends PROXY protocol only to a server that expects it, and plain HTTP to no port of TLS; if the application asks for more, set expect.status, or give the probe what it needs (headers, method, body)"
 	case status == 404:
 		return "check that the ingress controller has a route for this host and path; if the answer is right, set expect.status"
 	case status == 421:
@@ -136,6 +147,15 @@ func (j *judge) statusHint(h HTTP) string {
 		return "put the address to which it redirects into the target's url, or set expect.status"
 	}
 	return "read what it says: " + j.curl()
+}
+
+// later tells whether a Retry-After (RFC 9110 section 10.2.3) names a time to come.
+func later(retryAfter string, from time.Time) bool {
+	if seconds, err := strconv.ParseUint(retryAfter, 10, 32); err == nil {
+		return seconds > 0
+	}
+	date, err := http.ParseTime(retryAfter)
+	return err == nil && date.After(from)
 }
 
 // responseText is "HTTP 503, server nginx".

@@ -55,17 +55,23 @@ func (j *judge) clientCertificate() finding.Finding {
 	return f
 }
 
+// refusesUs tells whether that server says so. Where a status is expected it is judged by
+// that, unless it is the answer to the question for the proof.
+func (j *judge) refusesUs() bool {
+	t, h := j.seen.TLS, j.seen.HTTP
+	return t != nil && t.ClientCertificate && h != nil && h.WantsCertificate && (j.seen.Unproven || len(j.target.Expect.Status) == 0)
+}
+
 // refusedWithout is the server that ends the handshake without a client certificate
 // and refuses in HTTP: nginx does, with 400.
 func (j *judge) refusedWithout(t TLS) (finding.Finding, bool) {
-	h := j.seen.HTTP
-	if !t.ClientCertificate || h == nil || !h.WantsCertificate || len(j.target.Expect.Status) > 0 {
+	if !j.refusesUs() {
 		return finding.Finding{}, false
 	}
 	f := j.clientCertificate()
-	f.Observed = "it asked for a client certificate, got none, and answers " + j.responseText(*h)
+	f.Observed = "it asked for a client certificate, got none, and answers " + j.responseText(*j.seen.HTTP)
 	if t.ClientCertificateSent {
-		f.Observed = "it asked for a client certificate, got ours, and answers " + j.responseText(*h)
+		f.Observed = "it asked for a client certificate, got ours, and answers " + j.responseText(*j.seen.HTTP)
 	}
 	return f, true
 }

@@ -62,9 +62,9 @@ type Observation struct {
 	// Identity tells whether the peer proved to be the target (Expect.Identity); nil if
 	// it was not asked to, or has not said. Without the proof nothing else is sent to it.
 	Identity *bool `json:"identity,omitempty"`
-	// Unproven: it answered the question for its proof with an error of the server or
-	// 429, which a load balancer in front says as well: HTTP is that response, and
-	// nobody knows who gave it.
+	// Unproven: it answered the question for its proof with what whoever stands in front
+	// says as well (an error of the server, 400, 408, 421, 429, plain http redirected to
+	// https): HTTP is that response, and nobody knows who gave it.
 	Unproven bool `json:"unproven,omitempty"`
 }
 
@@ -123,6 +123,10 @@ const (
 	NotIntroduced Kind = "proxy-protocol"
 	// NotTLS: the peer does not speak TLS on this port.
 	NotTLS Kind = "not-tls"
+	// NotHTTP2: the peer wants HTTP/1.1 for this (HTTP_1_1_REQUIRED, RFC 9113 section 7).
+	NotHTTP2 Kind = "not-http2"
+	// Limited: the peer limits how much it is asked (ENHANCE_YOUR_CALM, same place).
+	Limited Kind = "limited"
 	// Malformed: the reply breaks the protocol or a limit.
 	Malformed Kind = "malformed"
 	// Forbidden: the address is special-purpose and not allowed; not connected.

@@ -96,9 +96,10 @@ func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.settings.Timeout, timeIsUp{})
 	defer cancel()
 	if page := r.Target.Expect.Identity.Path; page != "" && !r.Stranger && !r.Target.Wildcard() {
-		proof, _ := p.visit(ctx, proving(r, page))
+		asked := proving(r, page)
+		proof, to := p.visit(ctx, asked)
 		if proof.HTTP == nil || proof.Fault != (Fault{}) || !found(proof.HTTP.BodyMatched) {
-			return unproved(proof)
+			return unproved(proof, asked.Target, to)
 		}
 	}
 	var next *url.URL
@@ -107,7 +108,7 @@ func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
 		proved := true
 		o.Identity = &proved
 	}
-	if next != nil && r.Target.Redirects.Follow && o.Fault == (Fault{}) && !o.HTTP.Circular {
+	if r.Target.Redirects.Follow && o.Fault == (Fault{}) && o.HTTP != nil && redirects(o.HTTP.Status) && !o.HTTP.Circular && !o.Unproven {
 		p.follow(ctx, r, &o, next)
 	}
 	if re, err := pattern("expect.final_url", r.Target.Expect.FinalURL); err == nil && re != nil && o.HTTP != nil && !r.Target.Wildcard() {
@@ -129,10 +130,10 @@ func proving(r Request, page string) Request {
 
 // unproved turns the look for the proof into that of the target. A response that
 // lacks the proof is not the target's, unless it says nothing of who gave it.
-func unproved(proof Observation) Observation {
+func unproved(proof Observation, asked inventory.Target, to *url.URL) Observation {
 	switch {
 	case proof.Fault != (Fault{}) || proof.HTTP == nil:
-	case anybodys(proof.HTTP.Status):
+	case anybodys(asked, proof.HTTP.Status, to):
 		proof.Unproven = true
 	default:
 		proof.Identity, proof.HTTP = new(bool), nil
@@ -140,9 +141,18 @@ func unproved(proof Observation) Observation {
 	return proof
 }
 
-// anybodys are the statuses that tell nothing of who is there: errors of the server
-// (RFC 9110 section 15.6) and 429 come from whatever stands in front, too.
-func anybodys(status int) bool { return status >= 500 || status == http.StatusTooManyRequests }
+// anybodys tells whether a response says nothing of who is there, because whatever stands
+// in front says it, too: that it cannot read the request or does not serve the name (400,
+// 408, 421), wants to be asked less (429), has an error of the server (RFC 9110 section
+// 15.6), or wants https for this very host or page.
+func anybodys(asked inventory.Target, status int, to *url.URL) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500 || to != nil && asked.Scheme == inventory.SchemeHTTP && to.Scheme == "https" &&
+		(to.Hostname() == asked.ProbeName() || to.RequestURI() == asked.Path)
+}
 
 func found(b *bool) bool { return b != nil && *b }
 

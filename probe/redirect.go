@@ -25,9 +25,7 @@ const maxHops = 10
 // redirect is where a response sends a client (RFC 9110 section 15.4), without its
 // fragment; nil if it sends it nowhere.
 func redirect(t inventory.Target, response *http.Response) *url.URL {
-	switch response.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-	default:
+	if !redirects(response.StatusCode) {
 		return nil
 	}
 	location := response.Header.Get("Location")
@@ -36,11 +34,31 @@ func redirect(t inventory.Target, response *http.Response) *url.URL {
 		return nil
 	}
 	next, err := base.Parse(location)
-	if err != nil {
+	if err != nil || next.Host == "" && next.Opaque == "" && (next.Scheme == "https" || next.Scheme == "http") {
 		return nil
 	}
 	normalize(next)
 	return next
+}
+
+// redirects tells whether a status sends a client elsewhere (RFC 9110 section 15.4).
+func redirects(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// nowhere stands in Stopped where a redirect names no URL.
+const nowhere = "leads nowhere"
+
+// lost says so.
+func lost(at inventory.Target, last *HTTP) string {
+	if last.Location == "" {
+		return fmt.Sprintf("HTTP %d at %s %s: it has no Location", last.Status, urlOf(at), nowhere)
+	}
+	return fmt.Sprintf("HTTP %d at %s %s: its Location \"%s\" is no URL to go to", last.Status, urlOf(at), nowhere, last.Location)
 }
 
 // normalize gives the URLs of one place one spelling (RFC 3986 section 6.2.3), as
@@ -58,10 +76,17 @@ func normalize(u *url.URL) {
 	}
 }
 
+// maxName is the longest name in bytes that can have a form for the DNS: at most 253 octets
+// (RFC 1035 section 2.3.4), and a character is four at most.
+const maxName = 4 * 253
+
 // asciiName is a host as it is resolved and compared: in lower case, its labels of
 // other scripts as A-labels (RFC 5890 section 2.3.2.1), as browsers read a Location.
 func asciiName(host string) string {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if len(host) > maxName {
+		return host // no name, and the time for it grows with its square
+	}
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		return ascii
 	}
@@ -74,7 +99,7 @@ func asciiName(host string) string {
 func circular(t inventory.Target, response *http.Response, next *url.URL) bool {
 	method := cmp.Or(t.Method, http.MethodGet)
 	return next != nil && next.String() == urlOf(t) && len(response.Header["Set-Cookie"]) == 0 &&
-		cmp.Or(methodAfter(response.StatusCode, method), http.MethodGet) == method
+		methodAfter(response.StatusCode, method) == method
 }
 
 // follow visits what the response redirects to, one after the other, and puts the
@@ -82,11 +107,15 @@ func circular(t inventory.Target, response *http.Response, next *url.URL) bool {
 // own: address, deadline and limits are those of any other.
 func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *url.URL) {
 	began := time.Now()
-	been := map[string]bool{first.Target.Method + urlOf(first.Target): true}
+	been := map[string]bool{cmp.Or(first.Target.Method, http.MethodGet) + urlOf(first.Target): true}
 	last, at := o.HTTP, first
 	var hops []Hop
 	stopped := ""
-	for to != nil && stopped == "" {
+	for redirects(last.Status) && stopped == "" {
+		if to == nil {
+			stopped = lost(at.Target, last)
+			continue
+		}
 		hops = append(hops, Hop{Status: last.Status, URL: clip(to.Redacted())})
 		step := methodAfter(last.Status, at.Target.Method) + to.String()
 		switch {
@@ -121,6 +150,7 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 			last, at, to = seen.HTTP, next, onward
 		}
 	}
+	last.Circular = false // that of a hop stands in Stopped
 	last.Hops, last.FinalURL, last.Stopped = hops, clip(urlOf(at.Target)), clip(stopped)
 	o.HTTP = last
 	o.Took.Redirects = time.Since(began)
@@ -185,14 +215,14 @@ func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *u
 	return next, known{}
 }
 
-// methodAfter is the method of the request that follows a redirect (RFC 9110
-// section 15.4, and what browsers do).
+// methodAfter is the method of the request that follows a redirect. Only a 303 makes a
+// GET of all of them (but HEAD), and a 301 or 302 of POST (RFC 9110 section 15.4).
 func methodAfter(status int, method string) string {
-	switch {
-	case status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect, method == http.MethodHead:
-		return method
+	moved := status == http.StatusMovedPermanently || status == http.StatusFound
+	if status == http.StatusSeeOther && method != http.MethodHead || moved && method == http.MethodPost {
+		return http.MethodGet
 	}
-	return ""
+	return cmp.Or(method, http.MethodGet)
 }
 
 // lookup asks for a host's addresses, and takes the first of the family in which

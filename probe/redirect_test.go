@@ -39,6 +39,16 @@ func TestOursOnTheWay(t *testing.T) {
 	notObserved(t, goal, o, "cut short by us")
 }
 
+// A Location of foreign text is compared in its form for the DNS, but for what is no name.
+func TestNamesInALocation(t *testing.T) {
+	long := strings.Repeat("b\u00fccher.", 200)
+	for host, want := range map[string]string{"B\u00dcCHER.example.": "xn--bcher-kva.example", long + "example": long + "example"} {
+		if got := asciiName(host); got != want {
+			t.Errorf("asciiName(%.40q) = %.60q", host, got)
+		}
+	}
+}
+
 // TestRedirectsToUnknownAddresses: nobody could say where the other host is.
 func TestRedirectsToUnknownAddresses(t *testing.T) {
 	w := newWorld(t)

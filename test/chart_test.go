@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ func valuesSets() map[string]string {
 		"two replicas": `{replicas: 2, image: {digest: "sha256:` + strings.Repeat("0a", 32) + `"}, networkPolicy: {enabled: true, from: [{podSelector: {}}]}, probes: {exec: true},
   topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app.kubernetes.io/instance: watch}}}]}`,
 		"namespaced":     "{namespaces: [shop, traefik], rbac: {certificates: false, events: false}}",
+		"shards":         "{shards: 3, replicas: 2, annotations: {a: b}, podLabels: {c: d}}",
 		"few ConfigMaps": "{namespaces: [shop, traefik], rbac: {configMaps: [traefik-config, caddy]}, serviceAccount: {annotations: {a: b}}, podDisruptionBudget: {enabled: false}, replicas: 5}",
 		"without": `{state: {kind: none}, rbac: {create: false}, serviceAccount: {create: false, name: other}, service: {enabled: false},
   resources: {requests: null, limits: null}, metrics: {scrapeAnnotations: false}}`,
@@ -89,6 +91,7 @@ func TestTheChartIsScored(t *testing.T) {
 	t.Parallel()
 	for what, text := range map[string]string{
 		"two replicas":  ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=replicas=2", "--set=networkPolicy.enabled=true"),
+		"three shards":  ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=shards=3", "--set=replicas=2", "--set=networkPolicy.enabled=true"),
 		"the manifests": read(t, "../deploy/driftprobe.yaml") + "---\n" + read(t, "../deploy/networkpolicy.yaml"),
 	} {
 		said := ok(t, text, "kube-score", "score", "--ignore-container-cpu-limit", "--ignore-test=container-image-pull-policy", "-")
@@ -106,12 +109,50 @@ func TestTheChartRefuses(t *testing.T) {
 		"metrics.serviceMonitor.enable=true": "enable", "resources.limits.memory=1000": "memory", "namespaces[0]=A_b": "namespaces",
 		"image.digest=sha256:12": "digest", "image.repository=": "set image.repository", "config.state.file=x": "use state.kind",
 		"config.kubernetes.lease=a/b": "use replicas and namespaces", "networkPolicy.ports[0]=70000": "ports", "rbac.configMaps[0]=A_b": "configMaps",
+		"shards=0": "shards", "shards=65": "shards", "config.shard.count=3": "use shards", "shards=2,state.kind=volume": "use state.kind=configmap",
 		"replicas=2,state.kind=volume": "use state.kind=configmap", "service.enabled=false,metrics.serviceMonitor.enabled=true": "use metrics.podMonitor",
 	} {
 		out, err := tool(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set="+set)
 		if err == nil || !strings.Contains(out, why) {
 			t.Errorf("--set %s: %v, want a refusal with %q\n%.500s", set, err, why, out)
 		}
+	}
+}
+
+// TestShardsAreDeployedApart: a Deployment for each, that finds its own pods only, and the
+// rights to what the program calls its own (cmd/driftprobe TestShardsKeepApart).
+func TestShardsAreDeployedApart(t *testing.T) {
+	t.Parallel()
+	text := ok(t, "", "helm", "template", "watch", "../deploy/chart", image, "--namespace=w", "--set=shards=3", "--set=replicas=2")
+	for _, part := range []string{
+		"resourceNames: [watch-driftprobe-state, watch-driftprobe-state-shard-1, watch-driftprobe-state-shard-2]\n    verbs: [get, update]",
+		"resourceNames: [watch-driftprobe-state-corrupt, watch-driftprobe-state-shard-1-corrupt, watch-driftprobe-state-shard-2-corrupt]\n",
+		"resourceNames: [watch-driftprobe, watch-driftprobe-shard-1, watch-driftprobe-shard-2]\n",
+		"lease: w/watch-driftprobe\n", "configmap: w/watch-driftprobe-state\n",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not say %q", part)
+		}
+	}
+	deployments := 0
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		if !strings.Contains(document, "\nkind: Deployment\n") {
+			continue
+		}
+		for part, times := range map[string]int{
+			fmt.Sprintf("  name: watch-driftprobe-shard-%d\n", deployments): 1,
+			fmt.Sprintf("driftprobe.io/shard: \"%d\"", deployments):         4, // itself, selector, pod, anti-affinity
+			fmt.Sprintf("- --shard=%d/3\n", deployments):                    1,
+			"driftprobe.io/shard: ":                                         4,
+		} {
+			if strings.Count(document, part) != times {
+				t.Errorf("Deployment %d says %q %d times, want %d:\n%s", deployments, part, strings.Count(document, part), times, document)
+			}
+		}
+		deployments++
+	}
+	if deployments != 3 || strings.Contains(ok(t, "", "helm", "template", "watch", "../deploy/chart", image), "shard") {
+		t.Errorf("%d Deployments of 3 shards, or a word of shards without them", deployments)
 	}
 }
 
@@ -134,7 +175,8 @@ func TestTheChartOnAnAPIServer(t *testing.T) {
 		ok(t, values, "helm", "lint", "--strict", "../deploy/chart", image, "--values=-")
 		text := ok(t, values, "helm", "template", "watch", "../deploy/chart", image, "--namespace=watch", "--values=-")
 		said := ok(t, text, "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--filename=-")
-		if strings.Contains(said, "Warning") || !strings.Contains(said, "deployment.apps/watch-driftprobe created (server dry run)") {
+		made := regexp.MustCompile(`deployment.apps/watch-driftprobe(-shard-\d)? created \(server dry run\)`).FindAllString(said, -1)
+		if strings.Contains(said, "Warning") || len(made) == 0 || len(made) != strings.Count(text, "\nkind: Deployment\n") {
 			t.Errorf("%s:\n%s", name, said)
 		}
 	}

@@ -70,9 +70,14 @@ func TestExchangesOfRealServers(t *testing.T) {
 // unlike is what real servers make of a row otherwise than the lab, and why.
 func unlike() map[string]map[string]otherwise {
 	return map[string]map[string]otherwise{
-		"haproxy": {"plain HTTP to a port of TLS, which says so": {"it hangs up", []lab.Want{
-			{Code: "http/unreachable", Severity: "critical", Texts: []string{"speaks TLS, and was asked in plain HTTP"}},
-		}}},
+		"haproxy": {
+			"breaks off over HTTP/2": {"it says ENHANCE_YOUR_CALM where a rule rejects", []lab.Want{
+				{Code: "http/unreachable", Severity: "critical", Texts: []string{"RST_STREAM, ENHANCE_YOUR_CALM", "http-request reject"}},
+			}},
+			"plain HTTP to a port of TLS, which says so": {"it hangs up", []lab.Want{
+				{Code: "http/unreachable", Severity: "critical", Texts: []string{"speaks TLS, and was asked in plain HTTP"}},
+			}},
+		},
 		"caddy": {"what is behind the load balancer breaks off within chunks": {"it ends its own chunks as if that was all", nil}},
 	}
 }

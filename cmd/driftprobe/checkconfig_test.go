@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -93,6 +94,62 @@ state: {file: text/state.json}
 	o.isComplaint("error: --tls.ca-file: there is no file")
 }
 
+// What could not be read is told, and not what would be wrong without it.
+func TestCheckConfigTellsCausesAlone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for name, c := range map[string]struct {
+		text string
+		says []string
+	}{
+		"kubernetes.enabled":       {"kubernetes: {enabled: tru}", []string{"kubernetes.enabled: "}},
+		"kubernetes":               {"kubernetes: [on]", []string{"kubernetes: "}},
+		"digitalocean.token_file":  {"digitalocean: {token_file: [x]}", []string{"digitalocean.token_file: "}},
+		"digitalocean.api_url":     {"digitalocean: {api_url: x}", []string{"digitalocean.api_url: "}},
+		"logs[0].url":              {"certificates: {ct: {logs: [{url: 5, public_key_file: none}]}}", []string{"logs[0].url: "}},
+		"no document":              {"kubernetes: {\n", []string{""}},
+		"another section":          {"digitalocean: {}\nkubernetes: {enabled: tru}", []string{"there is no token", "kubernetes.enabled: "}},
+		"what no line of it gives": {"intervall: 3s\ntls: {ca_file: ca.pem}", []string{`unknown key "intervall"`, "--tls.ca-file: there is no file"}},
+	} {
+		args := []string{"--check-config", "--config", d.file("causes.yaml", c.text+"\n")}
+		if len(c.says) > 1 && strings.HasPrefix(c.says[1], "--tls.ca-file") {
+			args = append(args, "--tls.ca-file", d.folder+"/none.pem")
+		}
+		o := d.run(args...).exits(exitUsage)
+		rest := o.err
+		for _, text := range c.says {
+			_, after, found := strings.Cut(rest, text)
+			if !found {
+				t.Errorf("%s: %q is not told, or not in this order:\n%s", name, text, o.err)
+			}
+			rest = after
+		}
+		if n := strings.Count(o.err, "error: "); n != len(c.says) {
+			t.Errorf("%s: %d mistakes, want %d:\n%s", name, n, len(c.says), o.err)
+		}
+	}
+}
+
+// A file that keeps its reader waiting is none, and one that never ends either.
+func TestCheckConfigWaitsForNoFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	pipe := d.folder + "/pipe"
+	d.must(syscall.Mkfifo(pipe, 0o600))
+	large := d.file("large", strings.Repeat("x", 1<<20+1))
+	const text = `tls: {ca_file: %[1]q}
+kubernetes: {kubeconfig: %[1]q}
+digitalocean: {token_file: %[1]q}
+certificates: {ct: {logs: [{url: "https://ct.example/", public_key_file: %[1]q}]}}
+`
+	for path, says := range map[string]string{pipe: "not a regular file", "/dev/zero": "not a regular file", large: "larger than "} {
+		o := d.run("--check-config", "--config", d.file("waits.yaml", fmt.Sprintf(text, path))).exits(exitUsage)
+		if n := strings.Count(o.err, says); n != 4 {
+			t.Errorf("%s: %d of 4 files are refused:\n%s", path, n, o.err)
+		}
+	}
+}
+
 // What is good is called good, and nobody is asked.
 func TestCheckConfigAsksNobody(t *testing.T) {
 	t.Parallel()
@@ -114,6 +171,13 @@ alerts: {slack: {webhook_url_file: url}, heartbeat: {url_file: url}, webhooks: [
 state: {file: new.json}
 `, api.URL)
 	s.run("--check-config", "--config", s.file("whole.yaml", whole)).exits(exitClean).says("is good: 1 target, and the hosts that the cluster declares")
+	o := s.run("--check-config", "--config", s.file("over.yaml", "targets: [{host: a.shop.example, headers: {X-Key: labsecret}}]\nmaintenance: [{from: 2020-01-01T00:00:00Z, until: 2020-01-02T00:00:00Z}]\n"))
+	o.exits(exitClean).says("is good: 1 target\n")
+	for _, want := range []string{"over.yaml:1:11: targets[0]: its headers", "over.yaml:2:50: maintenance[0].until: the window is over"} {
+		if !strings.Contains(o.err, "note:  "+s.folder+"/"+want) || strings.Contains(o.err, "labsecret") {
+			t.Errorf("stderr does not say %q:\n%s", want, o.err)
+		}
+	}
 	if n := asked.Load(); n > 0 {
 		t.Errorf("%d requests", n)
 	}

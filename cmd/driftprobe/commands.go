@@ -43,7 +43,8 @@ func mainJob() command {
 // chosen is the command that the arguments begin with, and the arguments after it.
 func chosen(args []string) (command, []string) {
 	if len(args) > 0 && args[0] == "help" {
-		args = append(slices.Clone(args[1:]), "--help")
+		about := slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return a == "--" || a == "help" })
+		args = append(about, "--help")
 	}
 	if len(args) > 0 {
 		if n := slices.IndexFunc(commands(), func(c command) bool { return c.name == args[0] }); n >= 0 {
@@ -112,13 +113,17 @@ func commandNames() []string {
 	return names
 }
 
-// parse reads flags and arguments, in whatever order they come.
+// parse reads flags and arguments, in whatever order they come. After "--" there are no flags.
 func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
 	for len(args) > 0 {
 		if err := fs.Parse(args); err != nil {
 			return nil, flagFault(fs, err)
 		}
-		if args = fs.Args(); len(args) > 0 {
+		read := args[:len(args)-fs.NArg()]
+		if args = fs.Args(); len(read) > 0 && read[len(read)-1] == "--" {
+			return append(rest, args...), nil
+		}
+		if len(args) > 0 {
 			rest, args = append(rest, args[0]), args[1:]
 		}
 	}
@@ -149,6 +154,9 @@ func noCommand(args []string) error {
 		}
 		if slices.Contains(commandNames(), word) {
 			return faultf("name it first: driftprobe "+word+" …", "the command %s stands behind flags or hosts", word)
+		}
+		if word == "version" {
+			return faultf("driftprobe --version prints it", "there is no command %q", word)
 		}
 		hint := fmt.Sprintf("driftprobe --help lists the commands; a host without a dot is written https://%s/", word)
 		if meant := config.Nearest(word, commandNames()); meant != "" {

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"os"
 
 	"driftprobe/config"
 	"driftprobe/internal/ctlog"
@@ -34,7 +33,7 @@ func certificateLogs(c config.CT, roots *x509.CertPool) ([]monitor.CertificateLo
 
 // openLog prepares one log. It asks nobody.
 func openLog(log config.CTLog, roots *x509.CertPool) (*ctlog.Log, error) {
-	key, err := os.ReadFile(log.PublicKeyFile)
+	key, err := config.ReadFile(log.PublicKeyFile, config.MaxSecret)
 	if err != nil {
 		return nil, faultf("name a readable file with the log's public key in PEM form", "%v", err)
 	}

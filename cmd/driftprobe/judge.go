@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"driftprobe/config"
@@ -106,7 +107,8 @@ func readSnapshot(in io.Reader, name string) (snapshot.Snapshot, diagnose.Policy
 
 const explainUsage = `Usage: driftprobe explain [CODE]
 
-Says what a finding means and what to do about it; without a code it lists all codes.
+Says what a finding means and what to do about it; without a code it lists all codes, and
+with a family, such as dns, those of it.
 
   driftprobe explain dns/stale-record
 `
@@ -114,7 +116,10 @@ Says what a finding means and what to do about it; without a code it lists all c
 // explain prints what the catalogue says of a code, or lists the codes.
 func explain(_ context.Context, p process, args []string) (int, error) {
 	if len(args) == 0 {
-		return exitClean, report.ExplainAll(p.stdout)
+		return exitClean, report.ExplainAll(p.stdout, "")
+	}
+	if family := strings.TrimSuffix(args[0], "/"); len(args) == 1 && slices.ContainsFunc(codes(), func(c string) bool { return strings.HasPrefix(c, family+"/") }) {
+		return exitClean, report.ExplainAll(p.stdout, family)
 	}
 	e, ok := finding.Lookup(finding.Code(args[0]))
 	if !ok || len(args) > 1 {

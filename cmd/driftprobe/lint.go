@@ -76,7 +76,7 @@ func lint(ctx context.Context, p process, args []string) (int, error) {
 	}
 	found = append(found, moving...)
 	finding.Sort(found)
-	r := lintReport(time.Now(), found, len(objects))
+	r := lintReport(time.Now(), found, objects)
 	return finding.ExitCode(r, o.severity), o.print(p, r)
 }
 
@@ -237,7 +237,7 @@ func riskOf(objects []manifest.Object) func(inventory.ServiceRef) inventory.Risk
 }
 
 // lintReport makes an incident of each finding: in manifests every fault is its own cause.
-func lintReport(now time.Time, found []finding.Finding, objects int) finding.Report {
+func lintReport(now time.Time, found []finding.Finding, objects []manifest.Object) finding.Report {
 	r := finding.Report{At: now, Findings: found}
 	for _, f := range found {
 		i := finding.Incident{
@@ -250,6 +250,20 @@ func lintReport(now time.Time, found []finding.Finding, objects int) finding.Rep
 		}
 		r.Incidents = append(r.Incidents, i)
 	}
-	r.Coverage.Objects = objects
+	r.Coverage.Objects, r.Coverage.Sound = len(objects), sound(objects, found)
 	return r
+}
+
+// sound names the objects in which nothing was found.
+func sound(objects []manifest.Object, found []finding.Finding) []string {
+	var all []string
+	for _, o := range objects {
+		here := func(f finding.Finding) bool {
+			return f.Line == o.Line && slices.Contains(f.SeenAt, o.File) || f.Line == 0 && f.Subject.Namespace == o.Namespace && f.Subject.Name == o.Name
+		}
+		if !slices.ContainsFunc(found, here) {
+			all = append(all, o.Kind+" "+strings.TrimPrefix(o.Namespace+"/"+o.Name, "/"))
+		}
+	}
+	return all
 }

@@ -21,6 +21,7 @@ type options struct {
 	version, verbose                bool
 	output, failOn                  string
 	listen, logLevel, logFormat     string
+	shard                           string
 	roots, resolvers, caFile, allow string
 	dnsPort                         uint
 	args                            []string
@@ -54,6 +55,7 @@ func (o *options) flags() *flag.FlagSet {
 	fs.BoolVar(&o.checkConfig, "check-config", false, "check the configuration and exit")
 	fs.BoolVar(&o.syntaxOnly, "syntax-only", false, "check it without the files that it names")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
+	fs.StringVar(&o.shard, "shard", "", "`INDEX/COUNT`: look at this part of the hosts, 0/3 of 3")
 	fs.StringVar(&o.listen, "web.listen-address", ":9798", "`ADDRESS`: of metrics and status page")
 	fs.StringVar(&o.logLevel, "log.level", "info", "`LEVEL`: debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log.format", "logfmt", "`FORMAT`: logfmt or json")
@@ -133,8 +135,11 @@ func (o *options) open(p process) (config.Config, []inventory.Target, error) {
 	if err != nil && !errors.As(err, &wrong) {
 		return cfg, nil, err
 	}
-	if wrong = append(wrong, unusable(p, cfg)...); len(wrong) > 0 {
+	if wrong = append(wrong, unusable(p, cfg, wrong)...); len(wrong) > 0 {
 		wrong.Sort()
+		// What follows from no line of the file is not what to mend first.
+		placed := func(p config.Problem) int { return min(p.Line, 1) }
+		slices.SortStableFunc(wrong, func(a, b config.Problem) int { return placed(b) - placed(a) })
 		return cfg, nil, wrong
 	}
 	return cfg, targets, nil
@@ -152,6 +157,7 @@ func (o *options) load() (config.Config, []inventory.Target, error) {
 	if err := o.overlay(&cfg); err != nil {
 		return cfg, nil, err
 	}
+	keptApart(&cfg)
 	var targets []inventory.Target
 	for _, t := range cfg.Targets {
 		targets = append(targets, targetOf(t, "config"))
@@ -209,6 +215,13 @@ func (o *options) overlay(cfg *config.Config) error {
 	if o.set["tls.ca-file"] {
 		cfg.TLS.CAFile = o.caFile
 		cfg.Given("tls.ca_file", "--tls.ca-file")
+	}
+	if o.set["shard"] {
+		s, err := parseShard(o.shard)
+		if err != nil {
+			return err
+		}
+		cfg.Shard = s
 	}
 	return nil
 }

@@ -159,6 +159,9 @@ func (d *demand) target(text string, s snapshot.Snapshot) (inventory.Target, str
 	case d.using.cfg.Probe.AllowAnyTarget:
 		return targetOf(parsed, "/probe"), ""
 	}
+	if shard := s.Inventory.Shard; err == nil && !shard.Holds(parsed.Host) {
+		return inventory.Target{}, "this is shard " + shard.String() + ", and the target is not one of its: ask the shard that has it"
+	}
 	return inventory.Target{}, "this target is not watched: add it to targets in the configuration, or set probe.allow_any_target"
 }
 

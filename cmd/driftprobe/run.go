@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"driftprobe/config"
 	"driftprobe/finding"
@@ -80,12 +81,7 @@ func watch(ctx context.Context, p process, args []string) (int, error) {
 		return exitUsage, err
 	}
 	if o.checkConfig {
-		more := ""
-		if cfg.Kubernetes.Configured && cfg.Kubernetes.Enabled != config.Off {
-			more = ", and the hosts that the cluster declares"
-		}
-		fmt.Fprintf(p.stdout, "%s is good: %s%s\n", o.config, finding.Count(len(targets), "target", "targets"), more)
-		return exitClean, nil
+		return o.praise(p, cfg, targets)
 	}
 	if !o.once && (o.set["o"] || o.set["fail-on"] || o.set["v"]) {
 		return exitUsage, faultf("add --once", "-o, --fail-on and -v belong to --once; without it driftprobe goes on watching")
@@ -94,6 +90,30 @@ func watch(ctx context.Context, p process, args []string) (int, error) {
 		return lookOnce(ctx, p, o, cfg, targets, log)
 	}
 	return serve(ctx, p, o, log)
+}
+
+// praise says that the configuration is good, and what in it has no effect.
+func (o *options) praise(p process, cfg config.Config, targets []inventory.Target) (int, error) {
+	if err := nothingToWatch(p, cfg, targets); err != nil {
+		return exitUsage, err
+	}
+	more, mapped := "", watchesCluster(p, cfg)
+	if mapped {
+		more = ", and the hosts that the cluster declares"
+	}
+	for _, n := range cfg.Notes(time.Now(), mapped) {
+		fmt.Fprintf(p.stderr, "note:  %v\nhint:  %s\n", n, n.Hint)
+	}
+	fmt.Fprintf(p.stdout, "%s is good: %s%s\n", o.config, finding.Count(len(targets), "target", "targets"), more)
+	return exitClean, nil
+}
+
+// nothingToWatch refuses a configuration that names no host, and no cluster that could.
+func nothingToWatch(p process, cfg config.Config, targets []inventory.Target) error {
+	if len(targets) > 0 || watchesCluster(p, cfg) {
+		return nil
+	}
+	return faultf("add targets to the configuration, name a HOST, or configure kubernetes", "there is nothing to watch")
 }
 
 func versionText() string {

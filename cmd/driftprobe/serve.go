@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/metrics"
 	"driftprobe/internal/monitor"
+	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
 )
 
@@ -37,8 +39,9 @@ type server struct {
 	reload  chan chan error
 	// self names this process among others.
 	self string
-	// alerts, memories and accounts keep what is known over a reload.
+	// alerts, output, memories and accounts keep what is known over a reload.
 	alerts   alertStore
+	output   *notify.Output
 	memories memories
 	accounts accounts
 	troubles standing
@@ -49,7 +52,7 @@ type server struct {
 // serve watches until the context ends. A reload replaces all parts and keeps
 // what was seen; a bad configuration changes nothing.
 func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, error) {
-	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, demand: newDemand(), reload: make(chan chan error), self: ownName(), memories: memories{}, accounts: accounts{}}
+	s := &server{process: p, options: o, log: log, metrics: metrics.New(version, commit), page: &page{}, demand: newDemand(), reload: make(chan chan error), self: ownName(), output: notify.NewOutput(p.stdout), memories: memories{}, accounts: accounts{}}
 	defer s.memories.close()
 	next, err := s.prepare(ctx)
 	if err != nil {
@@ -58,7 +61,10 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		next.parts.close()
-		return exitUsage, faultf("choose another address with --web.listen-address", "%v", err)
+		return exitUsage, faultf(listenHint(o.listen), "%v", err)
+	}
+	if shard := next.parts.options.Shard; shard.Partial() {
+		log = log.With("shard", shard.String())
 	}
 	log.Info("watching", "targets", len(next.parts.options.Targets), "web", listener.Addr().String(), "version", versionText())
 	stopWeb := s.startWeb(ctx, listener)
@@ -78,6 +84,14 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 	return exitClean, err
 }
 
+// listenHint says what may be wrong with the address of --web.listen-address.
+func listenHint(address string) string {
+	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
+		return "write :" + address
+	}
+	return "choose another address with --web.listen-address"
+}
+
 // generation is what one configuration makes.
 type generation struct {
 	cfg    config.Config
@@ -91,6 +105,9 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := nothingToWatch(s.process, cfg, targets); err != nil {
+		return nil, err
+	}
 	memory, err := s.memories.open(ctx, s.process, cfg, s.self, s.log)
 	if err != nil {
 		return nil, err
@@ -98,10 +115,6 @@ func (s *server) prepare(ctx context.Context) (*generation, error) {
 	w, err := assemble(ctx, s.process, s.accounts, cfg, targets, s.log)
 	if err != nil {
 		return nil, err
-	}
-	if len(targets) == 0 && w.cluster == nil {
-		w.close()
-		return nil, faultf("add targets to the configuration, name a HOST, or configure kubernetes", "there is nothing to watch")
 	}
 	s.metrics.ReloadOK(true, time.Now())
 	return &generation{cfg: cfg, parts: w, memory: memory}, nil
@@ -128,7 +141,7 @@ func (s *server) watchUntilReload(ctx context.Context, g *generation) (snapshot.
 	speaker, stats := new(voice), new(monitor.Stats)
 	g.parts.options.Stats = stats
 	s.metrics.Watch(func() metrics.Loop { return loopOf(stats) }, speaker.deliveries)
-	s.metrics.Lead(g.memory.leads)
+	s.metrics.Lead(g.memory.leads, g.parts.options.Shard)
 	g.parts.options.Publish = func(snap snapshot.Snapshot, r finding.Report) {
 		s.metrics.Set(snap, r)
 		s.page.set(look{true, snap, r, g.parts.options.Policy})

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"driftprobe/config"
@@ -29,7 +31,8 @@ type sinks struct {
 // when that one has ended.
 func (s *server) sinks(g *generation, alive func() bool) (*sinks, error) {
 	a := g.cfg.Alerts
-	policy, err := alertPolicy(g.cfg)
+	events := g.parts.cluster != nil && a.Events.Enabled != config.Off
+	policy, err := alertPolicy(g.cfg, events)
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +52,14 @@ func (s *server) sinks(g *generation, alive func() bool) (*sinks, error) {
 		}
 		queued = append(queued, notify.NewWebhook(webhookName(w), secretOf(w.URL, w.URLFile, place+"url_file"), key, client, a.ClusterName, a.ExternalURL))
 	}
-	if g.parts.cluster != nil && a.Events.Enabled != config.Off {
+	if events {
 		queued = append(queued, g.parts.cluster.Events(s.self))
 	}
 	if a.Stdout.Enabled {
-		queued = append(queued, notify.NewLines("stdout", s.stdout, a.ClusterName, a.ExternalURL))
+		// That nobody reads standard output any more must not end the other alerts: it is an
+		// error of this sink then.
+		signal.Ignore(syscall.SIGPIPE)
+		queued = append(queued, notify.NewLines("stdout", s.output, a.ClusterName, a.ExternalURL))
 	}
 	all := &sinks{greets: a.StartupNotice && !s.greeted}
 	s.greeted = true
@@ -75,21 +81,26 @@ func (s *server) sinks(g *generation, alive func() bool) (*sinks, error) {
 
 func webhookName(w config.Webhook) string { return "webhook/" + w.Name }
 
-// alertPolicy says when to speak, and to whom.
-func alertPolicy(cfg config.Config) (notify.Policy, error) {
+// eventSink is the name of the sink that writes Events.
+const eventSink = "kubernetes-events"
+
+// alertPolicy says when to speak, and to whom. Without Events their keys mean nothing.
+func alertPolicy(cfg config.Config, events bool) (notify.Policy, error) {
 	a := cfg.Alerts
 	p := notify.Policy{
 		Pending: map[finding.Severity]time.Duration{
 			finding.Critical: a.Pending.Critical, finding.Warning: a.Pending.Warning, finding.Unknown: a.Pending.Warning,
 		},
 		ResolveAfter: a.ResolveAfter, Repeat: a.Repeat, FlapAfter: int(a.Flaps), MinSeverity: finding.Critical,
+		Shard: shardOf(cfg),
 	}
 	for _, s := range a.Silences {
 		p.Silences = append(p.Silences, notify.Silence{Hosts: s.Hosts, Incident: s.Incident, Code: s.Code, Until: s.Parsed})
 	}
-	// An Event is of one Service, so many are not told as one.
-	const events = "kubernetes-events"
-	wanted := map[string]config.Routing{events: a.Events.Routing}
+	wanted := map[string]config.Routing{}
+	if events {
+		wanted[eventSink] = a.Events.Routing
+	}
 	if a.Slack.Configured {
 		wanted["slack"] = a.Slack.Routing
 	}
@@ -108,8 +119,8 @@ func alertPolicy(cfg config.Config) (notify.Policy, error) {
 			return p, fmt.Errorf("alerts: min_severity: %w", err)
 		}
 		route := notify.Route{Sink: name, MinSeverity: least, Namespaces: r.Namespaces, Hosts: r.Hosts, Labels: r.Labels, Storm: int(a.Storm)}
-		if name == events {
-			route.Storm = 0
+		if name == eventSink {
+			route.Storm = 0 // an Event is of one Service, so many are not told as one
 		}
 		p.Routes = append(p.Routes, route)
 		p.MinSeverity = min(p.MinSeverity, least)

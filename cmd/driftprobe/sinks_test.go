@@ -138,7 +138,7 @@ func TestEventsAreRouted(t *testing.T) {
 	t.Parallel()
 	a := config.Alerts{MinSeverity: "warning", Storm: 20}
 	a.Events.Routing = config.Routing{MinSeverity: "critical", Namespaces: []string{"shop"}, Hosts: []string{"*.example"}, Labels: map[string]string{"team": "shop"}}
-	p, err := alertPolicy(config.Config{Alerts: a})
+	p, err := alertPolicy(config.Config{Alerts: a}, true)
 	want := notify.Route{
 		Sink: "kubernetes-events", MinSeverity: finding.Critical, Namespaces: []string{"shop"}, Hosts: []string{"*.example"}, Labels: map[string]string{"team": "shop"},
 	}

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"driftprobe/config"
 	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/report"
@@ -103,64 +107,143 @@ func (s *server) routes() http.Handler {
 		// A client that went away is no fault of ours.
 		_ = report.JSON(w, last.report, last.snap, last.policy)
 	}))
-	mux.HandleFunc("GET /{$}", s.status)
-	mux.HandleFunc("GET /host", s.host)
+	inTurn := oneByOne()
+	status := inTurn(s.status)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		status(w, r)
+	})
+	mux.HandleFunc("GET /host", inTurn(s.host))
 	return mux
 }
 
 // status is the page: HTML for a browser, the report as text for all others.
-func (s *server) status(w http.ResponseWriter, r *http.Request) {
+func (s *server) status(r *http.Request) answer {
 	last := s.page.get()
 	if !last.ready {
-		say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
-		return
+		return plain(http.StatusServiceUnavailable, "the first look is not finished\n")
 	}
-	w.Header().Set("Vary", "Accept")
 	var text bytes.Buffer
-	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if wantsHTML(strings.Join(r.Header.Values("Accept"), ",")) {
 		if err := report.Page(&text, last.report, last.snap); err != nil {
-			say(w, http.StatusInternalServerError, err.Error())
-			return
+			return plain(http.StatusInternalServerError, err.Error())
 		}
-		show(w, text.Bytes())
-		return
+		return answer{http.StatusOK, text.String(), true}
 	}
 	fmt.Fprintf(&text, "as of %s\n\n", last.report.At.UTC().Format("2006-01-02 15:04:05 UTC"))
 	if err := report.Text(&text, last.report, report.Options{}); err != nil {
-		say(w, http.StatusInternalServerError, err.Error())
-		return
+		return plain(http.StatusInternalServerError, err.Error())
 	}
-	say(w, http.StatusOK, text.String())
+	return plain(http.StatusOK, text.String())
 }
 
-// host is the page of one hostname, as it is watched or as somebody types it.
-func (s *server) host(w http.ResponseWriter, r *http.Request) {
+// host is the page of one hostname, as it is watched or as somebody types it. A body is not
+// read, as r.FormValue would.
+func (s *server) host(r *http.Request) answer {
 	last := s.page.get()
 	if !last.ready {
-		say(w, http.StatusServiceUnavailable, "the first look is not finished\n")
-		return
+		return plain(http.StatusServiceUnavailable, "the first look is not finished\n")
 	}
-	name := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(r.FormValue("name"))), ".")
+	name := watchedName(r.URL.Query().Get("name"))
 	var text bytes.Buffer
 	known, err := report.HostPage(&text, last.report, last.snap, name)
 	switch {
 	case err != nil:
-		say(w, http.StatusInternalServerError, err.Error())
+		return plain(http.StatusInternalServerError, err.Error())
 	case !known:
-		say(w, http.StatusNotFound, finding.Printable(name, 253)+" is not watched\n")
-	default:
-		show(w, text.Bytes())
+		return plain(http.StatusNotFound, finding.Printable(name, 253)+" is not watched\n")
+	}
+	return answer{http.StatusOK, text.String(), true}
+}
+
+// watchedName is a host as targets have it, from what somebody types or pastes: in any case
+// and script, a wildcard, or the URL.
+func watchedName(typed string) string {
+	name := strings.TrimSpace(typed)
+	base, wild := strings.CutPrefix(name, "*.")
+	t, err := config.ParseTarget(base)
+	switch {
+	case err != nil:
+		return strings.TrimSuffix(strings.ToLower(name), ".")
+	case wild:
+		return "*." + t.Host
+	}
+	return t.Host
+}
+
+// wantsHTML tells whether HTML is named in the Accept of a request, and wanted no less than
+// plain text (RFC 9110 section 12.5.1). curl sends */*, and is no browser.
+func wantsHTML(accept string) bool {
+	weights := map[string]float64{}
+	for one := range strings.SplitSeq(accept, ",") {
+		kind, params, err := mime.ParseMediaType(one)
+		if err != nil {
+			continue
+		}
+		weights[kind] = 1
+		if q, given := params["q"]; given {
+			weights[kind], _ = strconv.ParseFloat(q, 64) // what is no weight is none
+		}
+	}
+	var text float64
+	for _, kind := range []string{"*/*", "text/*", "text/plain"} { // the most specific counts
+		if q, named := weights[kind]; named {
+			text = q
+		}
+	}
+	return weights["text/html"] > 0 && weights["text/html"] >= text
+}
+
+// answer is one that is whole before the first byte of it is sent.
+type answer struct {
+	status int
+	body   string
+	isHTML bool
+}
+
+func plain(status int, text string) answer { return answer{status, text, false} }
+
+// oneByOne makes handlers that take turns: a page of ten thousand names costs milliseconds
+// and megabytes, and anybody who reaches the port can ask for it. Who waits for a second is
+// turned away. A client that reads slowly holds up nobody: the turn ends before it.
+func oneByOne() func(func(*http.Request) answer) http.HandlerFunc {
+	turn := make(chan struct{}, 1)
+	return func(render func(*http.Request) answer) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+			defer cancel()
+			select {
+			case turn <- struct{}{}:
+			case <-ctx.Done():
+				turnAway(w)
+				return
+			}
+			a := func() answer {
+				defer func() { <-turn }()
+				return render(r)
+			}()
+			if a.isHTML {
+				show(w, a.body)
+				return
+			}
+			say(w, a.status, a.body)
+		}
 	}
 }
 
+func turnAway(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	say(w, http.StatusServiceUnavailable, "another request is being answered; ask again\n")
+}
+
 // show answers with a page that runs nothing, loads nothing and is framed by nobody.
-func show(w http.ResponseWriter, page []byte) {
+func show(w http.ResponseWriter, page string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(page)
+	_, _ = io.WriteString(w, page)
 }
 
 // oneAtATime turns requests away while another is being answered: a snapshot of ten
@@ -170,8 +253,7 @@ func oneAtATime(answer http.HandlerFunc) http.HandlerFunc {
 	var busy sync.Mutex
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !busy.TryLock() {
-			w.Header().Set("Retry-After", "1")
-			say(w, http.StatusServiceUnavailable, "another request is being answered; ask again\n")
+			turnAway(w)
 			return
 		}
 		defer busy.Unlock()
@@ -184,5 +266,5 @@ func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text))
+	_, _ = io.WriteString(w, text)
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -83,9 +85,13 @@ func TestStatusPage(t *testing.T) {
 	}
 	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
 	equal(t, "the page of a host before the first look", ask("/host?name="+host, browser).Code, http.StatusServiceUnavailable)
+	equal(t, "what / depends on before the first look", ask("/", browser).Header().Get("Vary"), "Accept")
 	s.page.set(look{
-		ready:  true,
-		snap:   snapshot.Snapshot{Inventory: inventory.Inventory{Targets: []inventory.Target{{Key: "https://shop.example/", Host: host}}}},
+		ready: true,
+		snap: snapshot.Snapshot{Inventory: inventory.Inventory{Targets: []inventory.Target{
+			{Key: "https://shop.example/", Host: host}, {Key: "https://xn--bcher-kva.example/", Host: "xn--bcher-kva.example"},
+			{Key: "https://*.shop.example/", Host: "*.shop.example"}, {Key: "https://*.xn--bcher-kva.example/", Host: "*.xn--bcher-kva.example"},
+		}}},
 		report: finding.Report{Incidents: []finding.Incident{{Severity: finding.Critical, Cause: "<b>", Hosts: []string{host}}}},
 	})
 	for _, c := range []struct {
@@ -98,6 +104,19 @@ func TestStatusPage(t *testing.T) {
 		{"/", "", 200, "text/plain", "CRITICAL  <b>"},
 		{"/host?name=shop.example", browser, 200, "text/html", "<h1>shop.example "},
 		{"/host?name=+Shop.Example.+", "*/*", 200, "text/html", "https://shop.example/"},
+		{"/", "TEXT/HTML", 200, "text/html", "<h1>1 critical"},
+		{"/", "text/plain;q=0.5, text/html ; q=0.5", 200, "text/html", "<h1>1 critical"},
+		{"/", "text/html;q=0, text/plain", 200, "text/plain", "CRITICAL  <b>"},
+		{"/", "text/html;q=0.5, */*", 200, "text/plain", "CRITICAL  <b>"},
+		{"/", "text/html;q=0.5, text/*;q=0.9, */*;q=0.1", 200, "text/plain", "CRITICAL  <b>"},
+		{"/", "text/html;q=0.5, text/plain;q=0, */*", 200, "text/html", "<h1>1 critical"},
+		{"/", "text/html;q=x, ;, application/x-text/html", 200, "text/plain", "CRITICAL  <b>"},
+		{"/host?name=B%C3%BCcher.Example", browser, 200, "text/html", "<h1>xn--bcher-kva.example "},
+		{"/host?name=xn--bcher-kva.example.", browser, 200, "text/html", "<h1>xn--bcher-kva.example "},
+		{"/host?name=*.Shop.example", browser, 200, "text/html", "<h1>*.shop.example "},
+		{"/host?name=*.b%C3%BCcher.example", browser, 200, "text/html", "<h1>*.xn--bcher-kva.example "},
+		{"/host?name=https://Shop.example/pay?a=b", browser, 200, "text/html", "<h1>shop.example "},
+		{"/host?name=" + strings.Repeat("%C3%BC", 10_000) + ".example", browser, 404, "text/plain", " is not watched"},
 		{"/host?name=%3Cb%3E%1B", browser, 404, "text/plain", `<b>\x1b is not watched`},
 		{"/host", browser, 404, "text/plain", " is not watched"},
 	} {
@@ -114,6 +133,63 @@ func TestStatusPage(t *testing.T) {
 		}
 	}
 	equal(t, "what / depends on", ask("/", "").Header().Get("Vary"), "Accept")
+}
+
+// untouched is a body that nobody may read.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// The body of a request is as large as its sender likes, and in several parts it goes to
+// memory and disk.
+func TestNoHandlerReadsABody(t *testing.T) {
+	s := &server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, demand: newDemand()}
+	s.page.set(look{ready: true})
+	h := s.routes()
+	for _, path := range []string{"/", "/host?name=a.example", "/host", "/probe?target=a.example", "/metrics", "/api/v1/snapshot", "/-/healthy", "/-/ready", "/-/reload"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			for _, kind := range []string{"multipart/form-data; boundary=b", "application/x-www-form-urlencoded"} {
+				ctx, end := context.WithCancel(t.Context())
+				end() // no reload is taken up
+				r := httptest.NewRequestWithContext(ctx, method, path, untouched{t})
+				r.Header.Set("Content-Type", kind)
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		}
+	}
+}
+
+// Whoever comes to a page while another is made waits for a second.
+func TestPagesAreMadeOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inTurn, leave := oneByOne(), make(chan struct{})
+		slow := inTurn(func(*http.Request) answer { <-leave; return plain(http.StatusOK, "slow") })
+		quick := inTurn(func(*http.Request) answer { return plain(http.StatusOK, "quick") })
+		ask := func(h http.HandlerFunc) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			h(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			return w
+		}
+		go ask(slow)
+		synctest.Wait()
+		w := ask(quick)
+		equal(t, "who waited for too long", w.Code, http.StatusServiceUnavailable)
+		equal(t, "Retry-After", w.Header().Get("Retry-After"), "1")
+		answered := make(chan string)
+		go func() { answered <- ask(quick).Body.String() }()
+		synctest.Wait()
+		leave <- struct{}{}
+		equal(t, "who waited for less", <-answered, "quick")
+		broken := inTurn(func(*http.Request) answer { panic(http.ErrAbortHandler) })
+		func() {
+			defer func() { equal(t, "a page that ends in a panic", recover(), any(http.ErrAbortHandler)) }()
+			ask(broken)
+		}()
+		equal(t, "the next one", ask(quick).Body.String(), "quick")
+	})
 }
 
 // With -v each address is shown, by --once and by judge alike.

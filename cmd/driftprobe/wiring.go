@@ -103,7 +103,7 @@ func assemble(ctx context.Context, p process, all accounts, cfg config.Config, t
 	})
 	w.options = monitor.Options{
 		Interval: cfg.Interval, DNSInterval: cfg.DNS.Interval, Timeout: cfg.Timeout, DNSTimeout: cfg.DNS.Timeout,
-		Targets: byKey(targets), Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
+		Targets: byKey(targets), Shard: shardOf(cfg), Resolve: w.resolver.Observe, ResolveZone: w.resolver.ObserveZone, Probe: prober.Observe,
 		Secrets: secretsOf(cfg.Targets), Log: log, Logs: logs,
 		Policy: policyOf(cfg), InCluster: insideCluster(p),
 	}
@@ -151,7 +151,7 @@ func certPool(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := config.ReadFile(file, config.MaxFile)
 	if err != nil {
 		return nil, fmt.Errorf("tls.ca_file: %w", err)
 	}
@@ -163,12 +163,15 @@ func certPool(file string) (*x509.CertPool, error) {
 }
 
 // unusable is all that is wrong with the files that the configuration names, and with what
-// else can be told without asking anybody.
-func unusable(p process, cfg config.Config) config.Problems {
+// else can be told without asking anybody, beside the problems that are known: what a section
+// lacks whose keys could not be read is not certain.
+func unusable(p process, cfg config.Config, known config.Problems) config.Problems {
 	all := cfg.Unusable()
 	add := func(key string, err error) {
-		named := func(p config.Problem) bool { return p.Path == key }
-		if err != nil && !slices.ContainsFunc(all, named) {
+		section := key[:strings.LastIndexByte(key, '.')]
+		told := func(p config.Problem) bool { return p.Path == key }
+		unread := func(p config.Problem) bool { return within(p.Path, section) || within(section, p.Path) }
+		if err != nil && !slices.ContainsFunc(all, told) && !slices.ContainsFunc(known, unread) {
 			all = append(all, cfg.At(key, err.Error(), hintOf(err)))
 		}
 	}
@@ -188,14 +191,24 @@ func unusable(p process, cfg config.Config) config.Problems {
 	return all
 }
 
+// within tells whether a key is the section or lies in it. All lie in the document, "".
+func within(key, section string) bool {
+	rest, found := strings.CutPrefix(key, section)
+	return found && (rest == "" || section == "" || rest[0] == '.' || rest[0] == '[')
+}
+
 // openCluster prepares the watch of the cluster: if the configuration asks for
 // it, or if we run inside one.
 func openCluster(p process, cfg config.Config, log *slog.Logger) (*kube.Cluster, error) {
-	k := cfg.Kubernetes
-	if k.Enabled == config.Off || !k.Configured && !insideCluster(p) {
+	if !watchesCluster(p, cfg) {
 		return nil, nil
 	}
 	return kube.Open(clusterSettings(p, cfg, log))
+}
+
+func watchesCluster(p process, cfg config.Config) bool {
+	k := cfg.Kubernetes
+	return k.Enabled != config.Off && (k.Configured || insideCluster(p))
 }
 
 // clusterSettings say where the cluster is.
@@ -207,7 +220,7 @@ func clusterSettings(p process, cfg config.Config, log *slog.Logger) kube.Settin
 			file = filepath.Join(p.env("HOME"), ".kube", "config")
 		}
 	}
-	return kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, HTTPSPort: k.HTTPSPort, Log: log}
+	return kube.Settings{Kubeconfig: file, Context: k.Context, Namespaces: k.Namespaces, HTTPSPort: k.HTTPSPort, Shard: shardOf(cfg), Log: log}
 }
 
 // splitName splits "namespace/name".

@@ -104,6 +104,9 @@ func (s *CertSpotter) Read(ctx context.Context, domains []string, from []issuanc
 		if p.At.Before(reading.At) {
 			reading.At = p.At
 		}
+		if at := last(p); at.After(reading.Moved) {
+			reading.Moved = at
+		}
 	}
 	reading.Positions = append(positions, s.unasked(domains, from)...)
 	slices.SortStableFunc(reading.Positions, func(a, b issuance.Position) int { return strings.Compare(a.Domains[0], b.Domains[0]) })

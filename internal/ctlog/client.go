@@ -176,5 +176,5 @@ func (o origin) waitUntil(h http.Header) time.Time {
 	if least := now.Add(time.Second); until.Before(least) {
 		return least // a clock that differs must not make a hot loop
 	}
-	return until
+	return now.Add(until.Sub(now)) // by our own monotonic clock: the other may be set meanwhile
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -91,7 +92,7 @@ func (l *Log) Read(ctx context.Context, domains []string, from []issuance.Positi
 	default:
 		reading.Failure, reading.FailureHint = f.what, f.hint
 	}
-	reading.Positions, reading.At = []issuance.Position{p}, p.At
+	reading.Positions, reading.At, reading.Moved = []issuance.Position{p}, p.At, p.Moved
 	return reading
 }
 
@@ -128,7 +129,8 @@ func (l *Log) read(ctx context.Context, domains []string, p *issuance.Position, 
 		p.Next = max(0, tree.N-reach) / width * width
 		p.At = time.Time{}
 	}
-	p.Domains, p.Size, p.Root = union(p.Domains, domains), tree.N, base64.StdEncoding.EncodeToString(tree.Hash[:])
+	p.Domains, p.Gone = l.wanted(domains, *p)
+	p.Size, p.Root = tree.N, base64.StdEncoding.EncodeToString(tree.Hash[:])
 	for range maxTiles {
 		if p.Next >= tree.N {
 			break
@@ -143,15 +145,31 @@ func (l *Log) read(ctx context.Context, domains []string, p *issuance.Position, 
 	return nil
 }
 
-// union are the domains asked for and those of before: a host that is away for a while, as
-// while it is moved, does not make us read the log again. Of very many, only the former.
-func union(before, asked []string) []string {
-	all := slices.Concat(before, asked)
-	slices.Sort(all)
-	if all = slices.Compact(all); len(all) > len(asked)+maxAway {
-		return asked
+// wanted are the domains asked for and those of before, with the time since which they are
+// not asked for: a host that is away for a while, as while it is moved, does not make us read
+// the log again. Of very many, only the former.
+func (l *Log) wanted(asked []string, p issuance.Position) ([]string, map[string]time.Time) {
+	now := l.origin.now().UTC()
+	var gone map[string]time.Time
+	for _, domain := range p.Domains {
+		since, known := p.Gone[domain]
+		if !known {
+			since = now
+		}
+		if slices.Contains(asked, domain) || now.Sub(since) >= away {
+			continue
+		}
+		if gone == nil {
+			gone = map[string]time.Time{}
+		}
+		gone[domain] = since
 	}
-	return all
+	if len(gone) > maxAway {
+		gone = nil
+	}
+	all := slices.AppendSeq(slices.Clone(asked), maps.Keys(gone))
+	slices.Sort(all)
+	return all, gone
 }
 
 // head reads the checkpoint.

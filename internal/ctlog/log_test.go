@@ -264,6 +264,13 @@ func TestADomainThatComesBackIsKnown(t *testing.T) {
 	if len(away.Seen) != 1 || back.At.IsZero() || !slices.Equal(l.asked, []string{"checkpoint"}) {
 		t.Errorf("meanwhile %d seen; then asked for %v", len(away.Seen), l.asked)
 	}
+	later := start().Add(8 * 24 * time.Hour)
+	r.origin.now = func() time.Time { return later }
+	only := r.Read(t.Context(), watched(), away.Positions).Positions
+	if !slices.Equal(only[0].Domains, watched()) || len(only[0].Gone) != 0 {
+		t.Errorf("after a week it is still looked for: %+v", only)
+	}
+	r.origin.now = start
 	var many []string
 	for n := range maxAway + 1 {
 		many = append(many, fmt.Sprintf("d%03d.example", n))
@@ -271,6 +278,27 @@ func TestADomainThatComesBackIsKnown(t *testing.T) {
 	p = r.Read(t.Context(), many, back.Positions).Positions
 	if p = r.Read(t.Context(), watched(), p).Positions; !slices.Equal(p[0].Domains, watched()) {
 		t.Errorf("%d domains are kept", len(p[0].Domains))
+	}
+}
+
+// A log can be too slow for one look to get anything of it. That is no progress.
+func TestALogThatIsTooSlowForALook(t *testing.T) {
+	l := newStaticLog(t)
+	l.fill(700)
+	r := l.reader()
+	var from []issuance.Position
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r.origin.http.Transport = cutOff{cancel, "tile/data/000"}
+		got := r.Read(ctx, watched(), from)
+		if got.Failure != "" || !got.More || !got.Moved.IsZero() || got.Positions[0].Next != 0 {
+			t.Errorf("%+v", got)
+		}
+		from = got.Positions
+	}
+	r.origin.http.Transport = nil
+	if got := r.Read(t.Context(), watched(), from); got.More || !got.Moved.Equal(start()) {
+		t.Errorf("%+v", got)
 	}
 }
 

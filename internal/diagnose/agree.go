@@ -145,7 +145,7 @@ func (v *view) undecided(fs []finding.Finding) []finding.Finding {
 	}
 	for _, f := range fs {
 		// A gap that is only worth knowing does not say why nothing was compared.
-		if f.Severity > finding.Info && is(finding.SelfSourceDegraded, finding.SelfSourceUnread, finding.SelfOffline)(f) {
+		if f.Severity > finding.Info && is(finding.SelfSourceDegraded, finding.SelfOffline)(f) {
 			return nil
 		}
 		if f.Code.Family() == "lb" {

@@ -17,12 +17,12 @@ func (v *view) backendsGone() []finding.Incident {
 		hosts := v.behind(ref)
 		failing := v.unclaimed(func(g finding.Finding) bool {
 			return among(hosts, g) && v.isAt(ref, g.Subject.Address) &&
-				is(finding.HTTPUnreachable, finding.HTTPStatus, finding.TLSHandshake)(g)
+				is(finding.HTTPUnreachable, finding.HTTPStatus, finding.HTTPBody, finding.HTTPHeader, finding.TLSHandshake)(g)
 		})
 		so := "no client has an answer until one is ready, whatever the records say."
 		if behind := v.fronts[ref].Service.Endpoints; behind == nil || behind.Ready > 0 {
 			// It is the cloud's word, and what is behind it is ready.
-			so = plural(len(failing), "a name behind it fails.", "names behind it fail.")
+			so = plural(len(v.hostsOf(failing)), "a name behind it fails.", "names behind it fail.")
 			if len(failing) == 0 {
 				so = "nothing behind it is seen to fail yet."
 			}

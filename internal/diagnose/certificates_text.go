@@ -214,7 +214,7 @@ func (v *view) lostSo(r reordered, s spent) string {
 	}
 	text := "how often they were ordered before is not known here; an authority that was asked too often refuses."
 	if count, span := v.busiest(r.orders); count > 0 {
-		text = fmt.Sprintf("at least %s in %s", finding.Count(count, "order", "orders"), finding.Span(span))
+		text = fmt.Sprintf("at least %s in %s", finding.Count(count, "order", "orders"), finding.Lasted(span))
 		switch {
 		case !s.next.IsZero():
 			text += " for the same names, so that no more are accepted now."
@@ -238,7 +238,7 @@ func (v *view) busiest(orders []order) (count int, span time.Duration) {
 			}
 		}
 		if len(within) > count {
-			count, span = len(within), within[len(within)-1].Sub(within[0])
+			count, span = len(within), within[len(within)-1].Truncate(time.Minute).Sub(within[0].Truncate(time.Minute)) // as the moments are told
 		}
 	}
 	return count, span

@@ -110,6 +110,13 @@ func clusterSituations() []situation {
 			}}
 			return b
 		}, 0},
+		{"kinds of objects that were never read are unknown, and the hosts of all others are judged", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...)
+			b.Inventory.Gaps = []inventory.Gap{{
+				Source: "kubernetes", Resources: []string{"httproutes"}, What: "httproutes", Why: "driftprobe is not allowed to list httproutes", Hint: "allow it",
+			}}
+			return b
+		}, 3},
 		{"hosts over a limit are unknown, and all others are as well as they are", func(t testing.TB) *builder {
 			b := shop(hosts(t, 2)...)
 			b.Inventory.Gaps = []inventory.Gap{{

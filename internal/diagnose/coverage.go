@@ -10,14 +10,18 @@ import (
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
 	"driftprobe/internal/issuance"
+	"driftprobe/lbcheck"
 	"driftprobe/probe"
 )
 
 // cleanFronts lists what is well: each front with the hosts behind it that no
-// incident names at or above unknown.
+// incident names at or above unknown, and that drain in none.
 func (v *view) cleanFronts(incidents []finding.Incident) []finding.Front {
 	hit := map[string]bool{}
 	for _, in := range incidents {
+		for _, h := range in.Corrected {
+			hit[h] = true
+		}
 		if in.Severity >= finding.Unknown || !in.PlannedUntil.IsZero() {
 			for _, h := range in.Hosts {
 				hit[h] = true
@@ -146,6 +150,7 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 	for _, cloud := range v.snap.Observations.Clouds {
 		c.Balancers += len(cloud.Balancers)
 	}
+	c.Unread = lbcheck.Unread(v.snap.Inventory, "kubernetes")
 	c.Notes = v.limits(r, len(noIPv6))
 	return c
 }
@@ -154,6 +159,9 @@ func (v *view) coverage(r finding.Report) finding.Coverage {
 // so.
 func (v *view) limits(r finding.Report, noIPv6 int) []string {
 	var notes []string
+	if shard := v.snap.Inventory.Shard; shard.Partial() {
+		notes = append(notes, fmt.Sprintf("only the hostnames of shard %s were looked at; the others have theirs", shard))
+	}
 	for _, h := range v.hosts {
 		if h.dns.Cut != "" {
 			notes = append(notes, h.name+": "+h.dns.Cut)

@@ -37,6 +37,7 @@ func Diagnose(p Policy, now time.Time, s snapshot.Snapshot) finding.Report {
 	v := newView(p, now, s)
 	v.judge()
 	r := finding.Report{At: now, Findings: v.findings, Incidents: v.incidents()}
+	r.Findings, r.Incidents = own(s.Inventory.Shard, r.Findings, r.Incidents)
 	r.Fronts = v.cleanFronts(r.Incidents)
 	r.Coverage = v.coverage(r)
 	return r

@@ -259,8 +259,13 @@ func whole(t *testing.T, r finding.Report) {
 	}
 	named := map[string]bool{}
 	for _, in := range r.Incidents {
-		for _, h := range in.Hosts {
+		for _, h := range slices.Concat(in.Hosts, in.Corrected) {
 			named[h] = true
+		}
+	}
+	for _, f := range r.Findings {
+		if (f.Code == finding.DNSDraining || f.Code == finding.DNSCachedStale) && !named[f.Subject.Host] {
+			t.Errorf("%s: caches give a wrong address for %s, which no incident names", f.Code, f.Subject.Host)
 		}
 	}
 	for _, f := range r.Fronts {

@@ -24,17 +24,20 @@ func (v *view) groups() []finding.Incident {
 	alike := likenesses()
 	var all []finding.Incident
 	rest := v.unclaimed(func(finding.Finding) bool { return true })
-	for _, fs := range groupBy(rest, func(f finding.Finding) string {
-		return string(kin(f)) + " " + alike[kin(f)].key(v, f)
+	leadOf := lead(rest)
+	for _, effects := range groupBy(rest, func(f finding.Finding) string {
+		l := leadOf(f)
+		return string(kin(l)) + " " + alike[kin(l)].key(v, l)
 	}) {
-		v.claim(fs)
+		v.claim(effects)
+		fs, others := parted(effects, leadOf)
 		how := alike[fs[0].Code]
 		hosts := v.affected(fs)
 		in := finding.Incident{
 			ID:   string(fs[0].Code) + ":" + how.key(v, fs[0]),
 			Code: fs[0].Code, Severity: finding.Worst(fs), State: finding.Firing,
-			Subject: commonSubject(fs), Cause: how.cause(v, fs, hosts), Hosts: hosts, Effects: fs,
-			Evidence: evidence(fs), Fix: hints(fs),
+			Subject: commonSubject(fs), Cause: how.cause(v, fs, hosts), Hosts: hosts, Effects: effects,
+			Evidence: append(evidence(fs), alsoWrong(others)...), Fix: hints(fs),
 		}
 		switch fs[0].Code {
 		case finding.DNSNoRecord:
@@ -78,9 +81,7 @@ func likenesses() map[finding.Code]likeness {
 	}
 	byServer := likeness{func(_ *view, f finding.Finding) string { return f.Subject.Server }, serverCause}
 	byCertificate := likeness{certificateKey, certificateCause}
-	byAnswer := likeness{
-		func(v *view, f finding.Finding) string { return frontKey(v, f) + " " + f.Observed }, answerCause,
-	}
+	byAnswer := likeness{answerKey, answerCause}
 	bySilence := likeness{silenceKey, silenceCause}
 	byZone := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{func(_ *view, f finding.Finding) string { return f.Record.Zone }, cause}
@@ -105,7 +106,7 @@ func likenesses() map[finding.Code]likeness {
 		finding.HTTPHeader:               byAnswer,
 		finding.TLSHandshake:             byAnswer,
 		finding.TLSProtocol:              byAnswer,
-		finding.TLSClientCertificate:     byAnswer,
+		finding.TLSClientCertificate:     byFront(answerCause),
 	}
 	for _, e := range finding.Catalogue() {
 		if _, own := table[e.Code]; own {
@@ -250,12 +251,27 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 	return []finding.Note{{Label: "last known", Text: fmt.Sprintf("%s: %d of %s published right", finding.Clock(last, v.now), right, finding.Count(len(hosts), "hostname", "hostnames"))}}
 }
 
+// answerKey is what stays the same while one trouble lasts: the front and the class of the
+// status (RFC 9110 section 15), or what failed before one came. All else in an answer (the
+// status beside it, Retry-After, the backend's name, a Location with a state) may be another
+// at each look, and each would be an incident of its own, too short to be told.
+func answerKey(v *view, f finding.Finding) string {
+	key := frontKey(v, f) + " " + f.Observed
+	if status, ok := strings.CutPrefix(f.Observed, "HTTP "); ok && status != "" {
+		key = frontKey(v, f) + " HTTP " + status[:1] + "xx"
+	}
+	if f.Severity == finding.Info {
+		key += " " + f.Severity.String() // no hostname where nobody suffers beside one where all do
+	}
+	return key
+}
+
 func answerCause(_ *view, fs []finding.Finding, hosts []string) string {
 	if len(hosts) < 2 {
 		return fs[0].Summary
 	}
 	entry, _ := finding.Lookup(fs[0].Code)
-	return entry.Title + ": " + fs[0].Observed
+	return entry.Title + ": " + finding.List(distinct(fs, func(f finding.Finding) string { return f.Observed }), 3)
 }
 
 func exposureCause(_ *view, fs []finding.Finding, _ []string) string {

@@ -23,6 +23,11 @@ func hardSituations() []situation {
 			}
 			return b
 		}, 1},
+		{"of names that are corrected one after the other two are held by a resolver", func(t testing.TB) *builder {
+			b := shop(hosts(t, 3)...).had(oldAddr, ago(12*time.Minute)).published(oldAddr, 3600, ago(5*time.Minute))
+			b.publish("api.shop.example", 300, oldAddr).probe("api.shop.example", oldAddr, stranger)
+			return b.resolver("8.8.8.8", 3000, oldAddr)
+		}, 1},
 		{"records of two balancers are swapped", func(t testing.TB) *builder {
 			return twoFronts(t).publish("api.shop.example", 300, mailAddr).probe("api.shop.example", mailAddr, stranger).
 				publish("mail.shop.example", 300, newAddr).probe("mail.shop.example", newAddr, strangerAlive)

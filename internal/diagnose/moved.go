@@ -55,6 +55,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 	}
 	in.Evidence = slices.Concat(v.movedFront(e, hosts, stale), v.movedPublished(stale))
 	in.Evidence = append(in.Evidence, v.movedConclusion(e, hosts))
+	v.corrected(&in)
 	wrong := slices.DeleteFunc(slices.Clone(effects), v.isBehind)
 	in.Fix = slices.Concat(v.lagging(stale), v.records(wrong), v.ofTheirOwn(stale))
 	if len(e.Hostnames) == 0 {
@@ -70,6 +71,34 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 		in.Recovery += "; what was corrected before clears by " + finding.Clock(end, v.now)
 	}
 	return in
+}
+
+// corrected says which other names were hit by the same: those that drain, and those of
+// which a server that gave the wrong address is silent, so that nobody knows.
+func (v *view) corrected(in *finding.Incident) {
+	var drain, open []finding.Finding
+	for _, f := range in.Effects {
+		switch {
+		case !is(finding.DNSDraining, finding.DNSCachedStale)(f) || among(in.Hosts, f):
+		case f.Severity == finding.Unknown:
+			open = append(open, f)
+			in.Evidence = append(in.Evidence, finding.Note{Label: "not known", Text: f.Summary})
+		default:
+			drain = append(drain, f)
+		}
+	}
+	unknown := v.hostsOf(open)
+	drain = slices.DeleteFunc(drain, func(f finding.Finding) bool { return among(unknown, f) })
+	in.Hosts = slices.Concat(in.Hosts, unknown)
+	slices.Sort(in.Hosts)
+	if in.Corrected = v.hostsOf(drain); len(in.Corrected) == 0 {
+		return
+	}
+	text := finding.List(in.Corrected, 4) + " already; all clear by " + finding.Clock(drainedBy(drain), v.now)
+	if slices.ContainsFunc(drain, endless) {
+		text = finding.List(in.Corrected, 4) + " already; a resolver serves the old address beyond its TTL, for nobody knows how long"
+	}
+	in.Evidence = append(in.Evidence, finding.Note{Label: "corrected", Text: text})
 }
 
 // notYet warns of a correction that would move names from where they work to where

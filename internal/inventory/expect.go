@@ -24,7 +24,7 @@ func DefaultPort(scheme string) uint16 {
 }
 
 // Expect is the response that is right. The zero value expects any answer that
-// is not an error of the server (5xx).
+// is no error of the server (5xx), not 421, and not 400 (a warning).
 type Expect struct {
 	Status []StatusRange `json:"status,omitempty"`
 	// BodyRegex is an RE2 expression that must match within the body.
@@ -110,20 +110,39 @@ func (w Window) Ends(now time.Time) time.Time {
 }
 
 // moments are the first and the last at which clocks show a time of a day, in minutes
-// after midnight; one and the same but where they are set back.
+// after midnight; one and the same but where they are set back. Where they are set
+// forward over it, they are when that happens, and when it would have been without (RFC
+// 5545 section 3.3.5).
 func moments(year int, month time.Month, day, minutes int, zone *time.Location) (first, last time.Time) {
-	one := time.Date(year, month, day, 0, minutes, 0, 0, zone)
-	_, before := one.Zone()
-	for _, back := range []time.Duration{time.Hour, 30 * time.Minute} { // all that are in use
-		if _, offset := one.Add(back).Zone(); time.Duration(before-offset)*time.Second == back {
-			return one, one.Add(back)
+	shown := time.Date(year, month, day, 0, minutes, 0, 0, time.UTC) // what clocks show, as if in UTC
+	guess := time.Date(year, month, day, 0, minutes, 0, 0, zone)
+	began, ends := guess.ZoneBounds()
+	for _, in := range []time.Time{began.Add(-1), guess, ends} { // the one offset before, and the one after
+		_, offset := in.In(zone).Zone()
+		at := shown.Add(-time.Duration(offset) * time.Second).In(zone)
+		if _, real := at.Zone(); real != offset {
+			continue
 		}
-		if _, offset := one.Add(-back).Zone(); time.Duration(offset-before)*time.Second == back {
-			return one.Add(-back), one
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
 		}
 	}
-	return one, one
+	if !first.IsZero() {
+		return first, last
+	}
+	leap := ends
+	if _, offset := guess.Zone(); guess.Add(time.Duration(offset) * time.Second).After(shown) {
+		leap = began
+	}
+	_, before := leap.Add(-1).Zone()
+	return leap, shown.Add(-time.Duration(before) * time.Second)
 }
+
+// minutesOfDay is how many a day has on the clock.
+const minutesOfDay = 24 * 60
 
 // ends looks at the day of the moment and at the one before, whose window can go
 // on over midnight.
@@ -141,8 +160,8 @@ func (w Weekly) ends(now time.Time) time.Time {
 		if w.End <= w.Start {
 			_, end = moments(year, month, day-back+1, w.End, zone)
 		}
-		if !start.Before(end) { // the hour in which it begins is left out that day
-			start = end.Add(-time.Duration(w.End-w.Start) * time.Minute)
+		if !start.Before(end) { // clocks leap over all of it
+			end = start.Add(time.Duration((w.End-w.Start+minutesOfDay)%minutesOfDay) * time.Minute)
 		}
 		midday := time.Date(year, month, day-back, 12, 0, 0, 0, zone)
 		if slices.Contains(w.Days, midday.Weekday()) && !now.Before(start) && now.Before(end) {

@@ -30,6 +30,8 @@ type Inventory struct {
 	Workloads []Workload `json:"workloads,omitempty"`
 	// Refused are orders of cert-manager that a certificate authority refused.
 	Refused []RefusedOrder `json:"refused,omitempty"`
+	// Shard is the part of all hosts that Targets are of. Everything else is whole.
+	Shard Shard `json:"shard,omitzero"`
 }
 
 // Target is one URL to look at, and what should be true of it. Secrets (request

@@ -51,7 +51,7 @@ func domainFinding(domain string, one Set, limit Limit, left Budget) finding.Fin
 		Subject:  finding.Subject{Certificate: "*." + domain},
 		Summary:  fmt.Sprintf("new certificates below %s are near the limit of %s: at least %d of %d used", domain, letsEncrypt, used, limit.Tokens),
 		Expected: fmt.Sprintf("fewer than %d new sets of names in a week", limit.Tokens),
-		Observed: fmt.Sprintf("at least %d; one more is allowed from %s", used, moment(left.Next)),
+		Observed: fmt.Sprintf("at least %d; %s", used, left.next()),
 		Hint:     "put several names into one certificate, or use a wildcard; renewals of known sets are not limited",
 	}
 }

@@ -99,7 +99,7 @@ func (j *judge) sameNames() (finding.Finding, bool) {
 	f := j.finding(finding.IssuanceRateLimit, severity,
 		fmt.Sprintf("certificates for %s are near the limit of %s: %s", j.set.title(), printable(j.set.CA), what))
 	f.Expected = fmt.Sprintf("fewer than %d certificates for exactly these names in %s", limit.Tokens, finding.Left(time.Duration(limit.Tokens)*limit.Every))
-	f.Observed = fmt.Sprintf("issued %s; one more is allowed from %s", moments(j.recent(issued)), moment(left.Next))
+	f.Observed = fmt.Sprintf("issued %s; %s", moments(j.recent(issued)), left.next())
 	if left.Free == 0 {
 		f.ClearBy = left.Next
 	} else {

@@ -15,6 +15,8 @@ type Reading struct {
 	Source string `json:"source"`
 	// At is when all that it has for our names was last read to the end; zero: never.
 	At time.Time `json:"at,omitzero"`
+	// Moved is when a look last came further; zero: none did.
+	Moved time.Time `json:"moved,omitzero"`
 	// Failure says in one line why this look did not come to the end, FailureHint what to
 	// do about it.
 	Failure     string `json:"failure,omitempty"`
@@ -35,9 +37,11 @@ type Position struct {
 	Source string `json:"source"`
 	// Domains are the registered domains that were looked for, sorted. A search service
 	// has one position for each.
-	Domains []string  `json:"domains"`
-	At      time.Time `json:"at,omitzero"`    // when it was last read to the end
-	Moved   time.Time `json:"moved,omitzero"` // when a look last came further
+	Domains []string `json:"domains"`
+	// Gone are those of them that are not asked for any more, and since when.
+	Gone  map[string]time.Time `json:"gone,omitempty"`
+	At    time.Time            `json:"at,omitzero"`    // when it was last read to the end
+	Moved time.Time            `json:"moved,omitzero"` // when a look last came further
 	// After is the last issuance that a search service gave, in its own words.
 	After string `json:"after,omitempty"`
 	// Size and Root (base64) are the log's tree as its last verified checkpoint has it;
@@ -86,6 +90,9 @@ const patience = 6 * time.Hour
 func JudgeLogs(now time.Time, readings []Reading) []finding.Finding {
 	var all []finding.Finding
 	for _, r := range readings {
+		if r.Failure == "" && behind(now, r) {
+			r.Failure, r.FailureHint = "there is more to read, and looks do not come to the end of it", "see how quickly it answers from here, and whether driftprobe runs often enough"
+		}
 		if r.Failure == "" {
 			continue
 		}
@@ -103,6 +110,16 @@ func JudgeLogs(now time.Time, readings []Reading) []finding.Finding {
 	}
 	finding.Sort(all)
 	return all
+}
+
+// behind tells whether a source that does not fail is not read to the end for long; one that
+// never was, whether no look comes further.
+func behind(now time.Time, r Reading) bool {
+	at := r.At
+	if at.IsZero() {
+		at = r.Moved
+	}
+	return r.More && now.Sub(at) > patience
 }
 
 // LogNotes says of each source how old its answer is.

@@ -115,7 +115,11 @@ func TestJudgeLogs(t *testing.T) {
 		{"read", Reading{At: at(99.5)}, "", "last read 30 min ago"},
 		{"just read", Reading{At: now}, "", "read just now"},
 		{"not read yet", Reading{}, "", "never read to the end yet"},
-		{"more to come", Reading{More: true, Unreadable: 2}, "", "there is more to read; 2 entries could not be understood"},
+		{"more to come", Reading{Moved: at(99), More: true, Unreadable: 2}, "", "there is more to read; 2 entries could not be understood"},
+		{"more to come after a while", Reading{At: at(95), Moved: at(100), More: true}, "", "there is more to read"},
+		{"more to come for long", Reading{At: at(93), Moved: at(100), More: true}, "unknown issuance/log-unread", "there is more to read"},
+		{"too slow for us from the beginning", Reading{More: true}, "unknown issuance/log-unread", "there is more to read"},
+		{"too slow for us since", Reading{Moved: at(93), More: true}, "unknown issuance/log-unread", "there is more to read"},
 		{"fails for a moment", Reading{At: at(95), Failure: "429"}, "info issuance/log-unread", "last read 5 h ago"},
 		{"fails for long", Reading{At: at(93), Failure: "429"}, "unknown issuance/log-unread", "last read 7 h ago"},
 		{"never answered", Reading{Failure: "\x1b[31mno"}, "unknown issuance/log-unread", "never read to the end yet"},
@@ -127,7 +131,7 @@ func TestJudgeLogs(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			for _, f := range fs {
-				if f.Subject.Source != "SSLMate" || f.Hint != "wait" || !strings.Contains(f.Observed, c.note) || strings.Contains(f.Observed, "\x1b") {
+				if f.Subject.Source != "SSLMate" || (f.Hint != "wait") != (c.r.Failure == "") || f.Hint == "" || !strings.Contains(f.Observed, c.note) || strings.Contains(f.Observed, "\x1b") {
 					t.Errorf("%+v", f)
 				}
 			}

@@ -16,6 +16,14 @@ func printable(s string) string { return finding.Printable(s, maxShown) }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
+// next says when a token comes back, and whether one has to wait for it.
+func (b Budget) next() string {
+	if b.Free > 0 {
+		return "the next is given back " + moment(b.Next)
+	}
+	return "one more is allowed from " + moment(b.Next)
+}
+
 // moments lists when certificates were issued, the newest five.
 func moments(at []time.Time) string {
 	const most = 5

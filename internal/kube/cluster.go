@@ -17,6 +17,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"driftprobe/internal/inventory"
 )
 
 // Cluster is one cluster being watched. Its methods may be called from any
@@ -24,6 +26,7 @@ import (
 type Cluster struct {
 	place   string
 	port    uint16
+	shard   inventory.Shard
 	log     *slog.Logger
 	client  dynamic.Interface
 	changed chan struct{}

@@ -99,15 +99,17 @@ func (m *ConfigMap) Read() ([]byte, error) {
 		return nil, m.refused(err)
 	}
 	m.succeeded()
+	before := m.version
 	m.version, m.content, m.met = object.GetResourceVersion(), contentOf(object), 0
-	m.foreign = m.content != nil && writerOf(object) != m.writer
+	m.foreign = m.content != nil && writerOf(object) != m.writer && m.version != before
 	if m.content == nil {
 		return nil, nil
 	}
 	return unzip(m.content), nil
 }
 
-// Foreign tells whether what was read last was written by another process.
+// Foreign tells whether what was read last was written by another process, and since we
+// read or wrote it before.
 func (m *ConfigMap) Foreign() bool { return m.foreign }
 
 func writerOf(object *unstructured.Unstructured) string {

@@ -63,6 +63,26 @@ func TestAConfigMapKeepsTheContent(t *testing.T) {
 	}
 }
 
+// What another process wrote is news once, and not each time that it is read.
+func TestAnothersContentIsNewsOnce(t *testing.T) {
+	k := newServer(t)
+	m, rival := stateOf(t, k, "one", nil), stateOf(t, k, "two", nil)
+	news := func(what string, want bool) {
+		t.Helper()
+		if _, err := m.Read(); err != nil || m.Foreign() != want {
+			t.Errorf("%s: foreign is %v, %v; want %v", what, m.Foreign(), err, want)
+		}
+	}
+	write(t, rival, "before us")
+	news("at the start", true)
+	news("again", false)
+	wantContent(t, rival, "before us")
+	write(t, rival, "meanwhile")
+	news("when it wrote", true)
+	write(t, m, "ours")
+	news("when we wrote", false)
+}
+
 func TestAConfigMapOfUsersHasNoContent(t *testing.T) {
 	k := newServer(t, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"namespace": "ours", "name": "state"}})
 	m := stateOf(t, k, "one", nil)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -74,9 +73,6 @@ func (c *Cluster) uidOf(ref inventory.ServiceRef) (uid string, known, read bool)
 	return "", false, read
 }
 
-// errUnread is returned while nobody knows which Services there are.
-var errUnread = errors.New("the Services of the cluster are not read yet")
-
 // Name is "kubernetes-events".
 func (e *Events) Name() string { return "kubernetes-events" }
 
@@ -90,7 +86,7 @@ func (e *Events) Send(ctx context.Context, m notify.Message) error {
 	switch {
 	case known:
 	case ref.Name != "" && !read:
-		return errUnread
+		return &notify.NotYetError{Reason: "the Services of the cluster are not read yet"}
 	default:
 		return nil
 	}
@@ -150,10 +146,14 @@ func (e *Events) write(ctx context.Context, ref inventory.ServiceRef, uid string
 // it is over.
 func (e *Events) event(ref inventory.ServiceRef, uid string, m notify.Message) *unstructured.Unstructured {
 	kind, action := "Warning", "Alert"
-	if m.Kind == notify.Resolved {
+	switch m.Kind {
+	case notify.Resolved:
 		kind, action = "Normal", "Resolve"
+	case notify.Unwatched:
+		kind, action = "Normal", "Unwatch"
 	}
-	hash := sha256.Sum256([]byte(m.Incident.ID + "\n" + uid + "\n" + action))
+	index, _, _ := strings.Cut(m.Shard, "/") // each shard has its own Event
+	hash := sha256.Sum256([]byte(m.Incident.ID + "\n" + uid + "\n" + action + index))
 	at := m.At.UTC().Format(time.RFC3339)
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Event",
@@ -186,14 +186,20 @@ func reason(c finding.Code) string {
 // note is the message in one line.
 func note(m notify.Message) string {
 	cause := m.Cause()
-	if m.Kind == notify.Resolved {
+	switch m.Kind {
+	case notify.Resolved:
 		cause = "resolved: " + cause
+	case notify.Unwatched:
+		cause = "no longer watched, nobody saw it mended: " + cause
 	}
 	if n := m.HostCount; n > 0 {
 		cause += fmt.Sprintf(" (%s: %s)", finding.Count(n, "hostname", "hostnames"), finding.List(m.Incident.Hosts, 5))
 	}
-	if m.Kind != notify.Resolved && m.Incident.Recovery != "" {
+	if !m.Over() && m.Incident.Recovery != "" {
 		cause += "; clients recover " + m.Incident.Recovery
+	}
+	if m.Shard != "" {
+		cause += " (shard " + m.Shard + ")"
 	}
 	clean := finding.Printable(cause, maxNote)
 	if len(clean) <= maxNote {

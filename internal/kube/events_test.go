@@ -92,6 +92,24 @@ func TestAnIncidentIsOneEventOfItsService(t *testing.T) {
 	}
 }
 
+// What is over warns of nothing, whether it was mended or is not watched any more.
+func TestTheEndIsANormalEvent(t *testing.T) {
+	for kind, want := range map[notify.Kind][2]string{
+		notify.Firing:    {"Warning", "DNS still"},
+		notify.Flapping:  {"Warning", "DNS still"},
+		notify.Resolved:  {"Normal", "resolved: DNS still"},
+		notify.Unwatched: {"Normal", "no longer watched, nobody saw it mended: DNS still"},
+	} {
+		k, e := teller(t, nil)
+		send(t, e, told(kind, "1"))
+		event := k.List("Event")[0]
+		text := event["message"].(string)
+		if event["type"] != want[0] || !strings.HasPrefix(text, want[1]) || strings.Contains(text, "clients recover") != (want[0] == "Warning") {
+			t.Errorf("%s: %s %q", kind, event["type"], text)
+		}
+	}
+}
+
 // The cluster forgets Events after an hour.
 func TestAnEventThatWasForgottenBeginsAnew(t *testing.T) {
 	k, e := teller(t, nil)
@@ -127,9 +145,9 @@ func TestAnEventWaitsUntilTheServicesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := c.Events("pod_1")
-	var over *notify.GivenUpError
-	if err := e.Send(t.Context(), told(notify.Firing, "1")); err == nil || errors.As(err, &over) {
-		t.Errorf("Send = %v, want an error that is tried again", err)
+	var unready *notify.NotYetError
+	if err := e.Send(t.Context(), told(notify.Firing, "1")); !errors.As(err, &unready) {
+		t.Errorf("Send = %v, want that it is tried again soon", err)
 	}
 	host := told(notify.Firing, "1")
 	host.Incident.Subject = finding.Subject{Host: "a.example"}

@@ -45,7 +45,7 @@ func (c *Cluster) Inventory() inventory.Inventory {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
 	})
 	known := c.surroundings(inv.Services)
-	inv.Targets = targets(declared, known, c.port)
+	inv.Targets = c.shard.Of(targets(declared, known, c.port))
 	inv.Notices = notices(declared, known)
 	inv.Workloads, inv.Refused = c.workloads(), c.refused()
 	inv.Gaps = append(c.gaps(), excess(declared)...)
@@ -65,7 +65,7 @@ func bounded(inv inventory.Inventory, most int) inventory.Inventory {
 	inv.Gaps = append(inv.Gaps, inventory.Gap{
 		Source: "kubernetes", Resources: []string{"ingresses"}, What: fmt.Sprintf("%d of the hosts that the cluster's objects declare", over),
 		Why:  fmt.Sprintf("at most %d are looked at", most),
-		Hint: "watch a part of the namespaces with each driftprobe (kubernetes.namespaces)", Bound: true,
+		Hint: "use shards, or watch a part of the namespaces with each driftprobe (kubernetes.namespaces)", Bound: true,
 	})
 	return inv
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/transport"
+
+	"driftprobe/config"
+	"driftprobe/internal/inventory"
 )
 
 // Settings say where the cluster is.
@@ -31,6 +33,9 @@ type Settings struct {
 	Namespaces []string
 	// HTTPSPort is where the hosts that Ingresses declare answer; 0 means 443.
 	HTTPSPort uint16
+	// Shard is the part of the hosts that is wanted. What is left out is not counted to
+	// the limit on hosts.
+	Shard inventory.Shard
 	// Log gets one line when a resource stops or starts being readable, and the
 	// client's own words at debug level. Nil: none.
 	Log *slog.Logger
@@ -66,7 +71,7 @@ func Open(s Settings) (*Cluster, error) {
 	}
 	c := newCluster(client, place, namespaces(s.Namespaces), s.log())
 	c.served.ask = ask
-	c.port = cmp.Or(s.HTTPSPort, 443)
+	c.port, c.shard = cmp.Or(s.HTTPSPort, 443), s.Shard
 	return c, nil
 }
 
@@ -79,21 +84,21 @@ func (s Settings) log() *slog.Logger {
 
 // connect returns the two ways to ask, and the name of the place that they lead to.
 func connect(s Settings) (dynamic.Interface, func(context.Context, string) ([]byte, error), string, error) {
-	config, place, err := restConfig(s)
+	settings, place, err := restConfig(s)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	config.UserAgent = "driftprobe"
+	settings.UserAgent = "driftprobe"
 	// Two requests for each resource and namespace come at once at the start.
-	config.QPS, config.Burst = 20, 60
-	if file := config.BearerTokenFile; file != "" {
+	settings.QPS, settings.Burst = 20, 60
+	if file := settings.BearerTokenFile; file != "" {
 		// A token that was refused is read again at once, and not after a minute.
-		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
-		config.BearerToken, config.BearerTokenFile = "", ""
+		settings.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
+		settings.BearerToken, settings.BearerTokenFile = "", ""
 	}
 	// The default handler writes the server's warnings to stderr.
-	config.WarningHandler = rest.NoWarnings{}
-	client, ask, err := clients(config)
+	settings.WarningHandler = rest.NoWarnings{}
+	client, ask, err := clients(settings)
 	if err != nil {
 		return nil, nil, "", &Error{place + ": no client can be made from it", "check the server URL, certificates and keys of that context", err}
 	}
@@ -101,16 +106,16 @@ func connect(s Settings) (dynamic.Interface, func(context.Context, string) ([]by
 }
 
 // clients makes the client for objects, and a way to get single documents.
-func clients(config *rest.Config) (dynamic.Interface, func(context.Context, string) ([]byte, error), error) {
-	shared, err := rest.HTTPClientFor(config)
+func clients(settings *rest.Config) (dynamic.Interface, func(context.Context, string) ([]byte, error), error) {
+	shared, err := rest.HTTPClientFor(settings)
 	if err != nil {
 		return nil, nil, err
 	}
-	objects, err := dynamic.NewForConfigAndClient(config, shared)
+	objects, err := dynamic.NewForConfigAndClient(settings, shared)
 	if err != nil {
 		return nil, nil, err
 	}
-	plain, err := rest.UnversionedRESTClientForConfigAndClient(dynamic.ConfigFor(config), shared)
+	plain, err := rest.UnversionedRESTClientForConfigAndClient(dynamic.ConfigFor(settings), shared)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -140,7 +145,7 @@ func restConfig(s Settings) (*rest.Config, string, error) {
 	if err := readable(files); err != nil {
 		hint := "give the path of an existing file"
 		if !errors.Is(err, fs.ErrNotExist) {
-			hint = "make it readable for the user that runs driftprobe"
+			hint = "name a file of at most 1 MiB that the user who runs driftprobe can read"
 		}
 		return nil, "", &Error{place, hint, err}
 	}
@@ -159,41 +164,74 @@ func restConfig(s Settings) (*rest.Config, string, error) {
 		return nil, "", &Error{fmt.Sprintf("%s has no context %q", place, name), "name another with kubernetes.context" + known(raw), nil}
 	}
 	place += ", context " + name
-	config, err := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules).ClientConfig()
+	var client *rest.Config
+	if err = readableOf(raw, name); err == nil {
+		client, err = clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules).ClientConfig()
+	}
 	if err != nil {
 		return nil, "", &Error{place, "check the cluster and user of that context with: kubectl config view", firstLine(err)}
 	}
-	return config, place, nil
+	return client, place, nil
 }
 
-// readable returns nil if one of the files can be opened: of several, as in
-// $KUBECONFIG, absent ones are passed over.
+// readable returns nil if one of the files can be read: of several, as in $KUBECONFIG, absent
+// ones are passed over. The client would wait for a pipe, and read a file of any size.
 func readable(files []string) error {
-	var first error
+	var absent error
+	found := false
 	for _, name := range files {
-		file, err := os.Open(name)
-		if err == nil {
-			return file.Close()
+		_, err := config.ReadFile(name, config.MaxFile)
+		var without *fs.PathError
+		if errors.As(err, &without) && len(files) == 1 {
+			err = without.Err // the message has the path already
 		}
-		if first == nil {
-			first = errors.Unwrap(err) // without the path, which the message has already
+		switch {
+		case err == nil:
+			found = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case absent == nil:
+			absent = err
 		}
 	}
-	return first
+	if found {
+		return nil
+	}
+	return absent
+}
+
+// readableOf is readable for the files that a context names, which are the client's to read.
+func readableOf(raw *clientcmdapi.Config, context string) error {
+	var files []string
+	if cluster := raw.Clusters[raw.Contexts[context].Cluster]; cluster != nil {
+		files = append(files, cluster.CertificateAuthority)
+	}
+	if user := raw.AuthInfos[raw.Contexts[context].AuthInfo]; user != nil {
+		files = append(files, user.ClientCertificate, user.ClientKey, user.TokenFile)
+	}
+	for _, name := range files {
+		if name == "" {
+			continue
+		}
+		if _, err := config.ReadFile(name, config.MaxFile); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func inCluster(s Settings) (*rest.Config, string, error) {
 	if s.Context != "" {
 		return nil, "", &Error{fmt.Sprintf("context %q is named, but no kubeconfig", s.Context), "name the file with kubernetes.kubeconfig", nil}
 	}
-	config, err := rest.InClusterConfig()
+	settings, err := rest.InClusterConfig()
 	if errors.Is(err, rest.ErrNotInCluster) {
 		return nil, "", &Error{"no kubeconfig is named, and the program does not run in a cluster", "name the file with kubernetes.kubeconfig, or set KUBECONFIG", nil}
 	}
 	if err != nil {
 		return nil, "", &Error{"the service account of this pod", "mount its token (automountServiceAccountToken), or name a kubeconfig", err}
 	}
-	return config, "the cluster around this pod", nil
+	return settings, "the cluster around this pod", nil
 }
 
 // known lists the contexts that there are, the first ten.

@@ -2,9 +2,11 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -25,11 +27,12 @@ contexts: [{name: prod, context: {cluster: c, user: u}}, {name: lost, context: {
 clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: u, user: {token: s3cret}}]
 `
-	tests := []struct {
+	type test struct {
 		rule       string
 		s          Settings
 		what, hint string
-	}{
+	}
+	tests := []test{
 		{"a missing file", Settings{Kubeconfig: filepath.Join(dir, "none")}, filepath.Join(dir, "none") + ": no such file", "path of an existing file"},
 		{"a file that is no YAML", Settings{Kubeconfig: file("bad", "token: s3cret\n\t{")}, "can't be understood", "kubectl config view"},
 		{"a file of another kind", Settings{Kubeconfig: file("pod", "kind: Pod\napiVersion: v1\nspec: s3cret")}, filepath.Join(dir, "pod"), "kube"},
@@ -41,6 +44,22 @@ users: [{name: u, user: {token: s3cret}}]
 		{"a context and no file", Settings{Context: "prod"}, `context "prod"`, "kubernetes.kubeconfig"},
 		{"no file outside a cluster", Settings{}, "does not run in a cluster", "KUBECONFIG"},
 	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	referring := func(name, key string) Settings {
+		return Settings{Kubeconfig: file(name, strings.Replace(good, `{server: "https`, fmt.Sprintf("{certificate-authority: %q, server: \"https", key), 1))}
+	}
+	tests = append(tests, []test{
+		{"a pipe", Settings{Kubeconfig: pipe}, "not a regular file", "name a file"},
+		{"a device", Settings{Kubeconfig: os.DevNull}, "not a regular file", "name a file"},
+		{"a folder", Settings{Kubeconfig: dir}, "is a directory", "name a file"},
+		{"a pipe beside a good file", Settings{Kubeconfig: file("good", good) + string(filepath.ListSeparator) + pipe}, pipe + ": not a regular file", "name a file"},
+		{"a file that is too large", Settings{Kubeconfig: file("large", good+strings.Repeat("#\n", 1<<19))}, "larger than 1024 KiB", "at most 1 MiB"},
+		{"a pipe that it names", referring("to-pipe", pipe), pipe + ": not a regular file", "cluster and user"},
+		{"a device that it names", referring("to-device", os.DevNull), "not a regular file", "cluster and user"},
+	}...)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -46,4 +47,17 @@ func (c *introduced) header() error {
 	}
 	_ = c.Close() // as nginx and Traefik do, without a word
 	return io.EOF
+}
+
+// dialIntroduced connects, and sends a header before anything else.
+func dialIntroduced(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = io.WriteString(c, "PROXY TCP4 192.0.2.1 192.0.2.2 5555 443\r\n"); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
 }

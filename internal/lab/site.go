@@ -29,9 +29,11 @@ type Site struct {
 	// "" is for all others.
 	Pages map[string]Page
 	// Behind is to whom requests are passed on, in plain HTTP; if it is valid there are no
-	// Pages. Patience is how long it may take to begin its answer; 0 means long.
-	Behind   netip.AddrPort
-	Patience time.Duration
+	// Pages. Introduces: that begins with a PROXY protocol header. Patience is how long it
+	// may take to begin its answer; 0 means long.
+	Behind     netip.AddrPort
+	Introduces bool
+	Patience   time.Duration
 }
 
 // Page is the answer to a request. In Location and Header "{port}" is the site's own, and
@@ -117,6 +119,10 @@ func (l introducing) Accept() (net.Conn, error) {
 // passingOn is a load balancer that speaks HTTP.
 func passingOn(site Site) *httputil.ReverseProxy {
 	to := &url.URL{Scheme: "http", Host: site.Behind.String()}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true, ResponseHeaderTimeout: site.Patience}
+	if site.Introduces {
+		transport.DialContext = dialIntroduced
+	}
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
@@ -124,7 +130,7 @@ func passingOn(site Site) *httputil.ReverseProxy {
 		},
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0), // what breaks off behind is the rule here
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, ResponseHeaderTimeout: site.Patience},
+		Transport:     transport,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			status := http.StatusBadGateway
 			if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/notify"
 	"driftprobe/internal/snapshot"
 )
@@ -54,6 +56,7 @@ type Collector struct {
 	loop       func() Loop
 	deliveries func() []notify.Delivery
 	leads      func() bool
+	shard      inventory.Shard
 	reload     reload
 }
 
@@ -92,12 +95,12 @@ func (c *Collector) Watch(loop func() Loop, deliveries func() []notify.Delivery)
 	c.loop, c.deliveries = loop, deliveries
 }
 
-// Lead names what tells whether this process is the one that alerts; it is asked at each
-// scrape.
-func (c *Collector) Lead(leads func() bool) {
+// Lead names what tells whether this process is the one of its shard that alerts; it is
+// asked at each scrape.
+func (c *Collector) Lead(leads func() bool, shard inventory.Shard) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leads = leads
+	c.leads, c.shard = leads, shard
 }
 
 // ReloadOK notes that a configuration was loaded at a moment, or was refused.
@@ -120,7 +123,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 // Collect is part of prometheus.Collector.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
-	s, r, ready, loop, deliveries, leads, load := c.snapshot, c.report, c.ready, c.loop, c.deliveries, c.leads, c.reload
+	s, r, ready, loop, deliveries, leads, shard, load := c.snapshot, c.report, c.ready, c.loop, c.deliveries, c.leads, c.shard, c.reload
 	c.mu.Unlock()
 
 	e := emitter{out}
@@ -128,7 +131,12 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.collectSelf(e, loop, load)
 	c.collectDeliveries(e, deliveries)
 	if leads != nil {
-		e.gauge(c.d.leader, truth(leads()))
+		index := "" // to Prometheus as if there were no label
+		if shard.Partial() {
+			index = strconv.Itoa(shard.Index)
+		}
+		e.gauge(c.d.leader, truth(leads()), index)
+		e.gauge(c.d.shards, float64(max(shard.Count, 1)), index)
 	}
 	if !ready {
 		return

@@ -135,7 +135,7 @@ func full() *Collector {
 	c.Set(drifted())
 	c.ReloadOK(true, noon().Add(-time.Hour))
 	c.ReloadOK(false, noon())
-	c.Lead(func() bool { return false })
+	c.Lead(func() bool { return false }, inventory.Shard{Index: 1, Count: 3})
 	c.Watch(func() Loop {
 		return Loop{Looks: map[string]uint64{"dns": 12, "probe": 34, "cloud": 5}, Panics: 1, Judgements: 9, Lag: 1500 * time.Millisecond}
 	}, func() []notify.Delivery {

@@ -6,7 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type descriptions struct {
 	build, reportAt, reloadOK, reloadAt, looks, panics, overdue, judgements, lag *prometheus.Desc
 
-	sent, queued, dead, sentAt, leader *prometheus.Desc
+	sent, queued, dead, sentAt, leader, shards *prometheus.Desc
 
 	findings, incidents, targetOK, clearBy *prometheus.Desc
 
@@ -36,7 +36,8 @@ func describe() descriptions {
 		queued: d("driftprobe_notifications_queued", "Notifications that the sink has not taken yet.", "sink"),
 		dead:   d("driftprobe_notification_sink_dead", "1 if the sink says that its address will not work until somebody mends it.", "sink"),
 		sentAt: d("driftprobe_notification_last_sent_timestamp_seconds", "When the sink last took a notification.", "sink"),
-		leader: d("driftprobe_leader", "1 if this process is the one that alerts and writes the state; always so without kubernetes.lease."),
+		leader: d("driftprobe_leader", "1 if this process is the one that alerts and writes the state; always so without kubernetes.lease.", "shard"),
+		shards: d("driftprobe_shards", "Among how many processes the hosts are divided; the label says which of them this is. 1 without shards.", "shard"),
 
 		findings:  d("driftprobe_findings", "Findings in the last report, by code and severity.", "code", "severity"),
 		incidents: d("driftprobe_incidents", "Incidents (root causes) in the last report, by code, severity and state.", "code", "severity", "state"),
@@ -66,7 +67,7 @@ func describe() descriptions {
 func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.build, d.reportAt, d.reloadOK, d.reloadAt, d.looks, d.panics, d.overdue, d.judgements, d.lag,
-		d.sent, d.queued, d.dead, d.sentAt, d.leader,
+		d.sent, d.queued, d.dead, d.sentAt, d.leader, d.shards,
 		d.findings, d.incidents, d.targetOK, d.clearBy,
 		d.published, d.stale, d.ttl, d.observedAt, d.serverUp,
 		d.balancer, d.endpoints, d.orders,

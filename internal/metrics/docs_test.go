@@ -57,6 +57,7 @@ func bounds() map[string]string {
 		"commit":      "one", "goversion": "one",
 		"host":     "a watched hostname",
 		"kind":     "of a look: dns, zone, probe, cloud",
+		"shard":    "the number of the process's shard, from 0; absent or empty without shards",
 		"phase":    "of a probe: resolve (only `/probe`), connect, tls, processing, transfer",
 		"result":   "sent, failed",
 		"server":   fmt.Sprintf("name and address of an authoritative server; at most %d a zone", maxServers),

@@ -101,15 +101,17 @@ func (l *loop) watch(targets []inventory.Target, now time.Time) {
 	l.logs.hurry(names, now)
 }
 
-// takeLog keeps what a source said. If one look was not enough, the next follows.
+// takeLog keeps what a source said. If one look was not enough, the next follows; but not
+// after one that came no further: the source is too slow for us.
 func (l *loop) takeLog(ctx context.Context, r result[string, issuance.Reading]) {
+	before := l.logs.newest[r.entry.key]
 	if ctx.Err() != nil || !l.logs.take(r, time.Now()) {
 		return
 	}
 	seen := l.logs.newest[r.entry.key]
 	l.fresh.Logs = append(l.fresh.Logs, seen)
 	l.dirty = true
-	if seen.More && seen.Failure == "" {
+	if seen.More && seen.Failure == "" && !seen.Moved.Equal(before.Moved) {
 		l.logs.hurry([]string{r.entry.key}, time.Now())
 	}
 }

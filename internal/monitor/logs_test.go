@@ -41,7 +41,7 @@ func (p *paper) Read(_ context.Context, domains []string, from []issuance.Positi
 func told(serial string) issuance.Reading {
 	now := time.Now()
 	return issuance.Reading{
-		At: now, Seen: []issuance.Seen{{At: now, Names: []string{"x.shop.example"}, CA: "Example", Serial: serial, Issued: now, NotAfter: now.Add(time.Hour), Log: "paper"}},
+		At: now, Moved: now, Seen: []issuance.Seen{{At: now, Names: []string{"x.shop.example"}, CA: "Example", Serial: serial, Issued: now, NotAfter: now.Add(time.Hour), Log: "paper"}},
 		Positions: []issuance.Position{{Source: "paper", Domains: []string{"shop.example"}, After: serial, At: now, Moved: now}},
 	}
 }
@@ -84,6 +84,33 @@ func TestALogIsAskedSeldom(t *testing.T) {
 		if logs := last.Observations.Logs; len(logs) != 1 || logs[0].Source != "paper" || logs[0].Seen != nil || logs[0].At.IsZero() {
 			t.Errorf("%+v", logs)
 		}
+	})
+}
+
+// Who is too slow to give anything in one look is not asked again at once, for ever.
+func TestALogThatIsTooSlowIsNotAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &paper{name: "paper", read: func(n int, _ []string, from []issuance.Position) issuance.Reading {
+			time.Sleep(logTime)
+			if n == 1 {
+				r := told("a")
+				r.More = true
+				return r
+			}
+			return issuance.Reading{At: from[0].At, Moved: from[0].Moved, More: true, Positions: from}
+		}}
+		w := newOutside(time.Millisecond)
+		w.publish("a.shop.example", "192.0.2.1")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		Run(ctx, watchedByLog(w, p))
+		if n := len(p.times); n < 4 || n > 6 {
+			t.Errorf("asked %d times in an hour", n)
+		}
+		if second := p.times[1].Sub(p.times[0]); second > logTime+2*time.Second {
+			t.Errorf("it came further, and was asked for the rest after %s", second)
+		}
+		time.Sleep(logTime) // until the look that was under way has ended
 	})
 }
 

@@ -9,12 +9,16 @@ import (
 	"driftprobe/internal/inventory"
 )
 
-// current reads what should be: the given targets and the cluster's.
+// current reads what should be: the given targets and the cluster's, as far as they are in
+// our shard. Services stay whole: which of them is in use elsewhere is not known here.
 func (o Options) current() inventory.Inventory {
-	if o.Cluster == nil {
-		return merge(o.Targets, inventory.Inventory{})
+	var cluster inventory.Inventory
+	if o.Cluster != nil {
+		cluster = o.Cluster.Inventory()
 	}
-	return merge(o.Targets, o.Cluster.Inventory())
+	inv := merge(o.Targets, cluster)
+	inv.Targets, inv.Shard = o.Shard.Of(inv.Targets), o.Shard
+	return inv
 }
 
 // merge joins configured targets with those of the cluster, sorted by key. Of two

@@ -37,6 +37,8 @@ type Options struct {
 	DNSTimeout time.Duration
 	// Targets are those of the configuration and the command line.
 	Targets []inventory.Target
+	// Shard is the part of these and the cluster's hosts that is looked at.
+	Shard inventory.Shard
 	// Cluster is the watched Kubernetes cluster; nil if there is none.
 	Cluster Cluster
 	// Clouds list the load balancers of one account each, with the newest facts about

@@ -16,7 +16,7 @@ func Single(ctx context.Context, o Options, last snapshot.Snapshot, t inventory.
 	t.Maintenance, o.Policy.Maintenance = nil, nil
 	known := last.Inventory
 	known.Targets = nil
-	o.Targets, o.Cluster = []inventory.Target{t}, still{known}
+	o.Targets, o.Cluster, o.Shard = []inventory.Target{t}, still{known}, inventory.Shard{}
 	o.ResolveZone, o.Hosted, o.Clouds, o.Logs = nil, nil, nil, nil
 	for _, c := range last.Observations.Clouds {
 		o.Clouds = append(o.Clouds, func(context.Context, []string) lbcheck.Observation { return c })

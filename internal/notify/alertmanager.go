@@ -42,8 +42,9 @@ type Alertmanager struct {
 const AlertmanagerRoute = "alertmanager"
 
 const (
-	// resend is how often an alert is repeated; its end lies a few of these ahead, so that
-	// it outlasts lost requests, and a restart of this program.
+	// resend is how often an alert is repeated, and the longest pause after a failure; its
+	// end lies a few of these ahead, so that it outlasts lost requests, and a restart of
+	// this program.
 	resend = time.Minute
 	ahead  = 4 * resend
 	// sayEnded is for how long an end is repeated. An instance that heard nothing in this
@@ -98,7 +99,8 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 		pause, heed := resend, change
 		if err := a.post(ctx, instance, slices.Collect(maps.Values(known))); err != nil {
 			failures++
-			pause = wait(failures, err, 0.5)
+			// Whatever it asks for: later the alerts in it would lapse.
+			pause = min(wait(failures, err, 0.5), resend)
 			if _, asked := errors.AsType[*RetryAfterError](err); asked {
 				heed = nil // all that is new meanwhile is in the next request
 			}
@@ -161,8 +163,10 @@ func (a *Alertmanager) alert(t Tracked, now time.Time) postable {
 			p.Labels[name] = value
 		}
 	}
+	// The number alone: another count of shards makes no other alert.
+	shard, _, _ := strings.Cut(m.Shard, "/")
 	for name, value := range map[string]string{
-		"cluster": a.Cluster, "namespace": i.Subject.Namespace, "service": i.Subject.Name,
+		"cluster": a.Cluster, "shard": shard, "namespace": i.Subject.Namespace, "service": i.Subject.Name,
 	} {
 		if value != "" {
 			p.Labels[name] = value
@@ -237,10 +241,7 @@ func (a *Alertmanager) post(ctx context.Context, instance string, alerts []posta
 	if text := strings.TrimSpace(string(answer)); !repeats(text, req.Header) {
 		err = fmt.Errorf("%w %s", err, finding.Printable(text, 200))
 	}
-	if resp.Header.Get("Retry-After") != "" {
-		return &RetryAfterError{Wait: retryAfter(resp, 0), Err: err}
-	}
-	return err
+	return asked(resp, err)
 }
 
 // repeats tells whether an answer holds credentials that it was sent: a proxy's page may

@@ -183,26 +183,90 @@ func TestAnAlertmanagerIsNotAskedBeforeItsTime(t *testing.T) {
 	})
 }
 
+// However long an instance asks us to wait, and however often it fails: what fires does not
+// lapse there, and what begins is told within a minute of its being well again.
+func TestAlertsOutlastAnAlertmanagerThatAsksToWait(t *testing.T) {
+	for name, answer := range map[string]http.Header{"it asks for an hour": {"Retry-After": {"3600"}}, "it fails": {}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ill atomic.Bool
+				var mu sync.Mutex
+				ends := map[string]time.Time{}
+				a := &Alertmanager{
+					URLs: []string{"http://one.example"}, Log: slog.New(slog.DiscardHandler),
+					Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+						if ill.Load() {
+							return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: answer}, nil
+						}
+						var alerts []postable
+						err := json.NewDecoder(r.Body).Decode(&alerts)
+						mu.Lock()
+						defer mu.Unlock()
+						for _, p := range alerts {
+							ends[p.Labels["incident"]] = p.EndsAt
+						}
+						return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, err
+					})},
+				}
+				var state atomic.Pointer[State]
+				state.Store(&State{Incidents: []Tracked{fires("a", finding.Critical)}})
+				wake := make(chan struct{}, 1)
+				ctx, stop := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() { a.Run(ctx, func() State { return *state.Load() }, func() <-chan struct{} { return wake }) })
+				time.Sleep(time.Second)
+				ill.Store(true) // a proxy before it restarts
+				time.Sleep(10 * time.Minute)
+				ill.Store(false)
+				state.Store(&State{Incidents: []Tracked{fires("a", finding.Critical), fires("new", finding.Critical)}})
+				wake <- struct{}{}
+				for range 3 {
+					time.Sleep(resend)
+					synctest.Wait()
+					mu.Lock()
+					for _, id := range []string{"a", "new"} {
+						if left := time.Until(ends[id]); left <= ahead-2*resend {
+							t.Errorf("%s ends in %s", id, left)
+						}
+					}
+					mu.Unlock()
+				}
+				stop()
+				running.Wait()
+			})
+		})
+	}
+}
+
 func TestWhatAnAlertmanagerAnswers(t *testing.T) {
 	var status int
+	var after string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer x" || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("headers %v", r.Header)
 		}
-		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Retry-After", after)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "bad \x1b[31m labels")
 	}))
 	defer s.Close()
 	a := &Alertmanager{Client: s.Client(), Header: func() (http.Header, error) { return http.Header{"Authorization": {"Bearer x"}}, nil }}
-	for code, want := range map[int]string{200: "", 400: `it answered 400 bad \x1b[31m labels (asked to wait 7s)`} {
-		status = code
+	for _, c := range []struct {
+		status      int
+		after, want string
+	}{
+		{200, "7", ""},
+		{400, "7", `it answered 400 bad \x1b[31m labels (asked to wait 7s)`},
+		{400, "soon", `it answered 400 bad \x1b[31m labels`},
+		{503, "", `it answered 503 bad \x1b[31m labels`},
+	} {
+		status, after = c.status, c.after
 		got := ""
 		if err := a.post(t.Context(), s.URL+"/", nil); err != nil {
 			got = err.Error()
 		}
-		if got != want {
-			t.Errorf("%d: %q, want %q", code, got, want)
+		if got != c.want {
+			t.Errorf("%d: %q, want %q", c.status, got, c.want)
 		}
 	}
 }

@@ -9,10 +9,12 @@ import (
 // blind is what a report says it could not look at.
 type blind struct {
 	// all: nothing at all; some: at least one hostname; truth: a source that says
-	// which addresses are right; kinds: objects of some kind, so that hosts may be unknown.
-	all, some, truth, kinds bool
-	hosts                   map[string]bool
-	services                map[[2]string]bool
+	// which addresses are right.
+	all, some, truth bool
+	// kinds are those of objects that were never read.
+	kinds    []string
+	hosts    map[string]bool
+	services map[[2]string]bool
 	// open are Services whose load balancer is gone, has no address, or has one that
 	// is disputed: which records are right is not decided for as long.
 	open map[[2]string]bool
@@ -24,11 +26,12 @@ type blind struct {
 
 func newBlind(r finding.Report) blind {
 	b := blind{
-		hosts: map[string]bool{}, services: map[[2]string]bool{},
+		kinds: r.Coverage.Unread, hosts: map[string]bool{}, services: map[[2]string]bool{},
 		open: map[[2]string]bool{}, servers: map[string]bool{}, named: map[string]bool{},
 	}
 	for _, i := range r.Incidents {
 		b.name(i.Hosts)
+		b.name(i.Corrected)
 	}
 	for _, f := range r.Fronts {
 		b.name(f.Hosts)
@@ -57,11 +60,9 @@ func newBlind(r finding.Report) blind {
 			continue
 		}
 		switch f.Code {
-		case finding.IssuanceLogUnread, finding.SelfOverLimit:
-			// The logs of certificates do not say which addresses are right; and what is
-			// over a limit says nothing of what is within it.
-		case finding.SelfSourceUnread:
-			b.kinds = true
+		// The logs of certificates do not say which addresses are right; what is over a
+		// limit says nothing of what is within it; and kinds has what was never read.
+		case finding.IssuanceLogUnread, finding.SelfOverLimit, finding.SelfSourceUnread:
 		default:
 			b.truth = true
 		}
@@ -80,8 +81,10 @@ func (b blind) to(t Tracked) bool {
 	i := t.Message.Incident
 	family := i.Code.Family()
 	return b.all ||
-		b.truth && (family == "dns" || family == "lb") ||
-		(b.truth || b.kinds) && slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] }) ||
+		// What was seen without a kind of objects can be gone without it; any other may
+		// have been seen because of them.
+		slices.ContainsFunc(b.kinds, func(k string) bool { return !slices.Contains(t.Unread, k) }) ||
+		b.truth && (family == "dns" || family == "lb" || slices.ContainsFunc(t.Touched, func(h string) bool { return !b.named[h] })) ||
 		family == "dns" && b.open[[2]string{i.Subject.Namespace, i.Subject.Name}] && i.Subject.Name != "" ||
 		// A server that gave the wrong records and says nothing now may still give them.
 		family == "dns" && slices.ContainsFunc(t.Message.SeenOn, func(s string) bool { return b.servers[s] }) ||

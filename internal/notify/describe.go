@@ -22,6 +22,7 @@ func describe(m Message, i finding.Incident) Message {
 	i.Effects = nil
 	i.Cause, i.Recovery = short(i.Cause), short(i.Recovery)
 	i.Hosts = slices.Clone(i.Hosts[:min(len(i.Hosts), maxHosts)])
+	i.Corrected = slices.Clone(i.Corrected[:min(len(i.Corrected), maxHosts)])
 	i.Evidence = slices.Clone(i.Evidence[:min(len(i.Evidence), maxNotes)])
 	for n, note := range i.Evidence {
 		i.Evidence[n] = finding.Note{Label: short(note.Label), Text: short(note.Text)}

@@ -37,7 +37,16 @@ type GivenUpError struct{ Reason string }
 // Error names the reason.
 func (e *GivenUpError) Error() string { return "given up: " + e.Reason }
 
+// NotYetError is returned by a Sink that has to learn something before it can send. That is
+// no failure, and is soon over: it is asked again after soonWait, and nothing is counted.
+type NotYetError struct{ Reason string }
+
+// Error names the reason.
+func (e *NotYetError) Error() string { return "not yet: " + e.Reason }
+
 const (
+	// soonWait is between two attempts while a Sink is not ready.
+	soonWait    = 2 * time.Second
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
 	deadWait    = 5 * time.Minute

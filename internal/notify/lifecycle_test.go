@@ -293,42 +293,71 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// A log of certificates that cannot be read says nothing of records, hosts over a limit
-// nothing of the others, and kinds of objects that were never read nothing of the hosts that
-// are looked at: what is over is told.
+// A log of certificates that cannot be read says nothing of records, and hosts over a limit
+// nothing of the others: what is over is told.
 func TestWhatSaysNothingOfTheTruthHoldsNothing(t *testing.T) {
 	for _, f := range []finding.Finding{
 		{Code: finding.IssuanceLogUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "SSLMate"}},
 		{Code: finding.SelfOverLimit, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}},
-		{Code: finding.SelfSourceUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}},
 	} {
 		t.Run(string(f.Code), func(t *testing.T) {
-			if all := saidBeside(f, incident(finding.Critical).Hosts); len(all) != 2 || all[1].Kind != Resolved {
+			all := saidOver(func(int) finding.Report { return finding.Report{Findings: []finding.Finding{f}} })
+			if len(all) != 2 || all[1].Kind != Resolved {
 				t.Errorf("said %+v", all)
 			}
 		})
 	}
 }
 
-// A hostname that is looked at no more may have been declared by what can't be read.
-func TestAHostOfWhatWasNeverReadIsHeld(t *testing.T) {
-	f := finding.Finding{Code: finding.SelfSourceUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}}
-	if all := saidBeside(f, nil); len(all) != 1 {
-		t.Errorf("said %+v", all)
+// An incident that is gone beside kinds of objects which were never read is over if it was
+// seen without them. Else they may be why it was seen: it is held.
+func TestKindsThatWereNeverRead(t *testing.T) {
+	ingresses, both := []string{"ingresses"}, []string{"httproutes", "ingresses"}
+	for name, c := range map[string]struct {
+		before, after []string
+		over          bool
+	}{
+		"never read at all":     {both, both, true},
+		"one of them by now":    {both, ingresses, true},
+		"both by now":           {both, nil, true},
+		"unread since a start":  {nil, ingresses, false},
+		"one more since then":   {ingresses, both, false},
+		"another one than then": {ingresses, []string{"httproutes"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := saidOver(func(n int) finding.Report {
+				kinds := c.after
+				if n < saidLast {
+					kinds = c.before
+				}
+				r := finding.Report{Coverage: finding.Coverage{Unread: kinds}}
+				if len(kinds) > 0 {
+					r.Findings = []finding.Finding{{Code: finding.SelfSourceUnread, Severity: finding.Unknown, Subject: finding.Subject{Source: "kubernetes"}}}
+				}
+				return r
+			})
+			if over := len(all) == 2 && all[1].Kind == Resolved; over != c.over || !over && len(all) != 1 {
+				t.Errorf("said %+v", all)
+			}
+		})
 	}
 }
 
-// saidBeside is what is said of an incident that comes and goes beside a finding, in reports
-// that name the hosts.
-func saidBeside(f finding.Finding, hosts []string) []Message {
+// saidLast is the first minute without the incident of saidOver.
+const saidLast = 3
+
+// saidOver is what is said of an incident that comes and goes in such reports, minute by
+// minute, that name its hosts.
+func saidOver(at func(minute int) finding.Report) []Message {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	i := incident(finding.Critical)
 	p := Policy{ResolveAfter: time.Minute}
 	var s State
 	var all []Message
 	for n := range 10 {
-		r := finding.Report{At: now.Add(time.Duration(n) * time.Minute), Findings: []finding.Finding{f}, Fronts: []finding.Front{{Hosts: hosts}}}
-		if n < 3 {
+		r := at(n)
+		r.At, r.Fronts = now.Add(time.Duration(n)*time.Minute), []finding.Front{{Hosts: i.Hosts}}
+		if n < saidLast {
 			r.Incidents = []finding.Incident{i}
 		}
 		var said []Message

@@ -62,6 +62,8 @@ type Message struct {
 	News string `json:"news,omitempty"`
 	// Labels are those on which all its hostnames agreed when it was first told.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Shard says which part of the hosts the speaker looks at ("0/3"); empty: all.
+	Shard string `json:"shard,omitempty"`
 	// To names the sinks to tell; nil is all of them. The Queue knows who still waits.
 	To []string `json:"-"`
 }
@@ -69,7 +71,7 @@ type Message struct {
 // Cause is the incident's; when that is over, without the time that it was going to last:
 // an all-clear that says "until 14:32" is read as "not yet".
 func (m Message) Cause() string {
-	if !m.over() {
+	if !m.Over() {
 		return m.Incident.Cause
 	}
 	return past(m.Incident.Cause)
@@ -145,6 +147,8 @@ type Tracked struct {
 	Updates   int    `json:"updates,omitempty"`
 	// Flapping: it was told as such, and has not been stable since.
 	Flapping bool `json:"flapping,omitempty"`
+	// Unread are the kinds of objects that were not read when it was seen last.
+	Unread []string `json:"unread,omitempty"`
 	// Listed: its hostnames were watched when it was seen last.
 	Listed bool `json:"listed,omitempty"`
 }

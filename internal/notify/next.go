@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 )
 
 // Policy says when to speak.
@@ -32,6 +33,8 @@ type Policy struct {
 	Routes []Route
 	// Silences are what is not told for a time.
 	Silences []Silence
+	// Shard is the part of all hosts that we speak of.
+	Shard inventory.Shard
 	// Watched are the hostnames that are watched; nil: that is not known.
 	Watched map[string]Host
 }
@@ -104,7 +107,7 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		case len(next.Incidents) >= maxTracked:
 			next.Untracked++
 		default:
-			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now}}, *i))
+			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now, Shard: p.Shard.String()}}, *i))
 		}
 	}
 	return next, messages
@@ -157,7 +160,7 @@ func (l look) present(t Tracked, i finding.Incident) (Tracked, *Message, bool) {
 		t.PresentFor = 0
 	}
 	t.Last, t.GoneFor, t.GoneSince = Present, 0, time.Time{}
-	t.Touched = union(t.Touched, i.Hosts)
+	t.Touched, t.Unread = union(t.Touched, i.Hosts), l.blind.kinds
 	t.Listed = l.anyWatched(i.Hosts)
 	if i.State == finding.Draining {
 		if t.Message.Draining.IsZero() {
@@ -266,6 +269,9 @@ func (l look) tell(t Tracked, k Kind, news string) (Tracked, *Message, bool) {
 	m := t.Message
 	m.Kind, m.At, m.To, m.News = k, l.now, t.To, news
 	m.Key = fmt.Sprintf("%s@%s#%d", m.Incident.ID, t.Began.UTC().Format(time.RFC3339), t.Count)
+	if m.Shard != "" {
+		m.Key += "@" + m.Shard // others may have an incident of this name
+	}
 	return t, &m, true
 }
 

@@ -231,6 +231,7 @@ func TestStateIsBounded(t *testing.T) {
 		i := incident(finding.Critical)
 		if n == 0 {
 			i.Hosts = slices.Repeat([]string{"a.example", "b.example"}, 3*maxTouched)
+			i.Corrected = i.Hosts
 		}
 		i.ID = fmt.Sprint("id", n)
 		i.Cause = strings.Repeat("ä", maxText)
@@ -245,7 +246,7 @@ func TestStateIsBounded(t *testing.T) {
 		t.Errorf("%d tracked, %d queued, %d dropped, %d untracked", len(s.Incidents), len(s.Queue), s.Dropped, s.Untracked)
 	}
 	i := messages[0].Incident
-	if len(i.Hosts) > maxHosts || len(i.Evidence) > maxNotes || len(i.Cause) > maxText+len("…") || i.Effects != nil {
+	if len(i.Hosts) > maxHosts || len(i.Corrected) > maxHosts || len(i.Evidence) > maxNotes || len(i.Cause) > maxText+len("…") || i.Effects != nil {
 		t.Errorf("a message is not cut: %d hosts, %d notes, %d bytes of cause", len(i.Hosts), len(i.Evidence), len(i.Cause))
 	}
 	if messages[0].HostCount != 6*maxTouched {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +19,8 @@ type Sink interface {
 	// Name is stable over restarts and different for each sink.
 	Name() string
 	// Send returns nil if and only if the message has arrived. It may return a
-	// RetryAfterError, a DeadHookError or a GivenUpError; any other error is tried
-	// again soon.
+	// RetryAfterError, a DeadHookError, a GivenUpError or a NotYetError; any other error
+	// is tried again soon.
 	Send(ctx context.Context, m Message) error
 }
 
@@ -107,7 +108,7 @@ func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox,
 		if err != nil {
 			log.Warn("the stored state of alerts is unusable; incidents may be told again", "error", err)
 		}
-		o.state = Retain(state, o.names)
+		o.state = handedOver(p.Shard, Retain(state, o.names))
 	}
 	return o, nil
 }
@@ -175,8 +176,9 @@ func (o *Outbox) Watch(hosts map[string]Host) {
 func (o *Outbox) Greet(at time.Time, hosts int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	shard := o.policy.Shard.String()
 	o.greeting = []Message{{
-		Key: "started@" + at.UTC().Format(time.RFC3339), Kind: Started, At: at,
+		Key: strings.TrimSuffix("started@"+at.UTC().Format(time.RFC3339)+"@"+shard, "@"), Kind: Started, At: at, Shard: shard,
 		Incident: finding.Incident{ID: "started", Cause: "driftprobe watches " + finding.Count(hosts, "hostname", "hostnames")},
 	}}
 }
@@ -254,6 +256,11 @@ func (o *Outbox) deliver(ctx context.Context, s Sink, noted chan<- struct{}) {
 		err := send(ctx, s, m)
 		if err != nil && ctx.Err() != nil {
 			return // stopped in the middle: it may have arrived, and is tried again
+		}
+		if _, unready := errors.AsType[*NotYetError](err); unready {
+			o.log.Debug("alert waits", "sink", s.Name(), "message", m.Key, "why", err)
+			sleep(ctx, soonWait)
+			continue
 		}
 		if o.done(s.Name(), m, err) {
 			signal(noted)

@@ -305,6 +305,30 @@ func TestASinkIsObeyedWhenItAsksToWait(t *testing.T) {
 	})
 }
 
+// A sink that is not ready is asked again soon, however often: that is neither a failure nor
+// worth a line of the log.
+func TestASinkThatIsNotReadyHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		p := &pipe{name: "a", errs: slices.Repeat([]error{&NotYetError{Reason: "nothing is read"}}, 100)}
+		o, err := NewOutbox(Policy{}, nil, slog.New(slog.NewTextHandler(&log, nil)), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.state.Queue = []Queued{{Message{Key: "x", Kind: Firing, Incident: finding.Incident{ID: "x"}}, []string{"a"}}}
+		run(t, o, 5*time.Minute)
+		wantArrived(t, p, "firing x")
+		for _, gap := range p.gaps() {
+			if gap > 5*time.Second {
+				t.Errorf("it is asked again after %s", gap)
+			}
+		}
+		if d := o.Deliveries()[0]; d.Failed != 0 || d.Sent != 1 || log.Len() > 0 {
+			t.Errorf("%+v\n%s", d, shortLog(log.String()))
+		}
+	})
+}
+
 func TestADeadHookIsSeenUntilItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipe{name: "a", errs: []error{&DeadHookError{Reason: "gone"}}}

@@ -68,7 +68,7 @@ func storm(all []Message, chosen []int) Message {
 	hash := sha256.New()
 	m := all[chosen[0]]
 	cause := finding.Count(len(chosen), "incident", "incidents") + " at once"
-	whole := Message{Kind: m.Kind, At: m.At, FirstSeen: m.FirstSeen, Resolved: m.Resolved}
+	whole := Message{Kind: m.Kind, At: m.At, FirstSeen: m.FirstSeen, Resolved: m.Resolved, Shard: m.Shard}
 	whole.Incident = finding.Incident{ID: "storm", Code: m.Incident.Code, Severity: m.Incident.Severity, State: m.Incident.State, Cause: cause}
 	for _, n := range chosen {
 		m, i := all[n], &whole.Incident

@@ -134,23 +134,36 @@ func (s *Slack) judge(resp *http.Response, answer string) error {
 	case code == http.StatusForbidden, code == http.StatusNotFound, code == http.StatusGone:
 		return &DeadHookError{Reason: err.Error()}
 	case code == http.StatusTooManyRequests:
-		return &RetryAfterError{Wait: retryAfter(resp, 30*time.Second), Err: err}
-	case code >= 500 && resp.Header.Get("Retry-After") != "":
-		return &RetryAfterError{Wait: retryAfter(resp, 0), Err: err}
+		wait, said := retryAfter(resp)
+		if !said {
+			wait = 30 * time.Second
+		}
+		return &RetryAfterError{Wait: wait, Err: err}
+	case code >= 500:
+		return asked(resp, err)
 	}
 	return err
 }
 
-// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date.
-func retryAfter(resp *http.Response, otherwise time.Duration) time.Duration {
+// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date. said is false if
+// it is neither.
+func retryAfter(resp *http.Response) (wait time.Duration, said bool) {
 	value := resp.Header.Get("Retry-After")
 	if n, err := strconv.Atoi(value); err == nil && n >= 0 {
-		return time.Duration(min(n, int(longestAsked/time.Second))) * time.Second
+		return time.Duration(min(n, int(longestAsked/time.Second))) * time.Second, true
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(0, min(time.Until(at), longestAsked))
+		return max(0, min(time.Until(at), longestAsked)), true
 	}
-	return otherwise
+	return 0, false
+}
+
+// asked adds to an error when the answer wants us back, if it says so.
+func asked(resp *http.Response, err error) error {
+	if wait, said := retryAfter(resp); said {
+		return &RetryAfterError{Wait: wait, Err: err}
+	}
+	return err
 }
 
 // withoutURL takes off every *url.Error, which prints the URL.

@@ -46,7 +46,7 @@ const (
 // layout is the whole message.
 func layout(m Message, of about) payload {
 	p := payload{Text: clip(headline(m, of.cluster), maxLine)}
-	if m.over() {
+	if m.Over() {
 		return p
 	}
 	var blocks []block
@@ -71,7 +71,7 @@ func layout(m Message, of about) payload {
 // plain is the message without any layout.
 func plain(m Message, cluster string) string {
 	text := clip(headline(m, cluster), maxLine)
-	if !m.over() {
+	if !m.Over() {
 		if fix := remedy(m); fix != "" {
 			text += "\n" + fix
 		}
@@ -91,9 +91,14 @@ func color(s finding.Severity) string {
 
 // headline is the first line: the whole message on a locked phone.
 func headline(m Message, cluster string) string {
-	in := ""
-	if cluster != "" {
+	var in string
+	switch {
+	case cluster != "" && m.Shard != "":
+		in = " (" + escape(cluster) + ", shard " + escape(m.Shard) + ")"
+	case cluster != "":
 		in = " (" + escape(cluster) + ")"
+	case m.Shard != "":
+		in = " (shard " + escape(m.Shard) + ")"
 	}
 	cause := escape(m.Cause())
 	hit := scope(m)
@@ -122,8 +127,8 @@ func headline(m Message, cluster string) string {
 	return fmt.Sprintf("[%s] %s%s%s", m.Incident.Severity, cause, in, news)
 }
 
-// over tells whether there is nothing to be done any more.
-func (m Message) over() bool { return m.Kind == Resolved || m.Kind == Unwatched || m.Kind == Started }
+// Over tells whether there is nothing to be done any more.
+func (m Message) Over() bool { return m.Kind == Resolved || m.Kind == Unwatched || m.Kind == Started }
 
 // clock is a moment, with the day if the message speaks of more than one.
 func clock(at time.Time, m Message) string {

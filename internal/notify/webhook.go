@@ -86,10 +86,8 @@ func answered(resp *http.Response) error {
 		return &GivenUpError{Reason: err.Error()}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound, code == http.StatusGone:
 		return &DeadHookError{Reason: err.Error()}
-	case resp.Header.Get("Retry-After") != "":
-		return &RetryAfterError{Wait: retryAfter(resp, 0), Err: err}
 	}
-	return err
+	return asked(resp, err)
 }
 
 func (w *Webhook) request(ctx context.Context, body []byte) (*http.Request, error) {

@@ -15,10 +15,10 @@ func Addresses(w io.Writer, r finding.Report, s snapshot.Snapshot, o Options) er
 	if o.Width == 0 {
 		o.Width = defaultWidth
 	}
-	l := look(r, s)
+	l := look(r, s, anyHost)
 	t := text{page: page{width: max(o.Width, minWidth)}, report: r, o: o}
 	var all []matrix
-	for _, host := range l.hosts {
+	for _, host := range hostsOf(s) {
 		all = append(all, l.matrices(host)...)
 	}
 	if len(all) == 0 {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"driftprobe/finding"
 )
@@ -24,17 +25,18 @@ func Explain(w io.Writer, e finding.Entry) error {
 	return write(w, p.String())
 }
 
-// ExplainAll writes the list of codes with their titles.
-func ExplainAll(w io.Writer) error {
+// ExplainAll writes the list of codes with their titles: those of a family, or all if it is "".
+func ExplainAll(w io.Writer, family string) error {
 	p := page{width: explainWidth}
+	all := slices.DeleteFunc(finding.Catalogue(), func(e finding.Entry) bool { return family != "" && e.Code.Family() != family })
 	width := 0
-	for _, e := range finding.Catalogue() {
+	for _, e := range all {
 		width = max(width, columns(string(e.Code)))
 	}
-	for _, e := range finding.Catalogue() {
+	for _, e := range all {
 		p.hang(pad(string(e.Code), width)+"  ", e.Title, width+2)
 	}
 	p.blank()
-	p.line(fmt.Sprintf("%d codes; more on one: driftprobe explain CODE", len(finding.Catalogue())))
+	p.line(fmt.Sprintf("%s; more on one: driftprobe explain CODE", finding.Count(len(all), "code", "codes")))
 	return write(w, p.String())
 }

@@ -41,7 +41,7 @@ type (
 )
 
 // JUnit writes the report as JUnit's XML: a test for each incident, and one for each
-// hostname that is well. An incident at failOn or worse is a failure, one that says that
+// hostname and each object of manifests that is well. An incident at failOn or worse is a failure, one that says that
 // nobody could look is an error, and a lesser one passes with its text as output.
 func JUnit(w io.Writer, r finding.Report, failOn finding.Severity) error {
 	suite := junitSuite{
@@ -67,6 +67,9 @@ func JUnit(w io.Writer, r finding.Report, failOn finding.Severity) error {
 		for _, host := range f.Hosts {
 			suite.Cases = append(suite.Cases, junitCase{Class: "driftprobe." + printed(f.Name), Name: printed(host), Time: "0"})
 		}
+	}
+	for _, object := range r.Coverage.Sound {
+		suite.Cases = append(suite.Cases, junitCase{Class: "driftprobe.lint", Name: printed(object), Time: "0"})
 	}
 	suite.Tests = len(suite.Cases)
 	if _, err := io.WriteString(w, xml.Header); err != nil {

@@ -35,7 +35,7 @@ func hostile() finding.Report {
 			{Code: finding.IssuanceEphemeralStorage, Severity: finding.Info, Summary: "in a file", SeenAt: []string{"chart.yaml"}, Line: 12},
 		},
 		Fronts:   []finding.Front{{Name: "traefik/traefik", Hosts: []string{"well.example", "fine.example"}}},
-		Coverage: finding.Coverage{Took: 1300 * time.Millisecond},
+		Coverage: finding.Coverage{Took: 1300 * time.Millisecond, Sound: []string{"Service traefik/\x1btraefik"}},
 	}
 }
 
@@ -59,7 +59,7 @@ func TestJUnit(t *testing.T) {
 			}
 		}
 		s := got.Suites[0]
-		if s.Tests != 6 || s.Failures != c.failures || s.Errors != c.errors || s.Time != "1.300" || s.Timestamp != "2026-11-22T12:00:00" {
+		if s.Tests != 7 || s.Failures != c.failures || s.Errors != c.errors || s.Time != "1.300" || s.Timestamp != "2026-11-22T12:00:00" {
 			t.Errorf("fail on %v: %+v", c.failOn, s)
 		}
 		first := s.Cases[0]
@@ -69,6 +69,9 @@ func TestJUnit(t *testing.T) {
 		}
 		if last := s.Cases[5]; last.Class != "driftprobe.traefik/traefik" || last.Name != "fine.example" || last.Failure != nil {
 			t.Errorf("%+v", last)
+		}
+		if object := s.Cases[6]; object.Class != "driftprobe.lint" || object.Name != `Service traefik/\x1btraefik` || object.Failure != nil {
+			t.Errorf("%+v", object)
 		}
 	}
 }

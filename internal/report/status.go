@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/snapshot"
 )
 
@@ -25,7 +26,6 @@ const (
 // Page writes the report as a page of HTML: the incidents, what is well, the addresses of
 // the hosts that an incident names, and the names of others. HostPage has the rest.
 func Page(w io.Writer, r finding.Report, s snapshot.Snapshot) error {
-	l := look(r, s)
 	var d document
 	felt, aside := ordered(r)
 	d.begin("driftprobe: "+tally(felt), stamp(r))
@@ -49,7 +49,7 @@ func Page(w io.Writer, r finding.Report, s snapshot.Snapshot) error {
 		d.put("<p>%s</p>\n", words)
 	}
 	d.coverage(r.Coverage)
-	d.hosts(l)
+	d.hosts(r, s)
 	d.end()
 	return write(w, d.String())
 }
@@ -58,13 +58,14 @@ func Page(w io.Writer, r finding.Report, s snapshot.Snapshot) error {
 // addresses, and the findings about it. It tells whether the snapshot has the host; if not,
 // nothing is written.
 func HostPage(w io.Writer, r finding.Report, s snapshot.Snapshot, host string) (known bool, err error) {
-	l := look(r, s)
-	if len(l.targets[host]) == 0 {
+	if !slices.ContainsFunc(s.Inventory.Targets, func(t inventory.Target) bool { return t.Host == host }) {
 		return false, nil
 	}
+	only := func(h string) bool { return h == host }
+	l := look(r, s, only)
 	var d document
 	d.begin(host+" - driftprobe", stamp(r))
-	m, said := hostMarks(r)[host]
+	m, said := hostMarks(r, only)[host]
 	if !said {
 		m = silent()
 	}
@@ -73,7 +74,7 @@ func HostPage(w io.Writer, r finding.Report, s snapshot.Snapshot, host string) (
 	d.put("</h1>\n")
 	n := 0
 	for _, i := range r.Incidents {
-		if slices.Contains(i.Hosts, host) {
+		if slices.Contains(i.Hosts, host) || slices.Contains(i.Corrected, host) {
 			if n++; n <= maxIncidents {
 				d.incident(i)
 			}
@@ -193,13 +194,14 @@ func (d *document) coverage(c finding.Coverage) {
 
 // hosts writes the addresses of the hosts in trouble, and the names of all, those in
 // trouble first.
-func (d *document) hosts(l *looked) {
-	if len(l.hosts) == 0 {
+func (d *document) hosts(r finding.Report, s snapshot.Snapshot) {
+	hosts := hostsOf(s)
+	if len(hosts) == 0 {
 		return
 	}
-	marks := hostMarks(l.report)
+	marks := hostMarks(r, anyHost)
 	var trouble, others []string
-	for _, h := range l.hosts {
+	for _, h := range hosts {
 		if marks[h].felt() {
 			trouble = append(trouble, h)
 		} else {
@@ -209,13 +211,15 @@ func (d *document) hosts(l *looked) {
 	if len(trouble) > 0 {
 		d.put("<h2>Addresses of hostnames in trouble</h2>\n")
 	}
-	for _, h := range trouble[:min(len(trouble), maxExpanded)] {
+	expanded := trouble[:min(len(trouble), maxExpanded)]
+	l := look(r, s, func(host string) bool { return slices.Contains(expanded, host) })
+	for _, h := range expanded {
 		for _, m := range l.matrices(h) {
 			d.matrix(m)
 		}
 	}
 	d.more(len(trouble)-maxExpanded, "hostname", "hostnames")
-	d.put("<h2>%s</h2>\n", hostnames(len(l.hosts)))
+	d.put("<h2>%s</h2>\n", hostnames(len(hosts)))
 	d.put(`<form action="host"><label>show <input name="name" type="search" required placeholder="a hostname"></label> <button>go</button></form>` + "\n" + `<ul class="hosts">` + "\n")
 	all := append(trouble, others...)
 	for _, h := range all[:min(len(all), maxListed)] {

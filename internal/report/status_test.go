@@ -198,3 +198,24 @@ func TestNoTargetsNoAddresses(t *testing.T) {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
+
+// Anybody who reaches the port can ask for a page, so that it costs what it shows.
+func TestPagesOfManyHostsCostWhatTheyShow(t *testing.T) {
+	const many = 10_000
+	s := newSeen()
+	for i := range many {
+		host := fmt.Sprintf("h%05d.example", i)
+		s.target("https://"+host+"/", host)
+		s.visit("192.0.2.1:443", nil)
+		s.visit("192.0.2.2:443", nil)
+		s.found(finding.DNSTTLExposure, finding.Info, host, "192.0.2.1")
+	}
+	for host, most := range map[string]float64{"absent.example": 5, "h05000.example": 1000} {
+		if n := testing.AllocsPerRun(2, func() { _, _ = HostPage(io.Discard, s.report, s.Snapshot, host) }); n > most {
+			t.Errorf("%.0f allocations for the page of %s, want at most %.0f", n, host, most)
+		}
+	}
+	if n := testing.AllocsPerRun(2, func() { _ = Page(io.Discard, s.report, s.Snapshot) }); n > 1000 {
+		t.Errorf("%.0f allocations for the page of all", n)
+	}
+}

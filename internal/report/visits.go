@@ -14,7 +14,6 @@ import (
 	"driftprobe/dnscheck"
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
-	"driftprobe/internal/snapshot"
 	"driftprobe/probe"
 )
 
@@ -70,89 +69,32 @@ type mark struct {
 	worst int
 }
 
-func severe(s finding.Severity) mark { return mark{strings.ToUpper(s.String()), int(s) + 1} }
+func severe(s finding.Severity) mark { return mark{strings.ToUpper(s.String()), rank(s)} }
+
+func rank(s finding.Severity) int { return int(s) + 1 }
 
 // felt tells whether clients feel it, or nobody can say.
-func (m mark) felt() bool { return m.worst > severe(finding.Info).worst || m.word == draining }
+func (m mark) felt() bool { return m.worst > rank(finding.Info) || m.word == draining }
 
 func right() mark  { return mark{"OK", 0} }
 func silent() mark { return mark{"-", 0} }
 
-// looked is a snapshot with its Report, indexed by host and target. It points into both.
-type looked struct {
-	report  finding.Report
-	at      time.Time
-	targets map[string][]*inventory.Target
-	// hosts are sorted.
-	hosts  []string
-	visits map[string][]probe.Observation
-	dns    map[string]*dnscheck.Observation
-	found  map[string][]*finding.Finding
-	// foundOf are those of found that name an address.
-	foundOf map[place][]*finding.Finding
-	// offline: nobody answered us, so that nothing was judged.
-	offline bool
-}
-
-type place struct{ host, address string }
-
-func look(r finding.Report, s snapshot.Snapshot) *looked {
-	l := &looked{
-		report: r, at: r.At,
-		targets: make(map[string][]*inventory.Target, len(s.Inventory.Targets)),
-		visits:  make(map[string][]probe.Observation, len(s.Inventory.Targets)),
-		dns:     make(map[string]*dnscheck.Observation, len(s.Observations.DNS)),
-		found:   map[string][]*finding.Finding{},
-		foundOf: map[place][]*finding.Finding{},
-	}
-	for i := range s.Inventory.Targets {
-		t := &s.Inventory.Targets[i]
-		if l.targets[t.Host] == nil {
-			l.hosts = append(l.hosts, t.Host)
-		}
-		l.targets[t.Host] = append(l.targets[t.Host], t)
-	}
-	slices.Sort(l.hosts)
-	for rest := s.Observations.Probes; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].Target == rest[0].Target {
-			n++
-		}
-		if key := rest[0].Target; l.visits[key] == nil {
-			l.visits[key] = rest[:n:n]
-		} else { // a target that stands in several places is copied together
-			l.visits[key] = append(l.visits[key], rest[:n]...)
-		}
-		rest = rest[n:]
-	}
-	for i := range s.Observations.DNS {
-		l.dns[s.Observations.DNS[i].Host] = &s.Observations.DNS[i]
-	}
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		l.offline = l.offline || f.Code == finding.SelfOffline
-		l.found[f.Subject.Host] = append(l.found[f.Subject.Host], f)
-		if at := (place{f.Subject.Host, f.Subject.Address}); at.address != "" {
-			l.foundOf[at] = append(l.foundOf[at], f)
-		}
-	}
-	return l
-}
-
 // matrices are the targets of one host.
 func (l *looked) matrices(host string) []matrix {
 	all := make([]matrix, 0, len(l.targets[host]))
+	others := l.others(host)
 	for _, t := range l.targets[host] {
-		all = append(all, l.matrix(t))
+		all = append(all, l.matrix(t, others[t.Key]))
 	}
 	return all
 }
 
-func (l *looked) matrix(t *inventory.Target) matrix {
+// matrix is one target, without the findings that are another's.
+func (l *looked) matrix(t *inventory.Target, others map[finding.ID]bool) matrix {
 	m := matrix{host: t.Host, url: t.Key}
 	seen := l.visits[t.Key]
 	for _, o := range seen {
-		m.rows = append(m.rows, l.row(t, o))
+		m.rows = append(m.rows, l.row(t, o, others))
 	}
 	if m.more = len(m.rows) - maxRows; m.more > 0 {
 		m.rows = worst(m.rows, maxRows)
@@ -202,7 +144,7 @@ func slowestServer(o dnscheck.Observation) time.Duration {
 	return slowest
 }
 
-func (l *looked) row(t *inventory.Target, o probe.Observation) row {
+func (l *looked) row(t *inventory.Target, o probe.Observation, others map[finding.ID]bool) row {
 	at := subjectOf(o.Address)
 	r := row{address: at}
 	r.cells[cellAnswer] = answer(o)
@@ -212,7 +154,7 @@ func (l *looked) row(t *inventory.Target, o probe.Observation) row {
 	if o.TLS != nil && len(o.TLS.Chain) > 0 {
 		r.cells[cellUntil] = day(o.TLS.Trust.NotAfter, l.at)
 	}
-	found := l.foundAt(t.Host, at, o.Address.Addr().Unmap().String())
+	found := slices.DeleteFunc(l.foundAt(t.Host, at, o.Address.Addr().Unmap().String()), func(f *finding.Finding) bool { return others[f.ID()] })
 	switch why := unprobed(o); {
 	case len(found) > 0:
 		r.mark = severe(slices.MaxFunc(found, func(a, b *finding.Finding) int { return cmp.Compare(a.Severity, b.Severity) }).Severity)
@@ -361,24 +303,4 @@ func day(t, now time.Time) string {
 		return t.UTC().Format("15:04 UTC")
 	}
 	return t.UTC().Format("2006-01-02")
-}
-
-// hostMarks are the verdicts on hosts: each that of the worst incident which names it; OK if the
-// Report lists it as well.
-func hostMarks(r finding.Report) map[string]mark {
-	all := map[string]mark{}
-	for _, f := range r.Fronts {
-		for _, h := range f.Hosts {
-			all[h] = right()
-		}
-	}
-	for _, i := range r.Incidents {
-		m := mark{word(i), severe(i.Severity).worst}
-		for _, h := range i.Hosts {
-			if m.worst > all[h].worst {
-				all[h] = m
-			}
-		}
-	}
-	return all
 }

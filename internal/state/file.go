@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (f *file) Close() error {
 }
 
 func (f *file) Read() ([]byte, error) {
-	file, err := os.Open(f.path)
+	file, err := os.OpenFile(f.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // not to wait at a pipe
 	if errors.Is(err, fs.ErrNotExist) {
 		f.seen = sha256.Sum256(nil)
 		return nil, nil
@@ -121,6 +122,9 @@ func (f *file) Read() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
+	if about, err := file.Stat(); err != nil || !about.Mode().IsRegular() {
+		return nil, cmp.Or(err, fmt.Errorf("%s is not a regular file", f.path))
+	}
 	content, err := io.ReadAll(io.LimitReader(file, MaxSize+1))
 	if err == nil {
 		f.seen = sha256.Sum256(content)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -294,6 +295,19 @@ func TestWaitUntil(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// Somebody may set the clock while we wait.
+func TestAWaitIsMeasuredByTheMonotonicClock(t *testing.T) {
+	now := time.Now()
+	later := now.Add(10 * time.Minute)
+	for name, value := range map[string]string{"retry-after": later.UTC().Format(http.TimeFormat), "ratelimit-reset": strconv.FormatInt(later.Unix(), 10)} {
+		h := http.Header{}
+		h.Set(name, value)
+		if until := waitUntil(h, now); !strings.Contains(until.String(), " m=") {
+			t.Errorf("%s: %s is of the wall clock alone", name, until)
+		}
 	}
 }
 

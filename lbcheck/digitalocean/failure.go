@@ -148,7 +148,7 @@ func waitUntil(h http.Header, now time.Time) time.Time {
 	if until.Before(now.Add(time.Second)) {
 		return now.Add(time.Second) // a clock that differs must not make a hot loop
 	}
-	return until
+	return now.Add(until.Sub(now)) // by our own monotonic clock: the other may be set meanwhile
 }
 
 // line makes foreign text safe for one line.

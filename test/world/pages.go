@@ -132,7 +132,11 @@ func haproxyPages(t testing.TB, dir string, s Site) string {
 		if s.Patience > 0 {
 			patience = fmt.Sprintf("    timeout server %dms\n", s.Patience.Milliseconds())
 		}
-		return fmt.Sprintf("    default_backend behind%d\nbackend behind%[1]d\n    retries 0\n%s    server it %s\n", port, patience, s.Behind)
+		send := ""
+		if s.Introduces {
+			send = " send-proxy"
+		}
+		return fmt.Sprintf("    default_backend behind%d\nbackend behind%[1]d\n    retries 0\n%s    server it %s%s\n", port, patience, s.Behind, send)
 	}
 	if len(s.Pages) == 0 {
 		return "    http-request return status 200 content-type text/plain string ok\n"

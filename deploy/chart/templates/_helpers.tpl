@@ -53,6 +53,8 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- define "driftprobe.config" -}}
 {{- $own := .Values.config -}}
 {{- if hasKey $own "state" }}{{ fail "config.state: use state.kind" }}{{ end -}}
+{{- if hasKey $own "shard" }}{{ fail "config.shard: use shards" }}{{ end -}}
+{{- if and (gt (int .Values.shards) 1) (eq .Values.state.kind "volume") }}{{ fail "several shards cannot share a volume: use state.kind=configmap" }}{{ end -}}
 {{- range list "lease" "namespaces" -}}
 {{- if hasKey ($own.kubernetes | default dict) . }}{{ fail (printf "config.kubernetes.%s: use replicas and namespaces" .) }}{{ end -}}
 {{- end -}}
@@ -75,6 +77,15 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- $_ := set $all "alerts" (dict "slack" (dict "webhook_url_file" (printf "/secrets/slack/%s" .Values.slack.key))) -}}
 {{- end -}}
 {{- mergeOverwrite $all (deepCopy $own) | toYaml -}}
+{{- end -}}
+
+{{- /* What each shard calls its own: "name, name-shard-1, …", with the suffix, if there is one,
+       behind each (its context is a dict of "root", "name" and "suffix"). */ -}}
+{{- define "driftprobe.ofShards" -}}
+{{- $suffix := .suffix | default "" -}}
+{{- $names := list (printf "%s%s" .name $suffix) -}}
+{{- range $shard := untilStep 1 (int .root.Values.shards) 1 }}{{ $names = append $names (printf "%s-shard-%d%s" $.name $shard $suffix) }}{{ end -}}
+{{- join ", " $names -}}
 {{- end -}}
 
 {{- /* Nine tenths of the memory limit, for the garbage collector; empty without a limit. */ -}}

@@ -74,6 +74,18 @@ func texts() []Situation {
 			Name: "gzip that is none", Refs: "RFC 1952 §2.3.1", Site: always(compressed("gzip", "none of it is.")),
 			Want: critical("http/unreachable", "HTTP 200", "breaks its own encoding"),
 		},
+		{
+			Name: "gzip that ends early, in a body that does not", Relayed: true, Refs: "RFC 1952 §2.3.1", Site: always(compressed("gzip", zipped("all is ok")[:12])),
+			Want: critical("http/unreachable", "HTTP 200", "breaks its own encoding", "compare with: curl"),
+		},
+		{
+			Name: "gzip that ends within its header, in chunks", Relayed: true, Refs: "RFC 1952 §2.3", Site: raw(chunked + "\r\n5\r\n" + zipped("")[:5] + "\r\n0\r\n\r\n"),
+			Want: critical("http/unreachable", "breaks its own encoding"),
+		},
+		{
+			Name: "gzip that ends early where only the end of the connection ends the body", Refs: "RFC 9112 §6.3", Site: raw("HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + zipped("all is ok")[:12]),
+			Want: critical("http/unreachable", "hung up while we were reading the response's body"),
+		},
 		{Name: "gzip is said, and there is no body: 204", Refs: "RFC 9110 §8.4", Target: h2, Site: over(always(lab.Page{Status: 204, Header: map[string]string{"Content-Encoding": "gzip"}}), http2)},
 		{Name: "gzip is said, and there is no body: HEAD", Refs: "RFC 9110 §9.3.2", Target: `{"method":"HEAD","expect":{"protocol":"h2"}}`, Site: over(always(compressed("gzip", zipped("ok"))), http2)},
 		{Name: "gzip is said, and the chunks hold nothing", Relayed: true, Refs: "RFC 9112 §7.1", Site: raw(chunked + "\r\n0\r\n\r\n")},
@@ -147,7 +159,34 @@ func proofs() []Situation {
 		{Name: "identity by a header", Refs: "docs/probing.md", Target: edge, Site: always(lab.Page{Header: map[string]string{"X-Edge": "fra-7"}, Body: "ok"})},
 		{Name: "no identity by a header", Refs: "docs/probing.md", Target: edge, Want: critical("http/identity", "does not prove to be it", "a header X-Edge")},
 		{Name: "identity by a page", Refs: "docs/probing.md", Target: page, Site: lab.Site{Pages: map[string]lab.Page{"/proof": {Body: "3f9a"}, "": {Body: "ok"}}}},
-		{Name: "no identity by a page", Refs: "docs/probing.md", Target: page, Want: critical("http/identity", "a page /proof", "nothing else was sent there")},
+		{Name: "no identity by a page", Refs: "docs/probing.md", Target: page, Want: critical("http/identity", "a page /proof", "nothing else was sent there", "/proof")},
+		{
+			Name: "no identity by a header, and no page", Refs: "docs/probing.md", Target: edge, Site: says(404, ""),
+			Want: critical("http/identity", "a header X-Edge"),
+		},
+	}
+}
+
+// unproven are answers that say nothing of who gives them, where the proof was asked for.
+func unproven() []Situation {
+	edge, page := expects(`{"identity":{"header":"X-Edge","regex":"^fra-"}}`), expects(`{"identity":{"path":"/proof","regex":"^3f9a$"},"status":[{"from":200,"to":200}]}`)
+	const unknown, misplaced, wants = "it is not known whether it is the target", "The plain HTTP request was sent to HTTPS port", "No required SSL certificate was sent"
+	inHTTP := strings.Replace(page, "{", `{"scheme":"http",`, 1)
+	return []Situation{
+		{Name: "no proof, but plain HTTP on a port of TLS", Refs: "RFC 9110 §4.2.2", Target: page, Site: says(400, misplaced), Want: critical("http/status", unknown, "pass TLS through")},
+		{Name: "no header as a proof, but plain HTTP on a port of TLS", Refs: "RFC 9110 §4.2.2", Target: edge, Site: says(400, misplaced), Want: critical("http/status", unknown, "pass TLS through")},
+		{Name: "no proof, but the wish for a client certificate", Refs: "RFC 8446 §4.3.2", Target: page, Site: over(says(400, wants), asking), Want: critical("tls/client-certificate", "answers HTTP 400")},
+		{Name: "no proof, but 400", Refs: "RFC 9110 §15.5.1", Target: page, Site: says(400, ""), Want: critical("http/status", unknown, "PROXY protocol")},
+		{Name: "no proof, but 408", Refs: "RFC 9110 §15.5.9", Target: page, Behind: behind(lab.Page{Status: 408}), Want: critical("http/status", unknown, "/proof")},
+		{Name: "no proof, but 421", Refs: "RFC 9110 §15.5.20", Target: page, Site: says(421, ""), Want: critical("http/status", unknown, "does not serve this name")},
+		{
+			Name: "the proof over plain HTTP is redirected to https", Refs: "RFC 9110 §4.2.2", Target: inHTTP, Site: over(to(301, "https://"+Host+"/proof"), inPlain),
+			Want: []lab.Want{{Code: "self/not-observed", Severity: "unknown", Texts: []string{unknown, "put the https URL"}}},
+		},
+		{
+			Name: "the proof over plain HTTP is redirected to another page of another host", Refs: "RFC 9110 §4.2.2", Target: inHTTP, Site: over(to(302, "https://parked.example/offer"), inPlain),
+			Want: critical("http/identity", "does not prove to be it"),
+		},
 	}
 }
 
@@ -159,6 +198,7 @@ func methods() []Situation {
 			Name: "a POST with its body", Relayed: true, Refs: "RFC 9110 §9.3.3", Target: `{"method":"POST","sends_body":true,"expect":{"body_regex":"^POST ping$"}}`, Body: "ping",
 			Site: always(lab.Page{Echoes: true}),
 		},
+		{Name: "HEAD is repeated by hand as such", Refs: "RFC 9110 §9.3.2", Target: `{"method":"HEAD"}`, Site: says(500, ""), Want: critical("http/status", "read what it says: curl -I --resolve")},
 	}
 }
 

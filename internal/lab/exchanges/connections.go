@@ -123,9 +123,26 @@ func balancers() []Situation {
 		},
 		{
 			Name: "the application is in maintenance", Refs: "RFC 9110 §10.2.3", Behind: behind(lab.Page{Status: 503, Header: map[string]string{"Retry-After": "3600"}, Body: "back at ten"}),
-			Want: critical("http/status", "HTTP 503, Retry-After 3600", "in maintenance"),
+			Want: critical("http/status", "HTTP 503, Retry-After 3600", "in maintenance", "if it is not planned, see whether the application has ready pods"),
+		},
+		{
+			Name: "the application is in maintenance until a date", Refs: "RFC 9110 §10.2.3", Behind: behind(lab.Page{Status: 503, Header: map[string]string{"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"}}),
+			Want: critical("http/status", "in maintenance"),
+		},
+		unready("0"), unready("soon"), unready("Mon, 23 Nov 2020 03:00:00 GMT"), unready("-1"),
+		{
+			Name: "the load balancer sends PROXY protocol to a server that does not expect it", Refs: "PROXY protocol §2", Site: lab.Site{Introduces: true}, Behind: behind(lab.Page{Body: "ok"}),
+			Want: warning("http/status", "HTTP 400", "sends PROXY protocol only to a server that expects it"),
 		},
 		{Name: "the application redirects to https, which it does not know it has", Refs: "RFC 7239 §5.4", Behind: behind(lab.Page{Status: 301, Location: "https://{host}" + Path}), Want: critical("http/redirect", "trust X-Forwarded-Proto")},
+	}
+}
+
+// unready is 503 with a Retry-After that names no time to come.
+func unready(after string) Situation {
+	return Situation{
+		Name: "503 with Retry-After: " + after, Refs: "RFC 9110 §10.2.3", Site: always(lab.Page{Status: 503, Header: map[string]string{"Retry-After": after}}),
+		Want: critical("http/status", "check that the application behind it has ready pods"),
 	}
 }
 

@@ -56,8 +56,8 @@ type Situation struct {
 // All are the rows.
 func All() []Situation {
 	return slices.Concat(
-		statuses(), expectedStatuses(), misplaced(), logins(), bodies(), texts(), bombs(), headers(), proofs(), methods(), speeds(), versions(),
-		redirects(), circles(), elsewhere(), ends(), silences(), malformed(), endless(), balancers(), plain(),
+		statuses(), expectedStatuses(), misplaced(), logins(), bodies(), texts(), bombs(), headers(), proofs(), unproven(), methods(), speeds(), versions(),
+		redirects(), circles(), kept(), elsewhere(), nowhere(), ends(), silences(), malformed(), endless(), balancers(), plain(),
 	)
 }
 

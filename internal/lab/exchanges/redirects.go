@@ -81,6 +81,24 @@ func circles() []Situation {
 			Name: "a redirect to the very same URL in another spelling", Refs: "RFC 3986 §6.2.2.1", Site: to(308, "HTTPS://WWW.SHOP.EXAMPLE:{port}"+Path),
 			Want: critical("http/redirect", "to the very URL that was asked"),
 		},
+		{
+			Name: "a redirect to its own path", Refs: "RFC 9110 §10.2.2", Site: to(302, Path),
+			Want: critical("http/redirect", "to the very URL that was asked", "back to where they are"),
+		},
+		{
+			Name: "plain HTTP that is redirected to itself", Refs: "RFC 9110 §15.4", Target: `{"scheme":"http"}`, Site: over(to(308, "http://"+Host+":{port}"+Path), inPlain),
+			Want: critical("http/redirect", "to the very URL that was asked", "take the redirect out there"),
+		},
+		{
+			Name: "a redirect to a page that is redirected to itself", Refs: "RFC 9110 §15.4", Target: follows(""),
+			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: 302, Location: "/a"}, "/a": {Status: 301, Location: at("/a")}}},
+			Want: critical("http/redirect", "in a circle, back to", "take one of the redirects out"),
+		},
+		{
+			Name: "a circle that leads back to the first", Refs: "RFC 9110 §15.4", Target: `{"method":"GET","redirects":{"follow":true}}`,
+			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: 302, Location: "/a"}, "/a": {Status: 302, Location: Path}}},
+			Want: critical("http/redirect", "in a circle, back to https://"+Host),
+		},
 		{Name: "a redirect to the very same URL, with a cookie", Refs: "RFC 6265 §3", Site: always(lab.Page{Status: 302, Location: at(Path), Header: map[string]string{"Set-Cookie": "seen=1"}})},
 		{
 			Name: "a circle of two", Refs: "RFC 9110 §15.4", Target: follows(""),
@@ -91,6 +109,57 @@ func circles() []Situation {
 			Name: "a chain of eleven", Refs: "RFC 9110 §15.4", Target: follows(""), Site: steps(11),
 			Want: critical("http/redirect", "more than 10 redirects"),
 		},
+	}
+}
+
+// kept are redirects that leave the method as it is.
+func kept() []Situation {
+	put := `{"method":"PUT","sends_body":true,"redirects":{"follow":true},"expect":{"body_regex":"^%s$"}}`
+	row := func(name string, status int, body string) Situation {
+		return Situation{
+			Name: name, Relayed: true, Refs: "RFC 9110 §15.4", Target: fmt.Sprintf(put, body), Body: "ping",
+			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: status, Location: "/b"}, "/b": {Echoes: true}}},
+		}
+	}
+	return []Situation{
+		row("PUT, moved for ever", 301, "PUT ping"), row("PUT, moved for now", 302, "PUT ping"), row("PUT, redirected to its result", 303, "GET "),
+		{
+			Name: "OPTIONS, moved for ever", Relayed: true, Refs: "RFC 9110 §15.4.2", Target: `{"method":"OPTIONS","redirects":{"follow":true},"expect":{"body_regex":"^OPTIONS $"}}`,
+			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: 301, Location: "/b"}, "/b": {Echoes: true}}},
+		},
+		{
+			Name: "POST, moved, becomes GET", Relayed: true, Refs: "RFC 9110 §15.4.2", Target: `{"method":"POST","sends_body":true,"redirects":{"follow":true},"expect":{"body_regex":"^GET $"}}`, Body: "ping",
+			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: 301, Location: "/b"}, "/b": {Echoes: true}}},
+		},
+		{
+			Name: "OPTIONS, redirected to itself", Relayed: true, Refs: "RFC 9110 §15.4.2", Target: `{"method":"OPTIONS"}`, Site: to(301, Path),
+			Want: critical("http/redirect", "to the very URL that was asked"),
+		},
+	}
+}
+
+// nowhere are redirects that name no URL.
+func nowhere() []Situation {
+	bare := func(location string) lab.Page {
+		return lab.Page{Raw: "HTTP/1.1 302 Found\r\n" + location + "Content-Length: 0\r\n\r\n"}
+	}
+	row := func(name, location, cause string) Situation {
+		return Situation{
+			Name: name, Relayed: true, Refs: "RFC 9110 §10.2.2", Target: follows(`"status":[{"from":200,"to":399}]`), Site: always(bare(location)),
+			Want: critical("http/redirect", "leads nowhere", cause, "name a URL as the Location"),
+		}
+	}
+	later := row("a redirect to a redirect without a Location", "", "/next leads nowhere: it has no Location")
+	later.Site = lab.Site{Pages: map[string]lab.Page{"": {Status: 301, Location: "/next"}, "/next": bare("")}}
+	unasked := row("a redirect without a Location, which nobody follows", "", "")
+	unasked.Target, unasked.Want = "", nil
+	return []Situation{
+		row("a redirect without a Location", "", "it has no Location"),
+		row("a redirect with an empty Location", "Location: \r\n", "it has no Location"),
+		row("a redirect to what is no host", "Location: https://%zz/\r\n", `its Location "https://%zz/" is no URL`),
+		row("a redirect to what is no port", "Location: https://"+Host+":port/\r\n", "is no URL to go to"),
+		row("a redirect to no host", "Location: https:///healthz\r\n", "is no URL to go to"),
+		later, unasked,
 	}
 }
 

@@ -10,8 +10,16 @@ func statuses() []Situation {
 		{Name: "304 with the length of what it leaves out", Relayed: true, Refs: "RFC 9110 §8.6", Site: raw("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n")},
 		{Name: "interim responses come first", Relayed: true, Refs: "RFC 9110 §15.2", Site: raw("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")},
 		{Name: "a redirect is not followed by itself", Refs: "RFC 9110 §15.4.3", Site: always(lab.Page{Status: 302, Location: "/login"})},
-		{Name: "400 of an application", Refs: "RFC 9110 §15.5.1", Site: says(400, "no")},
-		{Name: "400 of an application, where client certificates are optional", Refs: "RFC 8446 §4.3.2", Site: over(says(400, "parameter q is missing"), asking)},
+		{
+			Name: "400 for an ordinary request", Refs: "RFC 9110 §15.5.1", Site: says(400, "no"),
+			Want: warning("http/status", "HTTP 400", "PROXY protocol", "set expect.status"),
+		},
+		{Name: "400 for an ordinary request, as is right", Refs: "RFC 9110 §15.5.1", Target: only(400, 400), Site: says(400, "no")},
+		{Name: "400 with the body that is right", Refs: "RFC 9110 §15.5.1", Target: expects(`{"body_regex":"q is missing"}`), Site: says(400, "parameter q is missing")},
+		{
+			Name: "400 of an application, where client certificates are optional", Refs: "RFC 8446 §4.3.2", Site: over(says(400, "parameter q is missing"), asking),
+			Want: warning("http/status", "HTTP 400"),
+		},
 		{Name: "403 where nothing is expected", Refs: "RFC 9110 §15.5.4", Site: says(403, "no")},
 		{
 			Name: "404 of an ingress controller's default backend is only said", Refs: "RFC 9110 §15.5.5", Site: says(404, "default backend - 404"),
