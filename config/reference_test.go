@@ -25,6 +25,7 @@ const referenceIntro = "# Configuration\n\n" +
 	"Written by a test from the types in `config/`; the examples are those of a file that a test reads\n" +
 	"(`config/testdata/good/full.yaml`). All keys can be left out. Check a file before you use it: every mistake is named at\n" +
 	"once, with line and column, those in the files that it names (tokens, certificates, keys) too; nobody is asked.\n" +
+	"`note:` names what is right and has no effect: silences and windows that are over, secrets that go nowhere.\n" +
 	"Elsewhere than on the machine where it will run, leave those files out:\n\n" +
 	"```sh\ndriftprobe --check-config --config driftprobe.yaml\ndriftprobe --check-config --syntax-only --config driftprobe.yaml\n```\n\n" +
 	"[example.yaml](example.yaml) is a whole one. A file has at most 1 MiB. Relative paths start at its folder. Files that hold\n" +

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"driftprobe/finding"
@@ -56,9 +57,21 @@ func absence(now time.Time, c *Case, step Step, d denial) *finding.Finding {
 		f.Hint = "if this is the wrong name, correct the alias that leads to it: " + recordText(ways[0]) + "; otherwise " + f.Hint
 	}
 	if step.Failure.Outcome == NoName {
-		f.Hint = fmt.Sprintf("find out why %s does not delegate it any more (expired, or removed at the registrar)%s", d.zone, keeps)
+		f.Hint = undelegated(c, step.Name, d.zone) + keeps
 	}
 	return f
+}
+
+// undelegated says what to do about a name that a zone above its own denies. Whether it was
+// ever delegated is known only of a name that was seen published.
+func undelegated(c *Case, name, zone string) string {
+	if zone == "." {
+		return fmt.Sprintf("there is no top-level domain %s: check the spelling of %s", name[strings.LastIndexByte(name, '.')+1:], name)
+	}
+	if len(c.Seen) == 0 {
+		return fmt.Sprintf("check the spelling, then find out why %s does not delegate it (not registered, expired, or removed at the registrar)", zone)
+	}
+	return fmt.Sprintf("find out why %s does not delegate it any more (expired, or removed at the registrar)", zone)
 }
 
 // hadIt says which servers gave an address when they last spoke and are silent now,

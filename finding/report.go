@@ -60,6 +60,9 @@ type Note struct {
 	Text  string `json:"text"`
 }
 
+// Otherwise begins the text of a step that does the same as those before it.
+const Otherwise = "or,"
+
 // Step is one thing to do. At least Text or Command is set.
 type Step struct {
 	Text string `json:"text,omitempty"`

@@ -76,6 +76,7 @@ func Judge(p Policy, now time.Time, w World, fronts map[inventory.ServiceRef]Fro
 // is missing may change while the source is down.
 func judgeSources(now time.Time, w World) []finding.Finding {
 	var fs []finding.Finding
+	joined := map[finding.ID][]inventory.Gap{}
 	for _, g := range w.Inventory.Gaps {
 		f := degraded(g.Source, g.What, g.Why, g.Hint, g.Held)
 		switch {
@@ -91,15 +92,21 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 		if len(g.Resources) > 0 && !slices.ContainsFunc(g.Resources, needed) {
 			f.Severity = finding.Info
 		}
+		joined[f.ID()] = append(joined[f.ID()], g)
 		i := slices.IndexFunc(fs, func(o finding.Finding) bool { return o.ID() == f.ID() })
 		if i < 0 {
 			fs = append(fs, f)
 			continue
 		}
 		fs[i].Severity = max(fs[i].Severity, f.Severity)
-		fs[i].Summary += "; " + g.What + ": " + g.Why
-		fs[i].Observed += "; " + f.Observed
-		fs[i].Hint += "; " + f.Hint
+		if g.Bound {
+			fs[i].Summary += "; " + g.What + ": " + g.Why
+		} else {
+			fs[i].Summary = unreadText(joined[f.ID()])
+		}
+		fs[i].Expected = "complete lists of all that is read"
+		fs[i].Observed = addPart(fs[i].Observed, f.Observed)
+		fs[i].Hint = addPart(fs[i].Hint, f.Hint)
 	}
 	for _, c := range w.Clouds {
 		if c.Failure != "" {
@@ -111,6 +118,39 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 		}
 	}
 	return fs
+}
+
+// addPart adds a text to others of its kind, unless it is the same as the last.
+func addPart(texts, text string) string {
+	if texts == text || strings.HasSuffix(texts, "; "+text) {
+		return texts
+	}
+	return texts + "; " + text
+}
+
+// unreadText says what a source did not give: what has one reason is told together.
+func unreadText(gaps []inventory.Gap) string {
+	var whys []string
+	kinds := map[string][]string{}
+	for _, g := range gaps {
+		if kinds[g.Why] == nil {
+			whys = append(whys, g.Why)
+		}
+		kinds[g.Why] = append(kinds[g.Why], g.What)
+	}
+	text := gaps[0].Source + ":"
+	for i, why := range whys {
+		what := finding.List(kinds[why], 3)
+		if len(kinds[why]) > 3 {
+			what = finding.List(kinds[why], 2) + " kinds"
+		}
+		if i == 0 {
+			text += " " + what + " could not be read: " + why
+		} else {
+			text += "; " + what + ": " + why
+		}
+	}
+	return text
 }
 
 // Unread names the kinds of objects that a source never gave ("httproutes", "ingresses in

@@ -145,6 +145,11 @@ func sourceCases() []judged {
 			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"objects could not be read", "classes: forbidden", "allow it"},
 		},
 		{
+			rule: "holes with one reason are told together", targets: used,
+			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gapIn("services"), gapIn("ingresses"), gapIn("gateways"), gapIn("httproutes")}}}.with(service(status(fresh))),
+			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"kubernetes: services, ingresses and 2 more kinds could not be read: not allowed (403) for poor", "grant services; grant ingresses"},
+		},
+		{
 			rule: "kinds that were never read are unknown, and the Services are not", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{never("httproutes"), never("ingressclasses")}}}.with(service(status(fresh))),
 			want:  []string{"unknown self/source-unread kubernetes", "info self/source-degraded kubernetes"}, says: []string{"objects could not be read: forbidden"},
@@ -215,4 +220,8 @@ func TestEveryCodeIsJudgedSomewhere(t *testing.T) {
 			t.Errorf("no case produces %s", e.Code)
 		}
 	}
+}
+
+func gapIn(kind string) inventory.Gap {
+	return inventory.Gap{Source: "kubernetes", Resources: []string{kind}, What: kind, Why: "not allowed (403) for poor", Hint: "grant " + kind, Held: true}
 }

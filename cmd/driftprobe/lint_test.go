@@ -112,3 +112,25 @@ func TestLintHelp(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
+
+// In JUnit what was judged and is well is a test that passes, so that a clean run is no empty one.
+func TestLintJUnit(t *testing.T) {
+	for file, want := range map[string]struct {
+		code          int
+		tests, faults string
+		well          []string
+	}{
+		"persistence.yaml": {exitClean, `tests="3"`, `failures="0"`, []string{`classname="driftprobe.lint" name="Deployment traefik/traefik"`}},
+		"post-mortem.yaml": {exitFound, `tests="3"`, `failures="1"`, []string{`classname="driftprobe.lint" name="Service traefik/traefik"`}},
+	} {
+		code, out, complaints := lints(t, "", "-o", "junit", "testdata/lint/"+file)
+		if code != want.code || complaints != "" {
+			t.Errorf("%s: exit %d: %s", file, code, complaints)
+		}
+		for _, text := range append(want.well, want.tests, want.faults) {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s: no %s:\n%s", file, text, out)
+			}
+		}
+	}
+}

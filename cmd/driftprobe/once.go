@@ -53,7 +53,7 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 	snap, r := monitor.Once(ctx, w.options, progress(p))
 	if memory.lease == nil { // else it belongs to those that take turns
 		if _, err := remember(memory.store, snap.History, snap.At); err != nil {
-			log.Warn("the state was not saved", "err", err)
+			log.Error("the state was not saved", "err", err) // the report does not say it
 		}
 	}
 	return finding.ExitCode(r, o.severity), o.print(p, r, snap, w.options.Policy)

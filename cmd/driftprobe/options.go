@@ -117,6 +117,9 @@ func (o *options) logger(w io.Writer) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return nil, faultf("use debug, info, warn or error", "--log.level: unknown level %q", o.logLevel)
 	}
+	if o.once && !o.set["log.level"] {
+		level = slog.LevelError // the report says what could not be seen
+	}
 	h := &slog.HandlerOptions{Level: level}
 	switch o.logFormat {
 	case "logfmt":

@@ -131,7 +131,7 @@ func (s *server) status(r *http.Request) answer {
 		return answer{http.StatusOK, text.String(), true}
 	}
 	fmt.Fprintf(&text, "as of %s\n\n", last.report.At.UTC().Format("2006-01-02 15:04:05 UTC"))
-	if err := report.Text(&text, last.report, report.Options{}); err != nil {
+	if err := report.Text(&text, last.report, report.Options{Served: true}); err != nil {
 		return plain(http.StatusInternalServerError, err.Error())
 	}
 	return plain(http.StatusOK, text.String())

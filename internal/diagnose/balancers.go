@@ -181,8 +181,13 @@ func observedOf(f finding.Finding) string { return f.Observed }
 // hints turns the findings' hints into steps, each once.
 func hints(fs []finding.Finding) []finding.Step {
 	var steps []finding.Step
-	for _, h := range distinct(fs, func(f finding.Finding) string { return f.Hint }) {
-		if len(steps) == 5 {
+	todo, most := distinct(fs, func(f finding.Finding) string { return f.Hint }), 5
+	if len(fs) > 0 && is(finding.SelfSourceDegraded, finding.SelfSourceUnread)(fs[0]) {
+		// One finding has all the holes of a source, and a right to grant for each.
+		todo, most = strings.Split(strings.ReplaceAll(strings.Join(todo, "\n"), "; grant ", "\ngrant "), "\n"), 20
+	}
+	for _, h := range todo {
+		if len(steps) == most {
 			break
 		}
 		steps = append(steps, finding.Step{Text: h})

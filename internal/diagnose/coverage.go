@@ -171,7 +171,8 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 	notes = append(notes, issuance.LogNotes(v.now, v.snap.Observations.Logs)...)
 	byReason := v.unjudged(r)
 	for _, why := range keys(byReason) {
-		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s: %s", finding.Count(byReason[why], "hostname", "hostnames"), why))
+		notes = append(notes, fmt.Sprintf("stale records could not be looked for on %s (%s): %s",
+			finding.Count(len(byReason[why]), "hostname", "hostnames"), finding.List(byReason[why], 4), why))
 	}
 	if noIPv6 > 0 {
 		notes = append(notes, fmt.Sprintf("%s could not be probed: this machine has no IPv6", finding.Count(noIPv6, "IPv6 address", "IPv6 addresses")))
@@ -184,9 +185,9 @@ func (v *view) limits(r finding.Report, noIPv6 int) []string {
 	return notes
 }
 
-// unjudged counts the hosts of which it is not known what they should publish, by the
+// unjudged names the hosts of which it is not known what they should publish, by the
 // reason, where nothing else in the report says so.
-func (v *view) unjudged(r finding.Report) map[string]int {
+func (v *view) unjudged(r finding.Report) map[string][]string {
 	unknown := map[string]*host{}
 	for _, h := range v.hosts {
 		if !h.expected.Known {
@@ -205,9 +206,11 @@ func (v *view) unjudged(r finding.Report) map[string]int {
 			}
 		}
 	}
-	byReason := map[string]int{}
-	for _, h := range unknown {
-		byReason[h.expected.Why]++
+	byReason := map[string][]string{}
+	for _, h := range v.hosts {
+		if unknown[h.name] != nil {
+			byReason[h.expected.Why] = append(byReason[h.expected.Why], h.name)
+		}
 	}
 	return byReason
 }

@@ -81,10 +81,13 @@ func (v *view) commandsFor(fs []finding.Finding) []finding.Step {
 		slices.Sort(wrong[k])
 		steps = append(steps, commands(zone, wanted[k], wrong[k], v.step(wanted[k], wrong[k]).Record.TTL)...)
 		if len(steps) >= maxRecords {
-			return steps[:maxRecords]
+			break
 		}
 	}
-	return steps
+	if len(steps) > 0 {
+		steps[0].Text = finding.Otherwise + " with doctl:"
+	}
+	return steps[:min(len(steps), maxRecords)]
 }
 
 // hosting returns the records of a zone at its provider; the zero value, unless the

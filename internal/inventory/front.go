@@ -37,7 +37,7 @@ func FrontsOf(t *Target, services []Service, former map[ServiceRef][]netip.Addr)
 		return []Found{{Service: t.Service, Rule: RuleConfig, By: t.Declarations}}, ""
 	}
 	if !t.Declared() {
-		return nil, "no load balancer is named for it (targets[].service or targets[].addresses), and no cluster object declares it"
+		return nil, "no target names a load balancer (targets[].service or targets[].addresses), and no cluster object declares one"
 	}
 	for i := range t.Declarations {
 		d := &t.Declarations[i]

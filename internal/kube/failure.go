@@ -40,7 +40,7 @@ func explain(err error, h *health, v verb) failure {
 			where = "a Role in namespace " + h.namespace
 		}
 		return failure{
-			why:   "not allowed: " + clip(message(err)),
+			why:   "not allowed (403)" + refused(message(err)),
 			hint:  fmt.Sprintf("grant list and watch on %s (apiGroup %s) by %s", h.resource.Resource, group, where),
 			final: true, forbidden: true,
 		}
@@ -59,7 +59,7 @@ func explain(err error, h *health, v verb) failure {
 	case errors.Is(err, errEmptied):
 		return failure{
 			why:  "all " + h.what() + " are gone at once, by a list and not one by one",
-			hint: "see whether the API server was restored from a backup or is another one: kubectl get " + h.resource.Resource + " -A",
+			hint: "see whether the API server was restored from a backup or is another one: kubectl get nodes",
 		}
 	case apierrors.IsTooManyRequests(err):
 		return failure{why: "the cluster is overloaded and turns requests away (429)", hint: "it is asked again by itself; see the API server's load if this lasts"}
@@ -116,6 +116,17 @@ func message(err error) string {
 		return status.Status().Message
 	}
 	return err.Error()
+}
+
+// refused says whom the API server turned away, if its words tell; they name the resource
+// too, which would make one reason another one for each. Else it gives all its words.
+func refused(words string) string {
+	if _, rest, found := strings.Cut(words, `User "`); found {
+		if user, _, found := strings.Cut(rest, `" cannot `); found {
+			return " for " + clip(user)
+		}
+	}
+	return ": " + clip(words)
 }
 
 // clip makes foreign text safe for one line: no control characters, not long.

@@ -187,7 +187,7 @@ func (h *health) gap() (inventory.Gap, bool) {
 	if !bad {
 		why = failure{
 			why:  "the cluster has not given a complete list yet",
-			hint: "give it more time, or see whether it answers: kubectl get " + h.resource.Resource,
+			hint: "give it more time, or see whether it answers: kubectl get --raw /readyz",
 		}
 	}
 	return inventory.Gap{

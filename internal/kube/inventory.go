@@ -84,12 +84,16 @@ func (c *Cluster) gaps() []inventory.Gap {
 	gaps := joined(needed)
 	mild = slices.DeleteFunc(mild, func(h *health) bool { return !h.hasFailed() })
 	for _, m := range append(joined(mild), c.clients.unread()...) {
-		if !slices.ContainsFunc(gaps, func(g inventory.Gap) bool { return g.Why == m.Why }) {
+		if !slices.ContainsFunc(gaps, func(g inventory.Gap) bool { return oneCause(g, m) }) {
 			gaps = append(gaps, m)
 		}
 	}
 	return gaps
 }
+
+// oneCause tells whether two gaps end together: each right that is missing is granted by
+// itself.
+func oneCause(a, b inventory.Gap) bool { return a.Why == b.Why && a.Hint == b.Hint }
 
 // joined returns the gaps, those with one cause as one: a cluster that is down is
 // one thing to repair. Of a resource that is missing in several namespaces the
@@ -101,7 +105,7 @@ func joined(feeds []*health) []inventory.Gap {
 		if !bad {
 			continue
 		}
-		at := slices.IndexFunc(gaps, func(o inventory.Gap) bool { return o.Why == g.Why && o.Held == g.Held })
+		at := slices.IndexFunc(gaps, func(o inventory.Gap) bool { return oneCause(o, g) && o.Held == g.Held })
 		if at < 0 {
 			gaps = append(gaps, g)
 			continue

@@ -49,15 +49,29 @@ func (c *introduced) header() error {
 	return io.EOF
 }
 
-// dialIntroduced connects, and sends a header before anything else.
+// dialIntroduced connects to somebody to whom a header is sent.
 func dialIntroduced(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = io.WriteString(c, "PROXY TCP4 192.0.2.1 192.0.2.2 5555 443\r\n"); err != nil {
-		_ = c.Close()
-		return nil, err
+	return &preceded{Conn: c}, nil
+}
+
+// preceded is a connection on which a header goes first, in one write with what follows:
+// who hangs up at the header has read all, so that nothing of its answer is lost in a reset.
+type preceded struct {
+	net.Conn
+	sent bool // a client has one writer of a connection
+}
+
+// Write puts the header in front of the first.
+func (c *preceded) Write(p []byte) (int, error) {
+	if c.sent {
+		return c.Conn.Write(p)
 	}
-	return c, nil
+	c.sent = true
+	header := "PROXY TCP4 192.0.2.1 192.0.2.2 5555 443\r\n"
+	n, err := c.Conn.Write(append([]byte(header), p...))
+	return max(n-len(header), 0), err
 }

@@ -34,20 +34,21 @@ func postMortem() notify.Message {
 		SeenOn: []string{"ns1.digitalocean.com. (192.0.2.1)", "ns2.digitalocean.com. (192.0.2.2)", "ns3.digitalocean.com. (192.0.2.3)"}, SeenOnCount: 3,
 		Incident: finding.Incident{
 			ID: "balancer-moved:traefik/traefik", Severity: finding.Critical, State: finding.Firing,
-			Cause: "DNS still points at a deleted load balancer",
+			Cause: "DNS still points at a load balancer that no longer exists",
 			Hosts: []string{"api.shop.example", "www.shop.example", "auth.shop.example", "shop.example"},
 			Evidence: []finding.Note{
 				{Label: "traefik/traefik", Text: "203.0.113.10 → 203.0.113.77, replaced 6 min ago"},
-				{Label: "traefik/traefik", Text: `DigitalOcean 4f0c… "k8s-main", active, answers correctly for all 14`},
-				{Label: "so", Text: "only DNS is wrong"},
+				{Label: "traefik/traefik", Text: `DigitalOcean 4f0c1b52… "k8s-main", active, answers correctly for all 14 hostnames`},
+				{Label: "published", Text: "203.0.113.10 on 3 of 3 authoritative servers of shop.example; there: timeout while connecting; owned by no load balancer of this account: it may be given to a stranger"},
+				{Label: "so", Text: "only DNS is wrong. Load balancer, certificates and applications are fine."},
 			},
 			Fix: []finding.Step{
-				{Text: "set these records:"},
+				{Text: "set these records in the zone shop.example:"},
 				{Record: record("shop.example"), Text: "TTL 3600 → 300"},
 				{Record: record("*.shop.example")},
 				{Command: "doctl compute domain records update shop.example --record-id 21"},
 			},
-			Recovery: "by 12:47 UTC if fixed now (TTL 1 h)",
+			Recovery: "by 12:47:00 UTC if you fix it now (TTL 3600 s); 8.8.8.8 holds the old answer for 41 min",
 		},
 	}
 }
@@ -236,9 +237,9 @@ func TestARefusedLayoutIsSentAsPlainTextAtOnce(t *testing.T) {
 	if err := slack.Send(t.Context(), postMortem()); err != nil {
 		t.Fatal(err)
 	}
-	want := "[critical] DNS still points at a deleted load balancer: 14 hostnames of shop.example (prod-fra1)\n" +
+	want := "[critical] DNS still points at a load balancer that no longer exists: 14 hostnames of shop.example (prod-fra1)\n" +
 		"*Set* `shop.example A 203.0.113.77` and `*.shop.example A 203.0.113.77`\n" +
-		"*Clients recover by* 12:47 UTC if fixed now (TTL 1 h)"
+		"*Clients recover by* 12:47:00 UTC if you fix it now (TTL 3600 s); 8.8.8.8 holds the old answer for 41 min"
 	if got := server.Messages.All(); len(got) != 1 || got[0].Text != want || strings.Contains(string(got[0].Body), "attachments") {
 		t.Errorf("got %+v, want the text %q alone", got, want)
 	}

@@ -205,7 +205,7 @@ func remedy(m Message) string {
 	}
 	for n, s := range steps {
 		before := n+1 < len(steps) && steps[n+1].Record != nil
-		if s.Record == nil && s.Text != "" && !before {
+		if s.Record == nil && s.Text != "" && !before && !strings.HasPrefix(s.Text, finding.Otherwise) {
 			lines = append(lines, "*Fix* "+escape(s.Text))
 		}
 		if s.Command != "" && len(records) == 0 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"driftprobe/finding"
@@ -21,7 +22,7 @@ func Addresses(w io.Writer, r finding.Report, s snapshot.Snapshot, o Options) er
 	for _, host := range hostsOf(s) {
 		all = append(all, l.matrices(host)...)
 	}
-	if len(all) == 0 {
+	if !slices.ContainsFunc(all, func(m matrix) bool { return len(m.rows) > 0 }) {
 		return nil
 	}
 	g := newGrid(all, t.width)

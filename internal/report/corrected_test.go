@@ -25,3 +25,15 @@ func TestCorrectedHostDrains(t *testing.T) {
 		t.Errorf("the page calls the host something else:\n%s", all)
 	}
 }
+
+// Records and commands belong to the step before them, and are not counted as steps.
+func TestRecordsAreNoStepsOfTheirOwn(t *testing.T) {
+	s := newSeen()
+	s.report.Incidents = []finding.Incident{{Severity: finding.Critical, Cause: "c", Fix: []finding.Step{
+		{Text: "set these"}, {Record: &finding.Record{Owner: "a.example", Type: "A"}}, {Record: &finding.Record{Owner: "b.example", Type: "A"}},
+		{Text: finding.Otherwise + " with doctl:", Command: "doctl x"}, {Command: "doctl y"}, {Text: "look again"},
+	}}}
+	if page := s.page(t); strings.Count(page, "<ol>\n<li>") != 1 || strings.Count(page, "<li>set")+strings.Count(page, "<li>look") != 2 || strings.Count(page, "<li>or") != 0 || strings.Contains(page, "<li><p>") || !strings.Contains(page, "<p>or, with doctl:</p><pre>doctl x</pre>") {
+		t.Errorf("steps:\n%s", page)
+	}
+}

@@ -117,7 +117,7 @@ func (t *text) hosts(hosts []string) {
 	}
 	words := safe(hosts)
 	if !t.o.Verbose && len(hosts) > 4 {
-		words = append(words[:3], fmt.Sprintf("… %d more (-v)", len(hosts)-3))
+		words = append(words[:3], fmt.Sprintf("… %d more (%s)", len(hosts)-3, t.o.rest()))
 	}
 	t.flow(pad("  hostnames", column), words, "  ", column)
 }

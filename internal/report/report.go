@@ -30,6 +30,17 @@ type Options struct {
 	Width int
 	// Verbose lists all hostnames and all findings.
 	Verbose bool
+	// Served is set if the text is a page of the status server, which has no -v but a
+	// page for each host.
+	Served bool
+}
+
+// rest says where a reader finds what is left out.
+func (o Options) rest() string {
+	if o.Served {
+		return "/host?name=HOST"
+	}
+	return "-v"
 }
 
 const (

@@ -134,9 +134,7 @@ func (d *document) incident(i finding.Incident) {
 	}
 	if len(i.Fix) > 0 {
 		d.put("<dt>fix</dt><dd><ol>\n")
-		for _, s := range i.Fix[:min(len(i.Fix), maxSteps)] {
-			d.step(s)
-		}
+		d.steps(i.Fix[:min(len(i.Fix), maxSteps)])
 		d.put("</ol>")
 		d.more(len(i.Fix)-maxSteps, "step", "steps")
 		d.put("</dd>\n")
@@ -162,15 +160,36 @@ func (d *document) term(label, text string) {
 	}
 }
 
-func (d *document) step(s finding.Step) {
-	d.put("<li>%s", s.Text)
-	if s.Record != nil {
-		d.put(" <code>%s %s %s</code>", s.Record.Owner, s.Record.Type, strings.Join(s.Record.Values, ", "))
+// steps writes what to do. Records, and commands without words of their own, belong to
+// the step before them.
+func (d *document) steps(all []finding.Step) {
+	for n, s := range all {
+		part := n > 0 && (s.Record != nil || s.Text == "" || strings.HasPrefix(s.Text, finding.Otherwise))
+		if !part {
+			if n > 0 {
+				d.put("</li>\n")
+			}
+			d.put("<li>")
+		}
+		d.step(s, part)
+	}
+	if len(all) > 0 {
+		d.put("</li>\n")
+	}
+}
+
+func (d *document) step(s finding.Step, part bool) {
+	switch {
+	case s.Record != nil:
+		d.put("<p><code>%s %s %s</code> %s</p>", s.Record.Owner, s.Record.Type, strings.Join(s.Record.Values, ", "), s.Text)
+	case part && s.Text != "":
+		d.put("<p>%s</p>", s.Text)
+	default:
+		d.put("%s", s.Text)
 	}
 	if s.Command != "" {
 		d.put("<pre>%s</pre>", s.Command)
 	}
-	d.put("</li>\n")
 }
 
 func (d *document) finding(f *finding.Finding) {

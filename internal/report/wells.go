@@ -175,7 +175,7 @@ func (t *text) fronts(ws []well) {
 		}
 	}
 	if len(shown) < len(ws) {
-		t.line(fmt.Sprintf("    … %d more (-v)", len(ws)-len(shown)))
+		t.line(fmt.Sprintf("    … %d more (%s)", len(ws)-len(shown), t.o.rest()))
 	}
 }
 

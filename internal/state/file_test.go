@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -157,7 +158,12 @@ func TestOpenRefusesAPlaceThatCannotHoldAFile(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	cases := []struct{ rule, path string }{
+		{"the path is a pipe, whose writer never comes", pipe},
 		{"the folder does not exist", filepath.Join(dir, "none", "state.json")},
 		{"the folder is a file", filepath.Join(file, "state.json")},
 		{"the path is a folder", dir},

@@ -40,10 +40,10 @@ type WebServer struct {
 // WebServers are all the kinds.
 func WebServers() []WebServer {
 	return []WebServer{
-		{"nginx", nginx, func(s Site) bool { return !s.Introduces && answers(s, func(lab.Page) bool { return true }) }},
+		{"nginx", nginx, func(s Site) bool { return answers(s, func(lab.Page) bool { return true }) }},
 		{"haproxy", haproxy, func(s Site) bool { return s.Staple == nil && s.Refuses == "" && answers(s, small) }},
 		{"caddy", caddy, func(s Site) bool {
-			return s.Staple == nil && s.Refuses == "" && !s.Introduced && !s.Introduces && (s.MaxVersion == 0 || s.MaxVersion == tls.VersionTLS12) && answers(s, quick)
+			return s.Staple == nil && s.Refuses == "" && !s.Introduced && (s.MaxVersion == 0 || s.MaxVersion == tls.VersionTLS12) && answers(s, quick)
 		}},
 	}
 }
