@@ -202,7 +202,7 @@ func (l *lane) depose(ctx context.Context, how os.Signal) error {
 func (l *lane) awaitLeader(ctx context.Context) (*speaker, error) {
 	for {
 		for _, p := range l.heirs {
-			if text, err := p.get(ctx, "/metrics"); err == nil && strings.Contains(text, "\ndriftprobe_leader 1\n") {
+			if text, err := p.get(ctx, "/metrics"); err == nil && strings.Contains(text, "\ndriftprobe_leader{shard=\"\"} 1\n") {
 				return p, nil
 			}
 		}

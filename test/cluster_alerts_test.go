@@ -191,10 +191,10 @@ func TestIncidentsAreEventsAndStateIsInAConfigMap(t *testing.T) {
 // leads tells what the process says of itself.
 func (p *watcher) leads(ctx context.Context) (bool, error) {
 	text, err := p.get(ctx, "/metrics")
-	if err == nil && !strings.Contains(string(text), "\ndriftprobe_leader ") {
+	if err == nil && !strings.Contains(string(text), "\ndriftprobe_leader{") {
 		err = errors.New("it does not say whether it leads")
 	}
-	return strings.Contains(string(text), "\ndriftprobe_leader 1\n"), err
+	return strings.Contains(string(text), "\ndriftprobe_leader{shard=\"\"} 1\n"), err
 }
 
 // awaitLeader returns the one of the processes that leads, and the others.
