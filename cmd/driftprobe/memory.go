@@ -151,7 +151,7 @@ func recall(store *state.Store) (snapshot.Snapshot, error) {
 
 // leastHistory is the size of a history that is not cut any more, in bytes: the trouble
 // is another one then.
-const leastHistory = 64 << 10
+const leastHistory = 4 << 10
 
 // remember keeps the history. If the place is too small for it, what is needed least is
 // left out, and how many bytes that were is returned.

@@ -233,23 +233,31 @@ func TestAHistoryThatCannotBeCutIsAnError(t *testing.T) {
 	}
 }
 
-// Alerts that cannot be kept are told again; of a history only the times are lost.
+// Alerts that cannot be kept are told again; of a history only the times are lost. As
+// much of it is kept as fits beside them, however little that is.
 func TestAlertsTakeTheRoomOfTheHistory(t *testing.T) {
 	now := time.Now()
-	store := state.New(&drawer{room: 200 << 10})
-	if _, err := remember(store, longHistory(now, 2000), now); err != nil {
-		t.Fatal(err)
+	const room = 200 << 10
+	for _, beside := range []int{5 << 10, 10 << 10, 30 << 10, 50 << 10, 60 << 10, 70 << 10, 100 << 10} {
+		store := state.New(&drawer{room: room})
+		if _, err := remember(store, longHistory(now, 2000), now); err != nil {
+			t.Fatal(err)
+		}
+		var a alertStore
+		a.use(store)
+		large := `"` + strings.Repeat("x", room-beside) + `"`
+		save(t, &a, large)
+		holds(t, "the store", store, large)
+		cut, err := remember(store, longHistory(now, 2000), now)
+		if err != nil || cut == 0 {
+			t.Errorf("cut %d, %v; want what fits into %d bytes", cut, err, beside)
+		}
+		holds(t, "the store with the history", store, large)
+		again, err := recall(store)
+		if n := len(again.History.Records.Sightings); err != nil || n < beside/400 {
+			t.Errorf("%d sightings are left in %d bytes, %v", n, beside, err)
+		}
 	}
-	var a alertStore
-	a.use(store)
-	large := `"` + strings.Repeat("x", 150<<10) + `"`
-	save(t, &a, large)
-	holds(t, "the store", store, large)
-	cut, err := remember(store, longHistory(now, 2000), now)
-	if err != nil || cut == 0 {
-		t.Errorf("cut %d, %v; want what fits beside", cut, err)
-	}
-	holds(t, "the store with the history", store, large)
 }
 
 // The API server is away at the start: what was kept there is not overwritten unseen
