@@ -12,6 +12,7 @@ package finding
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,8 +33,14 @@ type Finding struct {
 	// Expected and Observed are the two halves of the comparison, as short text.
 	Expected string `json:"expected,omitempty"`
 	Observed string `json:"observed,omitempty"`
-	// Hint says what to do, in the imperative.
+	// Hint says what to do, in the imperative; several things stand on a line each (see
+	// Hints).
 	Hint string `json:"hint,omitempty"`
+	// Status is the status code of the HTTP response that the finding is about (RFC 9110
+	// section 15); 0 if it is about none.
+	Status int `json:"status,omitempty"`
+	// Targets are the keys of the targets (URLs) whose visits showed it.
+	Targets []string `json:"targets,omitempty"`
 	// SeenAt lists the places that showed it: name servers as
 	// "ns1.example. (192.0.2.1)", resolvers, or addresses. Sorted.
 	SeenAt []string `json:"seen_at,omitempty"`
@@ -90,6 +97,14 @@ type ID struct {
 
 // ID returns the finding's identity.
 func (f Finding) ID() ID { return ID{f.Code, f.Subject} }
+
+// Hints are the things to do, one or several.
+func (f Finding) Hints() []string {
+	if f.Hint == "" {
+		return nil
+	}
+	return strings.Split(f.Hint, "\n")
+}
 
 // Sort orders findings by severity (worst first), then code, then subject, so
 // that equal sets of findings read the same whatever order they were made in.

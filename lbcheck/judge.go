@@ -105,8 +105,8 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 			fs[i].Summary = unreadText(joined[f.ID()])
 		}
 		fs[i].Expected = "complete lists of all that is read"
-		fs[i].Observed = addPart(fs[i].Observed, f.Observed)
-		fs[i].Hint = addPart(fs[i].Hint, f.Hint)
+		fs[i].Observed = addPart(fs[i].Observed, "; ", f.Observed)
+		fs[i].Hint = addPart(fs[i].Hint, "\n", f.Hint)
 	}
 	for _, c := range w.Clouds {
 		if c.Failure != "" {
@@ -121,11 +121,11 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 }
 
 // addPart adds a text to others of its kind, unless it is the same as the last.
-func addPart(texts, text string) string {
-	if texts == text || strings.HasSuffix(texts, "; "+text) {
+func addPart(texts, between, text string) string {
+	if texts == text || strings.HasSuffix(texts, between+text) {
 		return texts
 	}
-	return texts + "; " + text
+	return texts + between + text
 }
 
 // unreadText says what a source did not give: what has one reason is told together.

@@ -147,7 +147,7 @@ func sourceCases() []judged {
 		{
 			rule: "holes with one reason are told together", targets: used,
 			world: World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gapIn("services"), gapIn("ingresses"), gapIn("gateways"), gapIn("httproutes")}}}.with(service(status(fresh))),
-			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"kubernetes: services, ingresses and 2 more kinds could not be read: not allowed (403) for poor", "grant services; grant ingresses"},
+			want:  []string{"unknown self/source-degraded kubernetes"}, says: []string{"kubernetes: services, ingresses and 2 more kinds could not be read: not allowed (403) for poor", "grant services\ngrant ingresses"},
 		},
 		{
 			rule: "kinds that were never read are unknown, and the Services are not", targets: used,

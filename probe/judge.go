@@ -119,7 +119,7 @@ func (j *judge) findings() []finding.Finding {
 	switch {
 	case j.seen.Identity != nil && !*j.seen.Identity: // what somebody else says is of no interest
 		all = append(all, j.imposter())
-	case complete && j.seen.Unproven:
+	case complete && j.seen.Unproven && j.seen.HTTP.Stopped == "":
 		if !j.refusesUs() { // that is said already
 			all = append(all, j.unproven(*j.seen.HTTP))
 		}
@@ -148,6 +148,7 @@ func (j *judge) finding(code finding.Code, severity finding.Severity, summary st
 	}
 	return finding.Finding{
 		Code: code, Severity: severity, Subject: j.subject, Summary: summary, SeenAt: []string{at},
+		Targets: []string{j.target.Key},
 	}
 }
 

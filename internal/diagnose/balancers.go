@@ -178,19 +178,14 @@ func isAt(o probe.Observation, address string) bool {
 
 func observedOf(f finding.Finding) string { return f.Observed }
 
-// hints turns the findings' hints into steps, each once.
+// hints turns the findings' hints into steps: those of five findings that differ.
 func hints(fs []finding.Finding) []finding.Step {
 	var steps []finding.Step
-	todo, most := distinct(fs, func(f finding.Finding) string { return f.Hint }), 5
-	if len(fs) > 0 && is(finding.SelfSourceDegraded, finding.SelfSourceUnread)(fs[0]) {
-		// One finding has all the holes of a source, and a right to grant for each.
-		todo, most = strings.Split(strings.ReplaceAll(strings.Join(todo, "\n"), "; grant ", "\ngrant "), "\n"), 20
-	}
-	for _, h := range todo {
-		if len(steps) == most {
-			break
+	todo := distinct(fs, func(f finding.Finding) string { return f.Hint })
+	for _, h := range todo[:min(len(todo), 5)] {
+		for _, text := range (finding.Finding{Hint: h}).Hints() {
+			steps = append(steps, finding.Step{Text: text})
 		}
-		steps = append(steps, finding.Step{Text: h})
 	}
 	return steps
 }

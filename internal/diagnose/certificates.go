@@ -199,7 +199,7 @@ func (v *view) certified(fs []finding.Finding) []string {
 				covering = append(covering, issuance.Set{Names: o.Hosts})
 			}
 		}
-		if domain, all := strings.CutPrefix(f.Subject.Certificate, "*."); all && f.Subject.Host == "" {
+		if domain, all := strings.CutPrefix(f.Subject.Certificate, issuance.Below); all {
 			for _, h := range v.hosts {
 				if h.name == domain || strings.HasSuffix(h.name, "."+domain) {
 					hosts = append(hosts, h.name)

@@ -117,6 +117,19 @@ func clusterSituations() []situation {
 			}}
 			return b
 		}, 3},
+		{"kinds that were never read may have names at another balancer, and none at one that is gone", func(t testing.TB) *builder {
+			b := twoFronts(t)
+			b.Inventory.Gaps = []inventory.Gap{{
+				Source: "kubernetes", Resources: []string{"httproutes"}, What: "HTTPRoutes", Why: "not allowed (403)", Hint: "grant list and watch on httproutes",
+			}}
+			web, auth := b.Inventory.Targets[0], b.Inventory.Targets[0]
+			web.Host, web.Key, auth.Host, auth.Key = "web.shop.example", "https://web.shop.example/", "auth.shop.example", "https://auth.shop.example/"
+			b.Inventory.Targets = append(b.Inventory.Targets, web, auth)
+			for _, h := range []string{"api.shop.example", "web.shop.example"} {
+				b.publish(h, 300, mailAddr).probe(h, newAddr, good).probe(h, mailAddr, good)
+			}
+			return b.publish("auth.shop.example", 300, oldAddr).probe("auth.shop.example", newAddr, good).probe("auth.shop.example", oldAddr, stranger)
+		}, 1},
 		{"hosts over a limit are unknown, and all others are as well as they are", func(t testing.TB) *builder {
 			b := shop(hosts(t, 2)...)
 			b.Inventory.Gaps = []inventory.Gap{{

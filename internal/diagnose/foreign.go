@@ -130,7 +130,7 @@ func (v *view) unproven(h *host, told []finding.Finding) []finding.Finding {
 	e := h.expected
 	var fs []finding.Finding
 	for _, a := range h.published {
-		named := e.Has(a) || e.Allowed(a) || slices.Contains(e.Uncertain, a)
+		named := e.Has(a) || e.Allowed(a) || slices.Contains(e.Uncertain, a) || e.Doubts(a)
 		if !e.Known || !e.OneFamily || named || !e.Accepts(a) || v.wellAt(h, a) ||
 			slices.ContainsFunc(told, func(f finding.Finding) bool { return f.Severity >= finding.Unknown && isOf(f.Subject.Address, a) }) {
 			continue

@@ -66,11 +66,7 @@ func (v *view) groups() []finding.Incident {
 // likenesses is the table: a code that is not in it would be a bug that a test
 // finds.
 func likenesses() map[finding.Code]likeness {
-	bySubject := likeness{
-		func(_ *view, f finding.Finding) string {
-			return strings.Join([]string{f.Subject.Host, f.Subject.Address, f.Subject.Server, f.Subject.Namespace, f.Subject.Name, f.Subject.Source}, " ")
-		}, summary,
-	}
+	bySubject := likeness{subjectKey, summary}
 	byFront := func(cause func(*view, []finding.Finding, []string) string) likeness {
 		return likeness{frontKey, cause}
 	}
@@ -99,6 +95,7 @@ func likenesses() map[finding.Code]likeness {
 		finding.DNSNoRecord:              {denialKey, denialCause},
 		finding.DNSBogus:                 {bogusZone, bogusCause},
 		finding.SelfBypassed:             {bypassKey, bypassCause},
+		finding.SelfNotObserved:          {unobservedKey, unobservedCause},
 		finding.IssuanceRateLimit:        byNames,
 		finding.IssuanceUnexpectedIssuer: byNames,
 		finding.HTTPStatus:               byAnswer,
@@ -257,8 +254,8 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 // at each look, and each would be an incident of its own, too short to be told.
 func answerKey(v *view, f finding.Finding) string {
 	key := frontKey(v, f) + " " + f.Observed
-	if status, ok := strings.CutPrefix(f.Observed, "HTTP "); ok && status != "" {
-		key = frontKey(v, f) + " HTTP " + status[:1] + "xx"
+	if f.Status > 0 {
+		key = fmt.Sprintf("%s HTTP %dxx", frontKey(v, f), f.Status/100)
 	}
 	if f.Severity == finding.Info {
 		key += " " + f.Severity.String() // no hostname where nobody suffers beside one where all do
@@ -345,7 +342,7 @@ func evidence(fs []finding.Finding) []finding.Note {
 		notes = append(notes, finding.Note{Label: "found", Text: o})
 	}
 	if more := len(observed) - 4; more > 0 {
-		notes = append(notes, finding.Note{Text: fmt.Sprintf("… %d more (-v)", more)})
+		notes = append(notes, finding.Note{Text: fmt.Sprintf("… %d more", more)})
 	}
 	if expected := distinct(fs, func(f finding.Finding) string { return f.Expected }); len(expected) > 0 {
 		text := expected[0]

@@ -2,11 +2,15 @@ package diagnose_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"driftprobe/finding"
 	"driftprobe/internal/diagnose"
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/notify"
 	"driftprobe/probe"
 )
 
@@ -61,5 +65,48 @@ func TestTheCauseNamesEachAnswer(t *testing.T) {
 	r := diagnose.Diagnose(diagnose.Policy{}, noon(), b.Snapshot)
 	if len(r.Incidents) != 1 || len(r.Incidents[0].Hosts) != 2 || !strings.Contains(r.Incidents[0].Cause, "HTTP 502, HTTP 504") {
 		t.Errorf("%+v", r.Incidents)
+	}
+}
+
+// What a hostname answers by turns is one trouble, whatever each answer is to us.
+func TestAnswersByTurnsAreToldOnce(t *testing.T) {
+	no := false
+	body := func(o *probe.Observation) { good(o); o.HTTP.BodyMatched = &no }
+	for name, answers := range map[string][]func(*probe.Observation){
+		"503 and another body":           {status(503), body},
+		"503 and 404":                    {status(503), status(404)},
+		"503 and nobody":                 {status(503), refused, silent},
+		"503 and well":                   {status(503), good},
+		"one of three is well":           {status(503), body, good},
+		"one of four is bad":             {good, good, good, status(502)},
+		"by turns another's certificate": {good, expired, status(503)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var state notify.State
+			var said []string
+			p := notify.Policy{ResolveAfter: 2 * time.Minute, Pending: map[finding.Severity]time.Duration{finding.Critical: 45 * time.Second}}
+			for n := range 240 {
+				now := noon().Add(time.Duration(n) * 30 * time.Second)
+				b := shop("www.shop.example")
+				b.Inventory.Targets[0].Expect = inventory.Expect{Status: []inventory.StatusRange{{From: 200, To: 299}}, BodyRegex: "welcome"}
+				b.publish("www.shop.example", 300, newAddr).probe("www.shop.example", newAddr, func(o *probe.Observation) {
+					if n < 120 {
+						answers[n%len(answers)](o)
+					} else {
+						good(o)
+					}
+				})
+				r := diagnose.Diagnose(diagnose.Policy{}, noon(), b.Snapshot)
+				r.At = now
+				var messages []notify.Message
+				state, messages = notify.Next(p, state, r)
+				for _, m := range messages {
+					said = append(said, fmt.Sprint(m.Kind, " at ", now.Sub(noon()).Truncate(time.Hour)))
+				}
+			}
+			if want := []string{"firing at 0s", "resolved at 1h0m0s"}; !slices.Equal(said, want) {
+				t.Errorf("said %q", said)
+			}
+		})
 	}
 }

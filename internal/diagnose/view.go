@@ -155,8 +155,12 @@ func (v *view) judge() {
 		case !seen:
 			worst[f.ID()] = len(v.findings)
 			v.findings = append(v.findings, f)
-		case f.Severity > v.findings[i].Severity:
-			v.findings[i] = f
+		default:
+			by := slices.Concat(v.findings[i].Targets, f.Targets)
+			if f.Severity > v.findings[i].Severity {
+				v.findings[i] = f
+			}
+			v.findings[i].Targets = by
 		}
 	}
 	finding.Sort(v.findings)
@@ -192,6 +196,7 @@ func (v *view) judgeHost(h *host) []finding.Finding {
 			fs = append(fs, unmapped(t))
 		}
 	}
+	fs = append(fs, lbcheck.JudgeDoubt(&v.world, v.fronts, h.name, h.expected, h.published)...)
 	return append(fs, v.unproven(h, fs)...)
 }
 

@@ -138,6 +138,11 @@ type Tracked struct {
 	PresentFor time.Duration `json:"present_for_ns,omitempty"`
 	GoneFor    time.Duration `json:"gone_for_ns,omitempty"`
 	GoneSince  time.Time     `json:"gone_since,omitzero"`
+	// Instead: while it is gone another face of the trouble is in its place (see face): one as
+	// bad if it was not told, and else one that has not stayed yet.
+	Instead bool `json:"instead,omitempty"`
+	// Here is since when it is there without a gap.
+	Here time.Time `json:"here,omitzero"`
 	// To names the sinks that were told; nil is all of them.
 	To []string `json:"to,omitzero"`
 	// ToldHosts, ToldFix and Updates are what the last message said: the number of

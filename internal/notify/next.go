@@ -46,6 +46,9 @@ const (
 	// firstUpdate is the least time to the first update; each further one waits twice as
 	// long.
 	firstUpdate = 5 * time.Minute
+	// fade is how many times slower the time without an incident counts than that with it: one
+	// backend of four that fails is told, and what fails once in a hundred looks is not.
+	fade = 4
 )
 
 // maxGap is the longest time between two reports that counts as time observed.
@@ -57,8 +60,9 @@ const maxGap = 5 * time.Minute
 // unchanged report too.
 //
 //   - An incident is told after it was there for its pending time. Time without it counts
-//     against it, so what is there more often than not is told too. One that is first seen
-//     draining is never told.
+//     against it by a quarter, so what is there for more than a fifth of the time is told
+//     too. One that is first seen draining is never told.
+//   - One trouble that shows several faces by turns is told once, see face.
 //   - Told once, it stays open while the report has its ID, firing or draining.
 //   - What was told often lately is told as flapping, and then not until it is stable.
 //   - It is updated when it has grown by half, or has another fix.
@@ -78,6 +82,7 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		}
 	}
 	var messages []Message
+	l.faces = l.facesOf(s.Incidents, current)
 	keep := func(t Tracked, m *Message, open bool) {
 		if m != nil {
 			messages = append(messages, *m)
@@ -107,7 +112,9 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		case len(next.Incidents) >= maxTracked:
 			next.Untracked++
 		default:
-			keep(l.present(Tracked{Began: l.now, Message: Message{FirstSeen: l.now, Shard: p.Shard.String()}}, *i))
+			t := Tracked{Began: l.now, Message: Message{FirstSeen: l.now, Shard: p.Shard.String()}}
+			l.inherit(&t, *i)
+			keep(l.present(t, *i))
 		}
 	}
 	return next, messages
@@ -129,6 +136,7 @@ type look struct {
 	step   time.Duration
 	blind  blind
 	lately map[string][]time.Time // of the next State
+	faces  []face
 }
 
 func (l look) worthTelling(i finding.Incident) bool {
@@ -147,19 +155,32 @@ func (l look) pending(s finding.Severity) time.Duration {
 	return 5 * time.Minute
 }
 
+// presentFor is for how long an incident that was not told was there: the time since the last
+// report counts as what that one said.
+func (l look) presentFor(t Tracked) time.Duration {
+	switch {
+	case t.Last == Present, t.Last == Gone && t.Instead:
+		return t.PresentFor + l.step
+	case t.Last == Gone:
+		return t.PresentFor - l.step/fade
+	}
+	return t.PresentFor
+}
+
 // present follows an incident that the report has. It returns whether it is
 // still tracked.
 func (l look) present(t Tracked, i finding.Incident) (Tracked, *Message, bool) {
 	if !t.Visible && !l.worthTelling(i) {
 		return t, nil, false
 	}
-	switch {
-	case t.Last == Present:
-		t.PresentFor += l.step
-	case t.Last == Gone && t.Visible:
+	t.Here, t.PresentFor = l.hereSince(t), l.presentFor(t)
+	if t.Last == Gone && t.Visible {
 		t.PresentFor = 0
 	}
-	t.Last, t.GoneFor, t.GoneSince = Present, 0, time.Time{}
+	if !t.Visible && l.knownBefore(i) { // only if it stays it is another trouble
+		t.PresentFor = min(t.PresentFor, l.now.Sub(t.Here))
+	}
+	t.Last, t.Instead, t.GoneFor, t.GoneSince = Present, false, 0, time.Time{}
 	t.Touched, t.Unread = union(t.Touched, i.Hosts), l.blind.kinds
 	t.Listed = l.anyWatched(i.Hosts)
 	if i.State == finding.Draining {
@@ -228,18 +249,22 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 		t.Last = Held
 		return t, nil, true
 	}
+	other, instead := l.instead(t)
 	if !t.Visible {
-		t.PresentFor -= l.step
-		t.Last = Gone
-		return t, nil, t.PresentFor > 0
+		t.PresentFor, t.GoneSince = l.presentFor(t), l.goneSince(t)
+		t.Last, t.Instead = Gone, instead && other.severity >= t.Message.Incident.Severity
+		return t, nil, t.PresentFor > 0 && !l.known(t)
 	}
-	if t.GoneSince.IsZero() {
+	waits := instead && l.now.Sub(other.here) < l.pending(other.severity) // until the other face stays
+	switch {
+	case waits:
+		t.GoneFor = 0
+	case t.Instead:
 		t.GoneSince = l.now
-	}
-	if t.Last == Gone {
+	case t.Last == Gone:
 		t.GoneFor += l.step
 	}
-	t.Last = Gone
+	t.Last, t.Instead, t.GoneSince = Gone, waits, l.goneSince(t)
 	enough := l.policy.ResolveAfter
 	if t.Flapping {
 		enough = max(enough, stable)

@@ -92,37 +92,6 @@ func hostsOf(s snapshot.Snapshot) []string {
 	return slices.Compact(all)
 }
 
-// others are, by target, what another URL of the host has given alone: a finding names the
-// address, and says of an answer what is true of one URL of several there.
-func (l *looked) others(host string) map[string]map[finding.ID]bool {
-	of := map[string]map[finding.ID]bool{}
-	answered := func(f *finding.Finding) bool { return f.Code.Family() == "http" }
-	if len(l.targets[host]) < 2 || !slices.ContainsFunc(l.found[host], answered) {
-		return of
-	}
-	given := map[finding.ID]map[string]bool{}
-	for _, t := range l.targets[host] {
-		of[t.Key] = map[finding.ID]bool{}
-		// The verdict is the Report's. This tells only whose it is.
-		for _, f := range probe.Judge(probe.Policy{}, l.at, *t, inventory.Expected{}, l.visits[t.Key]) {
-			if id := f.ID(); answered(&f) {
-				if given[id] == nil {
-					given[id] = map[string]bool{}
-				}
-				given[id][t.Key] = true
-			}
-		}
-	}
-	for id, by := range given {
-		for key := range of {
-			if !by[key] {
-				of[key][id] = true
-			}
-		}
-	}
-	return of
-}
-
 // hostMarks are the verdicts on the hosts that are wanted: each that of the worst incident which
 // names it; OK if the Report lists it as well.
 func hostMarks(r finding.Report, wanted func(host string) bool) map[string]mark {

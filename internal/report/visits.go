@@ -82,19 +82,18 @@ func silent() mark { return mark{"-", 0} }
 // matrices are the targets of one host.
 func (l *looked) matrices(host string) []matrix {
 	all := make([]matrix, 0, len(l.targets[host]))
-	others := l.others(host)
 	for _, t := range l.targets[host] {
-		all = append(all, l.matrix(t, others[t.Key]))
+		all = append(all, l.matrix(t))
 	}
 	return all
 }
 
 // matrix is one target, without the findings that are another's.
-func (l *looked) matrix(t *inventory.Target, others map[finding.ID]bool) matrix {
+func (l *looked) matrix(t *inventory.Target) matrix {
 	m := matrix{host: t.Host, url: t.Key}
 	seen := l.visits[t.Key]
 	for _, o := range seen {
-		m.rows = append(m.rows, l.row(t, o, others))
+		m.rows = append(m.rows, l.row(t, o))
 	}
 	if m.more = len(m.rows) - maxRows; m.more > 0 {
 		m.rows = worst(m.rows, maxRows)
@@ -144,7 +143,7 @@ func slowestServer(o dnscheck.Observation) time.Duration {
 	return slowest
 }
 
-func (l *looked) row(t *inventory.Target, o probe.Observation, others map[finding.ID]bool) row {
+func (l *looked) row(t *inventory.Target, o probe.Observation) row {
 	at := subjectOf(o.Address)
 	r := row{address: at}
 	r.cells[cellAnswer] = answer(o)
@@ -154,7 +153,9 @@ func (l *looked) row(t *inventory.Target, o probe.Observation, others map[findin
 	if o.TLS != nil && len(o.TLS.Chain) > 0 {
 		r.cells[cellUntil] = day(o.TLS.Trust.NotAfter, l.at)
 	}
-	found := slices.DeleteFunc(l.foundAt(t.Host, at, o.Address.Addr().Unmap().String()), func(f *finding.Finding) bool { return others[f.ID()] })
+	found := slices.DeleteFunc(l.foundAt(t.Host, at, o.Address.Addr().Unmap().String()), func(f *finding.Finding) bool {
+		return len(f.Targets) > 0 && !slices.Contains(f.Targets, t.Key)
+	})
 	switch why := unprobed(o); {
 	case len(found) > 0:
 		r.mark = severe(slices.MaxFunc(found, func(a, b *finding.Finding) int { return cmp.Compare(a.Severity, b.Severity) }).Severity)

@@ -1,0 +1,126 @@
+package notify
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"driftprobe/finding"
+)
+
+// facet is an incident of what clients of www meet.
+func facet(name string, s finding.Severity) finding.Incident {
+	i := incident(s, "www.shop.example")
+	i.ID, i.Code, i.Subject = "http/"+name, finding.HTTPStatus, finding.Subject{Host: "www.shop.example"}
+	return i
+}
+
+// One trouble that shows another face at each look is told once, under the face that it has
+// then, and is over when none of them is there.
+func TestFacesOfOneTrouble(t *testing.T) {
+	const half = 30 * time.Second
+	p := Policy{ResolveAfter: time.Minute, Pending: map[finding.Severity]time.Duration{finding.Critical: 45 * time.Second, finding.Warning: 5 * time.Minute}}
+	a, b, c := facet("503", finding.Critical), facet("body", finding.Critical), facet("404", finding.Critical)
+	mild := facet("400", finding.Warning)
+	tls := facet("expired", finding.Critical)
+	tls.ID, tls.Code = "tls/expired", finding.TLSExpired
+	ending := facet("expiring", finding.Warning)
+	ending.ID, ending.Code = "tls/expiring", finding.TLSExpiring
+	elsewhere := facet("elsewhere", finding.Critical)
+	elsewhere.Hosts = []string{"api.shop.example"}
+	dns := incident(finding.Critical, "www.shop.example")
+	fresh := func(n int) []finding.Incident {
+		return []finding.Incident{facet(fmt.Sprint("face", n), finding.Critical)}
+	}
+	none := []finding.Incident(nil)
+	one := func(i finding.Incident) []finding.Incident { return []finding.Incident{i} }
+	for _, test := range []struct {
+		rule string
+		// what is there at look n, each half a minute
+		looks int
+		at    func(n int) []finding.Incident
+		want  []string
+	}{
+		{"two by turns", 40, func(n int) []finding.Incident { return one([]finding.Incident{a, b}[n%2]) }, []string{"1m0s firing http/503"}},
+		{"three by turns", 40, func(n int) []finding.Incident { return one([]finding.Incident{a, b, c}[n%3]) }, []string{"1m0s firing http/404"}},
+		{"what is never seen twice", 40, fresh, []string{"1m0s firing http/face2"}},
+		{"an answer and a certificate", 40, func(n int) []finding.Incident { return one([]finding.Incident{a, tls}[n%2]) }, []string{"1m0s firing http/503"}},
+		{"over when none is there", 20, func(n int) []finding.Incident {
+			if n < 8 {
+				return one([]finding.Incident{a, b}[n%2])
+			}
+			return none
+		}, []string{"1m0s firing http/503", "5m0s resolved http/503"}},
+		{"by turns and well between", 40, func(n int) []finding.Incident {
+			return [][]finding.Incident{one(a), none, one(b), none}[n%4]
+		}, []string{"2m0s firing http/503"}},
+		{"one that stays is another trouble, and then the first is over", 20, func(n int) []finding.Incident {
+			if n < 4 {
+				return one(a)
+			}
+			return one(b)
+		}, []string{"1m0s firing http/503", "3m0s firing http/body", "4m0s resolved http/503"}},
+		{"two at once are two", 8, func(int) []finding.Incident { return []finding.Incident{a, b} }, []string{"1m0s firing http/503", "1m0s firing http/body"}},
+		{"by turns, and then both at once", 14, func(n int) []finding.Incident {
+			if n < 9 {
+				return one([]finding.Incident{a, b}[n%2])
+			}
+			return []finding.Incident{a, b}
+		}, []string{"1m0s firing http/503", "5m30s firing http/body"}},
+		{"what was there all the time is not in its place", 40, func(n int) []finding.Incident {
+			if n > 20 && n < 24 {
+				return []finding.Incident{a, ending}
+			}
+			return one(ending)
+		}, []string{"5m0s firing tls/expiring", "11m30s firing http/503", "13m0s resolved http/503"}},
+		{"a mild face keeps no time for a bad one", 9, func(n int) []finding.Incident {
+			if n == 8 {
+				return one(a)
+			}
+			return one(mild)
+		}, nil},
+		{"a bad face keeps time for a mild one", 20, func(n int) []finding.Incident {
+			if n%5 == 4 {
+				return fresh(n)
+			}
+			return one(mild)
+		}, []string{"5m0s firing http/400"}},
+		{"another hostname is another trouble", 5, func(n int) []finding.Incident { return one([]finding.Incident{a, elsewhere}[n%2]) }, []string{"2m0s firing http/503"}},
+		{"a record is another trouble", 12, func(n int) []finding.Incident {
+			if n < 4 {
+				return one(dns)
+			}
+			return one(a)
+		}, []string{"1m0s firing " + moved, "3m0s resolved " + moved, "3m0s firing http/503"}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			var s State
+			var said []string
+			for n := range test.looks {
+				after := time.Duration(n) * half
+				next, messages := Next(p, s, at{after: after, what: test.at(n)}.report())
+				for _, m := range messages {
+					said = append(said, fmt.Sprintf("%s %s %s", after, m.Kind, m.Incident.ID))
+				}
+				s = stored(t, next)
+			}
+			if !slices.Equal(said, test.want) {
+				t.Errorf("said %q\nwant %q", said, test.want)
+			}
+		})
+	}
+}
+
+// What is told of a trouble counts from its first face.
+func TestATroubleBeganWithItsFirstFace(t *testing.T) {
+	p := Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: time.Minute}}
+	var s State
+	for n := range 3 {
+		next, messages := Next(p, s, at{after: time.Duration(n) * 30 * time.Second, what: []finding.Incident{facet(fmt.Sprint(n), finding.Critical)}}.report())
+		if len(messages) == 1 && !messages[0].FirstSeen.Equal(start) || len(messages) == 0 == (n == 2) {
+			t.Errorf("look %d: %+v", n, messages)
+		}
+		s = stored(t, next)
+	}
+}
