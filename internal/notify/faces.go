@@ -45,7 +45,7 @@ func (l look) facesOf(before []Tracked, current map[string]*finding.Incident) []
 		if !met(i) {
 			continue
 		}
-		f := face{id: i.ID, hosts: i.Hosts, severity: i.Severity, told: t.Visible, presentFor: l.presentFor(t), first: t.Message.FirstSeen}
+		f := face{id: i.ID, hosts: t.Touched, severity: i.Severity, told: t.Visible, presentFor: l.presentFor(t), first: t.Message.FirstSeen}
 		if now, there := current[i.ID]; there {
 			f.hosts, f.severity, f.here = now.Hosts, now.Severity, l.hereSince(t)
 		} else {
@@ -77,14 +77,14 @@ func (l look) goneSince(t Tracked) time.Time {
 	return t.GoneSince
 }
 
-// others are the faces of the same hostnames.
-func (l look) others(i finding.Incident) []face {
+// others are the faces of the same hostnames. hosts are those of the incident.
+func (l look) others(i finding.Incident, hosts []string) []face {
 	if !met(i) {
 		return nil
 	}
 	var all []face
 	for _, f := range l.faces {
-		if f.id != i.ID && share(f.hosts, i.Hosts) {
+		if f.id != i.ID && share(f.hosts, hosts) {
 			all = append(all, f)
 		}
 	}
@@ -94,7 +94,7 @@ func (l look) others(i finding.Incident) []face {
 // instead is the worst face in the place of an incident that is gone.
 func (l look) instead(t Tracked) (worst face, found bool) {
 	gone := l.goneSince(t)
-	for _, f := range l.others(t.Message.Incident) {
+	for _, f := range l.others(t.Message.Incident, t.Touched) {
 		if !f.here.IsZero() && !f.here.Before(gone) && (!found || f.severity > worst.severity) {
 			worst, found = f, true
 		}
@@ -106,7 +106,7 @@ func (l look) instead(t Tracked) (worst face, found bool) {
 // has come in the place of this one.
 func (l look) known(t Tracked) bool {
 	gone := l.goneSince(t)
-	for _, f := range l.others(t.Message.Incident) {
+	for _, f := range l.others(t.Message.Incident, t.Touched) {
 		if f.told && (f.here.IsZero() || !f.here.Before(gone)) {
 			return true
 		}
@@ -116,7 +116,7 @@ func (l look) known(t Tracked) bool {
 
 // knownBefore tells whether the trouble was told under a face that is gone.
 func (l look) knownBefore(i finding.Incident) bool {
-	for _, f := range l.others(i) {
+	for _, f := range l.others(i, i.Hosts) {
 		if f.told && f.here.IsZero() {
 			return true
 		}
@@ -127,7 +127,7 @@ func (l look) knownBefore(i finding.Incident) bool {
 // inherit gives a new incident the time of the longest face that is gone, was not told and was
 // at least as bad.
 func (l look) inherit(t *Tracked, i finding.Incident) {
-	for _, f := range l.others(i) {
+	for _, f := range l.others(i, i.Hosts) {
 		if f.here.IsZero() && f.severity >= i.Severity && f.presentFor > t.PresentFor {
 			t.PresentFor, t.Message.FirstSeen = f.presentFor, f.first
 		}

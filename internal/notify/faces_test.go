@@ -11,8 +11,14 @@ import (
 
 // facet is an incident of what clients of www meet.
 func facet(name string, s finding.Severity) finding.Incident {
-	i := incident(s, "www.shop.example")
-	i.ID, i.Code, i.Subject = "http/"+name, finding.HTTPStatus, finding.Subject{Host: "www.shop.example"}
+	i := facetOf(name, "www.shop.example")
+	i.Severity, i.Subject = s, finding.Subject{Host: "www.shop.example"}
+	return i
+}
+
+func facetOf(name string, hosts ...string) finding.Incident {
+	i := incident(finding.Critical, hosts...)
+	i.ID, i.Code, i.Subject = "http/"+name, finding.HTTPStatus, finding.Subject{}
 	return i
 }
 
@@ -61,6 +67,9 @@ func TestFacesOfOneTrouble(t *testing.T) {
 			}
 			return one(b)
 		}, []string{"1m0s firing http/503", "3m0s firing http/body", "4m0s resolved http/503"}},
+		{"many hostnames", 40, func(n int) []finding.Incident {
+			return one([]finding.Incident{facetOf("503", many(100)...), facetOf("404", many(100)[60:]...)}[n%2])
+		}, []string{"1m0s firing http/503"}},
 		{"two at once are two", 8, func(int) []finding.Incident { return []finding.Incident{a, b} }, []string{"1m0s firing http/503", "1m0s firing http/body"}},
 		{"by turns, and then both at once", 14, func(n int) []finding.Incident {
 			if n < 9 {
