@@ -82,8 +82,9 @@ func (d *decoder) decode(node *yaml.Node, v reflect.Value, path string) {
 func refusedForm(node *yaml.Node, v reflect.Value) *fault {
 	want := expectation(v.Type())
 	if node.Style&yaml.TaggedStyle != 0 {
-		return faultf("remove the tag; put the value in quotes to make it text",
-			"expected %s, found a value with the YAML tag %s", want.what, shown(node.ShortTag()))
+		// The tag may be the start of a secret.
+		return faultf("put text that starts with ! in quotes; of anything else remove the tag",
+			"expected %s, found a value with a YAML tag (!name)", want.what)
 	}
 	kind := yaml.ScalarNode
 	switch {

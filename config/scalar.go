@@ -62,7 +62,7 @@ func expectation(t reflect.Type) expected {
 	case Count:
 		return expected{what: "a number from 0 to 1000", example: "a number, such as 20", scalar: true}
 	case Limit:
-		return expected{what: "a limit such as 5 per 168h", example: "a number of certificates (1 to 10000) and a time (1h to 8760h), such as 5 per 168h", scalar: true}
+		return expected{what: "a limit such as 5 per 168h", example: "a number of certificates (1 to 64) and a time (1h to 8760h), such as 5 per 168h", scalar: true}
 	case netip.Addr:
 		return expected{what: "an IP address", example: "an address, such as 203.0.113.7 or 2001:db8::7", scalar: true}
 	case netip.AddrPort:
@@ -145,11 +145,14 @@ func mismatch[T any](text, hint string) (T, *fault) {
 	return zero, faultf(hint, "expected %s, found %s", want.what, shownURL(text))
 }
 
+// maxCounted is how many certificates for the same names are remembered at most.
+const maxCounted = 64
+
 func parseLimit(text string) (Limit, *fault) {
 	count, per, _ := strings.Cut(text, " per ")
 	n, bad := strconv.Atoi(strings.TrimSpace(count))
 	span, f := parseDuration(strings.TrimSpace(per))
-	if bad != nil || f != nil || n < 1 || n > 10_000 || span < time.Hour || span > 8760*time.Hour {
+	if bad != nil || f != nil || n < 1 || n > maxCounted || span < time.Hour || span > 8760*time.Hour {
 		return mismatch[Limit](text, "")
 	}
 	return Limit{n, span}, nil

@@ -20,6 +20,8 @@ type keeper struct {
 	name, kind             string
 	spec, args, image, env string
 	mounts, volumes, init  string
+	// dir is the container's working folder.
+	dir string
 	// want is a part of what must be said; "" for nothing.
 	want string
 }
@@ -60,6 +62,16 @@ func keepers() []keeper {
 		{name: "file-items", args: `["--configfile=/etc/traefik/a.yml"]`, mounts: atData + atStatic, volumes: claim + `, {name: static, configMap: {name: static, items: [{key: traefik.yml, path: a.yml}]}}`},
 		{name: "file-plain", args: `["--configfile=/etc/traefik/plain.yml"]`, mounts: atStatic[2:], volumes: static[2:]},
 		{name: "file-missing", args: noArgs, mounts: atStatic[2:], volumes: `{name: static, configMap: {name: missing, optional: true}}`},
+		{name: "file-yaml", args: noArgs, mounts: atData + `, {name: static, mountPath: /etc/traefik/traefik.yaml, subPath: traefik.yaml}`, volumes: `{name: data, emptyDir: {}}` + static, want: "/data/yaml.json (the configuration file's"},
+		{name: "file-toml", args: `[--configFile, t.toml]`, dir: "/conf", mounts: atData + `, {name: static, mountPath: /conf}`, volumes: claim + static, want: "/lost/acme.json (the configuration file's"},
+		{name: "read-only", mounts: `{name: data, mountPath: /data, readOnly: true}`, volumes: claim, want: "take readOnly from the mount data"},
+		{name: "claim-read-only", mounts: atData, volumes: `{name: data, persistentVolumeClaim: {claimName: traefik, readOnly: true}}`, want: "mounted to be read only"},
+		{name: "working-folder", args: `["--certificatesresolvers.le.acme.storage=acme.json"]`, dir: "/data", mounts: atData, volumes: claim},
+		{name: "another-folder", args: `["--certificatesresolvers.le.acme.storage=acme.json"]`, dir: "/app", mounts: atData, volumes: claim, want: "/app/acme.json"},
+		{name: "variable", args: `["--certificatesresolvers.le.acme.storage=$(STORE)/acme.json"]`, env: `{name: STORE, value: /data}`, mounts: atData, volumes: claim},
+		{name: "secret-variable", args: `["--certificatesresolvers.le.acme.storage=$(STORE)/acme.json"]`, env: `{name: STORE, valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}}`, mounts: atData, volumes: claim, want: "keeps its certificates is not known"},
+		{name: "two-words", args: `["--certificatesresolvers.le.acme.storage", "/data/acme.json"]`, mounts: atData, volumes: claim},
+		{name: "shell", args: `["sh", "-c", "exec traefik --certificatesresolvers.le.acme.storage=/data/acme.json"]`, mounts: atData, volumes: `{name: data, emptyDir: {}}`, want: "on an emptyDir"},
 		{name: "replicas", spec: "replicas: 2,", mounts: atData, volumes: claim, want: "2 pods with /data/acme.json on the claim traefik"},
 		{name: "scaled", mounts: atData, volumes: claim, want: "3 pods with /data/acme.json on the claim traefik"},
 		{name: "set", kind: "StatefulSet", spec: "replicas: 3, volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}],", mounts: atData, want: "3 pods, each with its own"},
@@ -80,8 +92,8 @@ apiVersion: apps/v1
 kind: %s
 metadata: {name: %s}
 spec: {%s selector: {matchLabels: {app: %[2]s}}, template: {metadata: {labels: {app: %[2]s}}, spec: {
-  initContainers: [%[4]s], containers: [{name: main, image: %[5]q, args: %[6]s, env: [%[7]s], volumeMounts: [%[8]s]}], volumes: [%[9]s]}}}
-`, cmp.Or(k.kind, "Deployment"), k.name, k.spec, k.init, cmp.Or(k.image, "traefik:v3.7"), cmp.Or(k.args, toldStore), k.env, k.mounts, k.volumes)
+  initContainers: [%[4]s], containers: [{name: main, image: %[5]q, workingDir: %[10]q, args: %[6]s, env: [%[7]s], volumeMounts: [%[8]s]}], volumes: [%[9]s]}}}
+`, cmp.Or(k.kind, "Deployment"), k.name, k.spec, k.init, cmp.Or(k.image, "traefik:v3.7"), cmp.Or(k.args, toldStore), k.env, k.mounts, k.volumes, k.dir)
 }
 
 // TestWhereACMEClientsKeepTheirCertificates has the trap of the post-mortem and its
@@ -100,7 +112,7 @@ func TestWhereACMEClientsKeepTheirCertificates(t *testing.T) {
 		c.Apply(t, "edge", k.yaml())
 	}
 	c.Apply(t, "edge", `
-{apiVersion: v1, kind: ConfigMap, metadata: {name: static}, data: {traefik.yml: "certificatesResolvers: {le: {acme: {storage: /data/acme.json}}}", plain.yml: "ping: {}"}}
+{apiVersion: v1, kind: ConfigMap, metadata: {name: static}, data: {traefik.yml: "certificatesResolvers: {le: {acme: {storage: /data/acme.json}}}", traefik.yaml: "certificatesResolvers: {le: {acme: {storage: /data/yaml.json}}}", t.toml: "[certificatesResolvers.le.acme]\nstorage = \"/lost/acme.json\"", plain.yml: "ping: {}"}}
 ---
 {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: scaled}, spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}}}
 ---

@@ -158,6 +158,56 @@ func TestCertificatesOfPebbleOrderedAgain(t *testing.T) {
 	})
 }
 
+// TestShortLivedCertificatesOfPebble has certificates of six days, renewed each 80 hours by
+// two replicas, each for itself, and then a replica that loses them.
+func TestShortLivedCertificatesOfPebble(t *testing.T) {
+	t.Parallel()
+	n := world.Claim(t)
+	ca := world.ShortLived(t, n)
+	const host = "www.shop.example"
+	at := []netip.Addr{n.Addr(20), n.Addr(21)}
+	var sites []world.Site
+	for order := range 14 {
+		sites = append(sites, world.Site{At: netip.AddrPortFrom(at[order%2], 0), Cert: ca.Issue(t, host, "*.shop.example")})
+	}
+	world.WebServers()[0].Serve(t, sites)
+	root, err := os.ReadFile(ca.RootFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(root)
+	seen := lookAt(t, roots, host, sites)
+	leaf := seen[0].TLS.Chain[0]
+	if life := leaf.NotAfter.Sub(leaf.NotBefore).Round(time.Hour); life != 160*time.Hour {
+		t.Fatalf("they live for %s", life)
+	}
+	p := issuance.Policy{SameNames: map[string]issuance.Limit{leaf.IssuerCN: issuance.SameNames()}}
+	e := &edge{t: t, host: host, seen: seen}
+
+	// The replicas order by turns, each 80 hours. Each certificate is met until the next.
+	const turn, hour = 40 * time.Hour, time.Hour
+	var last [2]probe.Observation
+	for order := range 10 {
+		last[order%2] = moved(seen[order], time.Duration(order)*turn)
+		for range turn / (4 * hour) {
+			for _, o := range last[:min(order+1, 2)] {
+				e.meet(o)
+				e.says(p, o.At)
+			}
+			for n := range last {
+				last[n].At = last[n].At.Add(4 * hour)
+			}
+		}
+	}
+	// The second replica loses its certificate at each restart.
+	for order := 10; order < 14; order++ {
+		e.meet(moved(seen[order], 10*turn+time.Duration(order-10)*3*hour))
+	}
+	now := seen[13].At.Add(10*turn + 9*hour)
+	e.says(p, now, "warning issuance/rate-limit: … at least 4 of 5 used", "warning issuance/reissue-loop: certificates for … in a week")
+}
+
 // lookAt visits each site as the host.
 func lookAt(t *testing.T, roots *x509.CertPool, host string, sites []world.Site) []probe.Observation {
 	t.Helper()

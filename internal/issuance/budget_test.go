@@ -1,8 +1,11 @@
 package issuance
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
+
+	"driftprobe/finding"
 )
 
 var start = time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)
@@ -82,5 +85,72 @@ func TestWhenAnOrderIsRefused(t *testing.T) {
 				t.Errorf("refused at %v (hour %.1f), want %v", got, got.Sub(start).Hours(), c.want)
 			}
 		})
+	}
+}
+
+// Each look is that of a process of its own, with what the one before wrote. Its clock is
+// wrong by so many hours. What is left does not depend on when anybody looked, and the table
+// is that of the rule: five in 24 hours from a full bucket leave it empty until 33.6.
+func TestTheBudgetOverRestartsAndClockSteps(t *testing.T) {
+	issued := []float64{0, 6, 12, 18, 24}
+	for _, c := range []struct {
+		name  string
+		wrong []float64 // by how much the clock is wrong at the look after each order
+	}{
+		{"a right clock", []float64{0, 0, 0, 0, 0}},
+		{"set back by a day after the third", []float64{0, 0, 0, -24, -24}},
+		{"set back, and right again", []float64{0, 0, -30, -30, 0}},
+		{"a day ahead, and right again", []float64{24, 24, 0, 0, 0}},
+		{"1970 until the time is known", []float64{0, 0, -498_000, -498_000, 0}},
+		{"by turns", []float64{5, -5, 5, -5, 5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var state History
+			for n, wrong := range c.wrong {
+				for _, look := range []float64{issued[n] + 1, issued[n] + 5} { // the second sees what the first saw
+					state = restarted(t, state.Remember([]Seen{{
+						At: at(look + wrong), Host: "shop.example", Address: edge, Names: []string{"shop.example"}, CA: letsEncrypt,
+						Serial: string(rune('a' + n)), Issued: at(issued[n]), NotAfter: at(issued[n] + 90*24),
+					}}))
+				}
+			}
+			for _, want := range []struct {
+				now  float64
+				free int
+				next float64
+			}{{24, 0, 33.6}, {33.5, 0, 33.6}, {33.6, 1, 67.2}, {67.2, 2, 100.8}, {134.4, 4, 168}, {168, 5, 0}} {
+				_, left, known := state.Sets[0].Left(Policy{}, at(want.now))
+				if !known || left.Free != want.free || want.next != 0 && !left.Next.Equal(at(want.next)) {
+					t.Errorf("at %.1f h %d are left, next %s; want %d, next %s", want.now, left.Free, left.Next, want.free, at(want.next))
+				}
+			}
+			fs := Judge(Policy{}, at(30), state)
+			if got := codes(fs); got != "critical issuance/rate-limit, warning issuance/reissue-loop" || !fs[0].ClearBy.Equal(at(33.6)) {
+				t.Errorf("%s, until %v", got, fs)
+			}
+		})
+	}
+}
+
+// restarted is what the next process reads.
+func restarted(t *testing.T, h History) History {
+	t.Helper()
+	text, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var next History
+	if err := json.Unmarshal(text, &next); err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// A limit that somebody configured is larger than Let's Encrypt's.
+func TestALargeLimit(t *testing.T) {
+	p := Policy{SameNames: map[string]Limit{"Example Trust": {Tokens: 60, Every: 2 * time.Hour}}}
+	h := History{}.Remember(serve([]string{"shop.example"}, "Example Trust", 90*day, at(1), every(time.Minute, 60)...))
+	if f := Judge(p, at(1), h)[0]; f.Severity != finding.Critical || f.Code != finding.IssuanceRateLimit {
+		t.Errorf("%s: %s", f.Severity, f.Summary)
 	}
 }

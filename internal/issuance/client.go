@@ -3,7 +3,6 @@ package issuance
 import (
 	"cmp"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func traefikStores(c inventory.Container) []store {
 			return "the variable TRAEFIK_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 		}},
 	} {
-		if all := resolvers(s.settings, s.said); len(all) > 0 {
+		if all := resolvers(c, s.settings, s.said); len(all) > 0 {
 			return all
 		}
 	}
@@ -53,7 +52,7 @@ func traefikStores(c inventory.Container) []store {
 }
 
 // resolvers makes one store of each certificate resolver with ACME.
-func resolvers(settings map[string]string, said func(string) string) []store {
+func resolvers(c inventory.Container, settings map[string]string, said func(string) string) []store {
 	paths := map[string]string{}
 	for key, value := range settings {
 		resolver, setting, _ := strings.Cut(strings.TrimPrefix(key, "certificatesresolvers."), ".")
@@ -65,9 +64,9 @@ func resolvers(settings map[string]string, said func(string) string) []store {
 	}
 	var all []store
 	for _, resolver := range slices.Sorted(maps.Keys(paths)) {
-		s := store{client: "Traefik", path: absolute(paths[resolver]), said: said("certificatesresolvers." + resolver + ".acme.storage")}
+		s := store{client: "Traefik", path: c.Absolute(paths[resolver]), said: said("certificatesresolvers." + resolver + ".acme.storage")}
 		if paths[resolver] == "" {
-			s.path, s.said = "/acme.json", "the default of certificatesresolvers."+resolver+".acme.storage"
+			s.path, s.said = c.Absolute("acme.json"), "the default of certificatesresolvers."+resolver+".acme.storage"
 		}
 		all = append(all, s)
 	}
@@ -122,39 +121,40 @@ func caddyStore(c inventory.Container) (store, bool) {
 	}
 	s := store{client: "Caddy", path: "/data/caddy", said: "the image's XDG_DATA_HOME=/data"}
 	if home := c.Env["XDG_DATA_HOME"]; home != "" {
-		s.path, s.said = absolute(home)+"/caddy", "the variable XDG_DATA_HOME"
+		s.path, s.said = c.Absolute(home)+"/caddy", "the variable XDG_DATA_HOME"
 	}
 	if module, folder, _ := strings.Cut(strings.TrimSpace(c.Config["storage"]), " "); module == "file_system" || module == "file" {
-		s.path, s.said = cmp.Or(absolute(folder), s.path), "storage in the Caddyfile"
+		s.path, s.said = cmp.Or(c.Absolute(folder), s.path), "storage in its configuration"
 	} else if module != "" {
 		return store{}, false
 	}
 	return s, true
 }
 
-// absolute cleans a path in a container whose working directory is the root.
-func absolute(p string) string {
-	if p = strings.TrimSpace(p); p == "" {
-		return ""
+// known is false if a part of the path comes from where nobody may look: a Secret, or the
+// shell that starts the program.
+func (s store) known() bool { return !strings.Contains(s.path, "$") }
+
+// storesOf are those in which a container of the workload keeps certificates. Caddy orders for
+// each public name that it serves, and none behind another proxy.
+func storesOf(w inventory.Workload, c inventory.Container) []store {
+	if _, caddy := caddyStore(c); caddy && len(w.Services) == 0 {
+		return traefikStores(c)
 	}
-	return path.Clean("/" + p)
+	return stores(c)
 }
 
-// Orders tells whether a container is an ACME client that keeps certificates in files.
-func Orders(c inventory.Container) bool { return len(stores(c)) > 0 }
+// Orders tells whether a container of the workload is an ACME client that keeps certificates
+// in files. It depends on the Services in front of it.
+func Orders(w inventory.Workload, c inventory.Container) bool { return len(storesOf(w, c)) > 0 }
+
+// MayOrder tells whether a container is one if there is a Service in front of it.
+func MayOrder(c inventory.Container) bool { return len(stores(c)) > 0 }
 
 // Configurable tells whether a configuration file may make it one.
 func Configurable(c inventory.Container) bool {
 	if program := c.Program(); program == "caddy" || strings.Contains(program, "traefik") {
 		return true
 	}
-	return slices.ContainsFunc(c.Mounts, func(m inventory.Mount) bool { return strings.HasPrefix(absolute(m.Path)+"/", "/etc/traefik/") })
-}
-
-// AlwaysOrders tells whether nothing but the program's name says that a container orders
-// certificates: Caddy does for each public name that it serves, and for none behind another
-// proxy.
-func AlwaysOrders(c inventory.Container) bool {
-	_, caddy := caddyStore(c)
-	return caddy
+	return slices.ContainsFunc(c.Mounts, func(m inventory.Mount) bool { return strings.HasPrefix(c.Absolute(m.Path)+"/", "/etc/traefik/") })
 }

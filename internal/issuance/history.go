@@ -24,8 +24,10 @@ type Seen struct {
 	// validity, which authorities set back, if no log did.
 	Issued, NotAfter time.Time
 	// Log is the source of Certificate Transparency that told of it. Then there is no Host
-	// and no Address: who serves it is not known.
-	Log string
+	// and no Address: who serves it is not known. Whole: all that the source knew of its
+	// names was read before, so that a set that is new to us is new.
+	Log   string
+	Whole bool
 }
 
 // History remembers which certificates were issued for which exact set of names. It is a
@@ -48,8 +50,8 @@ type Set struct {
 	// Issuances are ordered by Issued. They are the least that there were: one that no
 	// look met is not among them.
 	Issuances []Issuance `json:"issuances"`
-	// New tells that the hosts were seen with other names before: it is a new set, and
-	// not the renewal of one that was there before we looked.
+	// New tells that it is a new set, and not the renewal of one that was there before we
+	// looked: its host was seen with other names before, or a log with others.
 	New bool `json:"new,omitempty"`
 }
 
@@ -74,8 +76,8 @@ const (
 	// keep is how long a certificate that nobody serves is remembered: longer than the
 	// week of the limits, and than the pause between two planned renewals.
 	keep = 100 * 24 * time.Hour
-	// skew is how far ahead a remembered moment may lie before the clock is taken to have
-	// been wrong.
+	// skew is how far ahead of a look a remembered moment may lie before the clock is taken
+	// to have been wrong.
 	skew = time.Hour
 	// stride is how exact LastSeen is: most looks meet what was met a minute ago, and
 	// cost nothing then. It is short beside together.
@@ -83,7 +85,8 @@ const (
 	// The bounds of what is kept. A name's certificates are chosen by whoever holds its
 	// address, which may be a stranger.
 	maxSets      = 20_000
-	maxIssuances = 16
+	maxIssuances = 16 // of a set; as many as maxBusy in two weeks, because limits count them
+	maxBusy      = 64
 	maxNames     = 100
 	maxPlaces    = 16
 	maxText      = 256
@@ -146,7 +149,7 @@ func (h History) Remember(all []Seen) History {
 			set, known = h.get(k)
 		}
 		if !known {
-			set = Set{Key: string(k[:]), Names: cutNames(names), CA: cut(s.CA), New: h.knows(s.Host)}
+			set = Set{Key: string(k[:]), Names: cutNames(names), CA: cut(s.CA), New: s.Whole || h.knows(s.Host)}
 		}
 		if !set.has(s) {
 			fresh[set.Key] = set.with(s)

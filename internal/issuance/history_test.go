@@ -71,8 +71,12 @@ func TestHistoryIsBounded(t *testing.T) {
 		h = h.Remember([]Seen{hostile})
 	}
 	text, _ := json.Marshal(h)
-	if s := h.Sets[0]; len(s.Issuances) != maxIssuances || len(s.Names) != maxNames || len(text) > 32<<10 {
+	if s := h.Sets[0]; len(s.Issuances) != maxBusy || len(s.Names) != maxNames || len(text) > 40<<10 {
 		t.Errorf("%d issuances, %d names, %d bytes", len(s.Issuances), len(s.Names), len(text))
+	}
+	hostile.At, hostile.Serial, hostile.Issued = at(20*24), "late", at(20*24)
+	if s := h.Remember([]Seen{hostile}).Sets[0]; len(s.Issuances) != maxIssuances || s.newest().Serial != "late" {
+		t.Errorf("%d issuances after two weeks", len(s.Issuances))
 	}
 	if s := (Seen{At: at(1), Names: []string{"a.example"}, Serial: strings.Repeat("1", 5000)}); len(History{}.Remember([]Seen{s}).Sets) != 0 {
 		t.Error("a serial that no authority gives is kept")
@@ -85,13 +89,11 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	if len(h.Sets) != 1 || h.Sets[0].Names[0] != "h2.example" {
 		t.Errorf("%+v", h.Sets)
 	}
-	// A clock that was a year ahead for one look.
-	h = h.Remember([]Seen{one(3, at(400*24))})
-	h = h.Remember([]Seen{one(2, at(101*24))})
-	for _, s := range h.Sets {
-		if s.Names[0] == "h3.example" {
-			t.Error("what a wrong clock saw is kept")
-		}
+	// What a clock saw that was a year ahead is dated anew when it is seen again.
+	h = History{}.Remember([]Seen{one(3, at(400*24))})
+	h = h.Remember([]Seen{one(2, at(30*24))}).Remember([]Seen{one(3, at(31*24))})
+	if h = h.Remember([]Seen{one(2, at(131*24))}); len(h.Sets) != 1 {
+		t.Errorf("what a wrong clock saw is kept: %+v", h.Sets)
 	}
 }
 

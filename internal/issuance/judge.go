@@ -32,16 +32,8 @@ func (p Policy) limit(ca string) (Limit, bool) {
 	return l, known && l.fits()
 }
 
-// early is the share of its lifetime that a certificate must have lived for its
-// successor to be a planned renewal. Renewal comes at two thirds, or at half for those of
-// a few days (RFC 9773 lets the authority choose).
-const early = 0.45
-
 // week is the window in which loops are looked for: that of the limits.
 const week = 168 * time.Hour
-
-// together is how near to the newest look a certificate was seen that is still served.
-const together = time.Hour
 
 // Judge says which sets of names are near the authority's limits, which are ordered again
 // for no reason, and which were issued by somebody unexpected. It counts what was seen,
@@ -122,41 +114,10 @@ func (j *judge) forecast() string {
 	return "; at this pace an order is refused " + moment(at)
 }
 
-// loop judges certificates that were replaced long before it was time. Several that are
-// served at once belong to several clients, each of which has its own.
-func (j *judge) loop() (finding.Finding, bool) {
-	if len(j.set.Issuances) < 3 {
-		return finding.Finding{}, false
-	}
-	hasty := 0
-	for n := 1; n < len(j.set.Issuances); n++ {
-		before, after := j.set.Issuances[n-1], j.set.Issuances[n]
-		life := before.NotAfter.Sub(before.Issued)
-		if j.now.Sub(after.Issued) < week && after.Issued.Sub(before.Issued) < time.Duration(early*float64(life)) {
-			hasty++
-		}
-	}
-	served := 0
-	for _, i := range j.set.Issuances {
-		if !i.LastSeen.IsZero() && j.set.seen().Sub(i.LastSeen) < together {
-			served++
-		}
-	}
-	if hasty -= max(0, served-1); hasty < 2 {
-		return finding.Finding{}, false
-	}
-	recent := j.recent(j.set.issued())
-	f := j.finding(finding.IssuanceReissueLoop, finding.Warning,
-		fmt.Sprintf("certificates for %s are ordered again and again: %d in a week", j.set.title(), len(recent)))
-	f.Expected = "one certificate until most of its lifetime is over"
-	f.Observed = fmt.Sprintf("issued %s by %s", moments(recent), printable(cmp.Or(j.set.CA, "an authority without a name"))) + j.forecast()
-	f.Hint = "see where the ACME client keeps its certificates, and whether a restart loses them"
-	return f, true
-}
-
-// unexpected judges who issued it.
+// unexpected judges who issued it, as long as anybody would believe it.
 func (j *judge) unexpected() (finding.Finding, bool) {
-	if len(j.policy.Authorities) == 0 || slices.Contains(j.policy.Authorities, j.set.CA) {
+	expired := !slices.ContainsFunc(j.set.Issuances, func(i Issuance) bool { return i.NotAfter.After(j.now) })
+	if len(j.policy.Authorities) == 0 || slices.Contains(j.policy.Authorities, j.set.CA) || expired {
 		return finding.Finding{}, false
 	}
 	f := j.finding(finding.IssuanceUnexpectedIssuer, finding.Warning,

@@ -134,6 +134,29 @@ func TestJudge(t *testing.T) {
 			want: [][3]string{{"warning", "issuance/rate-limit", "at least 3 of 5 used"}},
 		},
 		{
+			name: "another set is served since, and the last of these was met by no probe", now: at(49),
+			seen: slices.Concat(
+				serve(shop, letsEncrypt, 90*day, at(33), every(8*time.Hour, 4)...),
+				[]Seen{{At: at(34), Names: shop, CA: letsEncrypt, Serial: "unmet", Issued: at(33), NotAfter: at(33).Add(90 * day), Log: "SSLMate"}},
+				serve([]string{"shop.example", "*.shop.example", "spare.example"}, letsEncrypt, 90*day, at(49), at(35))),
+		},
+		{
+			name: "another set is served since, and somebody orders these on", now: at(49),
+			seen: slices.Concat(
+				serve(shop, letsEncrypt, 90*day, at(33), every(8*time.Hour, 4)...),
+				serve([]string{"shop.example", "*.shop.example", "spare.example"}, letsEncrypt, 90*day, at(49), at(35)),
+				[]Seen{{At: at(48), Names: shop, CA: letsEncrypt, Serial: "unmet", Issued: at(47), NotAfter: at(47).Add(90 * day), Log: "SSLMate"}}),
+			want: [][3]string{
+				{"warning", "issuance/rate-limit", "at least 4 of 5 used"},
+				{"warning", "issuance/reissue-loop", ""},
+			},
+		},
+		{
+			name: "an authority that nobody expects, and its certificate has ended", now: at(24),
+			policy: Policy{Authorities: []string{letsEncrypt}},
+			seen:   serve(shop, "Example Trust", day, at(24), at(0)),
+		},
+		{
 			name: "an authority that nobody expects", now: at(24),
 			policy: Policy{Authorities: []string{letsEncrypt}},
 			seen:   serve(shop, "Example \x1b[31mTrust", 90*day, at(24), at(0)),
@@ -196,19 +219,24 @@ func TestTheFindingNamesTheNextToken(t *testing.T) {
 	}
 }
 
-// New sets below one domain have a budget of their own; a set that was there before we
-// looked may be a renewal, and does not count.
-func TestTheLimitOfTheDomain(t *testing.T) {
-	h := History{}
-	name := func(n int) string { return fmt.Sprintf("h%d.shop.co.uk", n) }
-	for n := range 45 {
-		h = h.Remember(serve([]string{name(n)}, letsEncrypt, 90*day, at(0.5), at(0)))
+// A client can have the same names from two authorities, and names can begin alike.
+func TestEachSetHasAnIdentityOfItsOwn(t *testing.T) {
+	var names []string
+	for n := range 12 {
+		names = append(names, fmt.Sprintf("host-%d.shop.example", n))
 	}
-	if got := Judge(Policy{}, at(1), h); len(got) != 0 {
-		t.Errorf("what was there before counts: %v", got)
+	sets := []Seen{
+		{Names: names[:1], CA: letsEncrypt}, {Names: names[:1], CA: "ZeroSSL"}, {Names: names[:1]},
+		{Names: names, CA: letsEncrypt}, {Names: append(slices.Clone(names), "spare.shop.example"), CA: letsEncrypt}, {Names: names, CA: "ZeroSSL"},
 	}
-	for n := range 45 {
-		h = h.Remember(serve([]string{name(n), "www.shop.co.uk"}, letsEncrypt, 90*day, at(2), at(1)))
+	for n := range sets {
+		sets[n].At, sets[n].Serial, sets[n].Host = at(0), "1", "shop.example"
 	}
-	wantFindings(t, Judge(Policy{}, at(2), h), [][3]string{{"warning", "issuance/rate-limit", "below shop.co.uk"}})
+	told := map[string]bool{}
+	for _, s := range (History{}).Remember(sets).Sets {
+		told[s.Identity()] = true
+	}
+	if len(told) != len(sets) {
+		t.Errorf("%d identities of %d sets: %v", len(told), len(sets), told)
+	}
 }

@@ -56,13 +56,28 @@ type Position struct {
 func (h History) Heard(all []Reading) History {
 	var seen []Seen
 	for _, r := range all {
-		seen = append(seen, r.Seen...)
+		for _, s := range r.Seen {
+			s.Whole = h.whole(r.Source, s.Names)
+			seen = append(seen, s)
+		}
 		if len(r.Positions) > 0 {
 			h.Positions = slices.DeleteFunc(slices.Clone(h.Positions), func(p Position) bool { return p.Source == r.Source })
 			h.Positions = append(h.Positions, r.Positions...)
 		}
 	}
 	return h.Remember(seen)
+}
+
+// whole tells whether a search service was read to the end before for the domains of a
+// certificate. It knows all that is valid, and renewals come while it is. A log that is read
+// itself is not read from its beginning.
+func (h History) whole(source string, names []string) bool {
+	at := func(domain string) bool {
+		return slices.ContainsFunc(h.Positions, func(p Position) bool {
+			return p.Source == source && p.After != "" && !p.At.IsZero() && slices.Contains(p.Domains, domain)
+		})
+	}
+	return slices.ContainsFunc(domains(names), at)
 }
 
 // LastMoved is when a source was last read further; zero if none was.

@@ -32,6 +32,7 @@ func (s Set) with(seen Seen) Set {
 		n = len(s.Issuances) - 1
 	}
 	i := &s.Issuances[n]
+	i.set(seen.At)
 	// A signed timestamp is later than the first moment of validity, and nearer to the truth.
 	i.Issued = later(i.Issued, seen.Issued)
 	if seen.Log != "" {
@@ -44,10 +45,22 @@ func (s Set) with(seen Seen) Set {
 	slices.SortFunc(s.Issuances, func(a, b Issuance) int {
 		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Serial, b.Serial))
 	})
-	if over := len(s.Issuances) - maxIssuances; over > 0 {
-		s.Issuances = slices.Delete(s.Issuances, 0, over)
+	over := 0
+	for n := len(s.Issuances); n > maxIssuances && (n > maxBusy || seen.At.Sub(s.Issuances[over].Issued) >= 2*week); n-- {
+		over++
 	}
+	s.Issuances = slices.Delete(s.Issuances, 0, over)
 	return s
+}
+
+// set takes back the moments that lie ahead of a look at the same certificate: the clock
+// was wrong when they were taken.
+func (i *Issuance) set(now time.Time) {
+	for _, at := range []*time.Time{&i.FirstSeen, &i.LastSeen, &i.Logged} {
+		if at.Sub(now) > skew {
+			*at = now
+		}
+	}
 }
 
 // place adds where a certificate is served, up to the bound.
@@ -73,7 +86,10 @@ func bounded(sets []Set, now time.Time) []Set {
 	kept := sets[:0]
 	useless := func(i Issuance) bool {
 		last := later(i.LastSeen, i.Logged)
-		return now.Sub(last) >= keep || last.Sub(now) > skew
+		if !i.Issued.After(now) {
+			last = later(last, i.Issued) // our clock can have been wrong when it was seen
+		}
+		return now.Sub(last) >= keep
 	}
 	for _, s := range sets {
 		if slices.ContainsFunc(s.Issuances, useless) {
@@ -172,13 +188,13 @@ func (s Set) Left(p Policy, now time.Time) (Limit, Budget, bool) {
 }
 
 // replaced tells whether all hosts of a set are seen with certificates of other sets since
-// it was seen last: what is left of its budget is nobody's trouble any more.
+// it was seen, or issued, last: what is left of its budget is nobody's trouble any more.
 func (h History) replaced(s Set) bool {
-	hosts := s.newest().Hosts
+	hosts, last := s.hosts(), later(s.seen(), s.newest().Issued)
 	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool {
 		return !slices.ContainsFunc(h.Sets, func(other Set) bool {
 			return other.Key != s.Key && slices.ContainsFunc(other.Issuances, func(i Issuance) bool {
-				return i.FirstSeen.After(s.seen()) && slices.Contains(i.Hosts, host)
+				return i.FirstSeen.After(last) && slices.Contains(i.Hosts, host)
 			})
 		})
 	})

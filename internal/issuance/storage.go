@@ -27,8 +27,8 @@ func Storage(workloads []inventory.Workload) []finding.Finding {
 // "Traefik" or "Caddy"; "" if none does.
 func Loses(w inventory.Workload) string {
 	for _, c := range w.Containers {
-		for _, s := range stores(c) {
-			if k := (keeping{w, c, s, mountsOver(c, s.path)}); loss(k.volume().Kind) != "" {
+		for _, s := range storesOf(w, c) {
+			if k := (keeping{w, c, s, mountsOver(c, s.path)}); s.known() && k.loss() != "" {
 				return s.client
 			}
 		}
@@ -37,16 +37,18 @@ func Loses(w inventory.Workload) string {
 }
 
 // storage judges one workload: the first fault that it has says what to do about all.
-func storage(w inventory.Workload) (finding.Finding, bool) {
+func storage(w inventory.Workload) (f finding.Finding, bad bool) {
 	for _, c := range w.Containers {
-		for _, s := range stores(c) {
+		for _, s := range storesOf(w, c) {
 			k := keeping{w, c, s, mountsOver(c, s.path)}
-			if f, bad := k.judge(); bad {
+			if !s.known() {
+				f, bad = k.unknown(), true
+			} else if f, bad := k.judge(); bad {
 				return f, true
 			}
 		}
 	}
-	return finding.Finding{}, false
+	return f, bad
 }
 
 // keeping is one store with the mounts that lie over its path, the one that holds it first.
@@ -62,12 +64,12 @@ type keeping struct {
 func mountsOver(c inventory.Container, file string) []inventory.Mount {
 	var over []inventory.Mount
 	for _, m := range c.Mounts {
-		if at := absolute(m.Path); at == file || strings.HasPrefix(file, strings.TrimSuffix(at, "/")+"/") {
+		if at := c.Absolute(m.Path); at == file || strings.HasPrefix(file, strings.TrimSuffix(at, "/")+"/") {
 			over = append(over, m)
 		}
 	}
 	slices.Reverse(over)
-	slices.SortStableFunc(over, func(a, b inventory.Mount) int { return len(absolute(b.Path)) - len(absolute(a.Path)) })
+	slices.SortStableFunc(over, func(a, b inventory.Mount) int { return len(c.Absolute(b.Path)) - len(c.Absolute(a.Path)) })
 	return over
 }
 
@@ -90,13 +92,31 @@ func loss(kind string) string {
 
 func (k keeping) judge() (finding.Finding, bool) {
 	volume := k.volume()
-	if how := loss(volume.Kind); how != "" {
+	if how := k.loss(); how != "" {
 		return k.lost(volume, how), true
 	}
 	if k.workload.Replicas > 1 || k.workload.PerNode {
 		return k.several(volume), true
 	}
 	return finding.Finding{}, false
+}
+
+// loss says how the store loses what is written to it; "" if it keeps it.
+func (k keeping) loss() string {
+	if how := loss(k.volume().Kind); how != "" || !k.over[0].ReadOnly {
+		return how
+	}
+	return "on a volume that is mounted to be read only, so that it cannot be written to"
+}
+
+// unknown tells that nothing can be said.
+func (k keeping) unknown() finding.Finding {
+	f := k.finding(fmt.Sprintf("where %s in %s keeps its certificates is not known", k.store.client, k.workload))
+	f.Severity = finding.Info
+	f.Expected = "a path that the manifest names"
+	f.Observed = fmt.Sprintf("%s (%s): only the cluster knows the rest", printable(k.store.path), printable(k.store.said))
+	f.Hint = "see yourself that a PersistentVolumeClaim is mounted there, or write the path as it is"
+	return f
 }
 
 // volume is the one that holds the store. A mount of a volume that the pod does not
@@ -132,9 +152,11 @@ func (k keeping) lost(v inventory.Volume, how string) finding.Finding {
 		f.Observed += fmt.Sprintf(" (volume %s, mounted at %s)", printable(v.Name), printable(k.over[0].Path))
 	}
 	f.Hint = "mount a PersistentVolumeClaim at " + k.folder()
-	if hidden, ok := k.hidden(); ok {
+	if v.Name != "" && loss(v.Kind) == "" {
+		f.Hint = fmt.Sprintf("take readOnly from the mount %s at %s, and from the volume", printable(v.Name), printable(k.over[0].Path))
+	} else if hidden, ok := k.hidden(); ok {
 		f.Hint = fmt.Sprintf("take away the mount %s at %s: it hides the volume %s, which would keep them", printable(v.Name), printable(k.over[0].Path), printable(hidden))
-	} else if v.Name != "" && absolute(k.over[0].Path) == k.folder() {
+	} else if v.Name != "" && k.container.Absolute(k.over[0].Path) == k.folder() {
 		f.Hint += fmt.Sprintf(" in place of the volume %s", printable(v.Name))
 	}
 	if k.store.client == "Traefik" && path.Dir(k.store.path) == "/" {
@@ -150,7 +172,7 @@ func (k keeping) lost(v inventory.Volume, how string) finding.Finding {
 // the store is, under the mount that has it.
 func (k keeping) hidden() (string, bool) {
 	for _, m := range k.over[min(1, len(k.over)):] {
-		if v := k.named(m.Volume); v.Name != "" && loss(v.Kind) == "" {
+		if v := k.named(m.Volume); v.Name != "" && loss(v.Kind) == "" && !m.ReadOnly {
 			return v.Name, true
 		}
 	}

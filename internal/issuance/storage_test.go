@@ -30,6 +30,21 @@ func TestStorage(t *testing.T) {
 		return func(w *inventory.Workload) { w.Containers[0].Args = all }
 	}
 	replicas := func(n int) func(*inventory.Workload) { return func(w *inventory.Workload) { w.Replicas = n } }
+	readOnly := func(w *inventory.Workload) { w.Containers[0].Mounts[0].ReadOnly = true }
+	in := func(folder string) func(*inventory.Workload) {
+		return func(w *inventory.Workload) { w.Containers[0].Dir = folder }
+	}
+	front := func(w *inventory.Workload) {
+		w.Services = []inventory.ServiceRef{{Namespace: "traefik", Name: "edge"}}
+	}
+	caddy := func(image, storage string, env map[string]string) inventory.Workload {
+		w := inventory.Workload{
+			Kind: "Deployment", Replicas: 1, Volumes: []inventory.Volume{{Name: "d", Kind: "persistentVolumeClaim"}},
+			Containers: []inventory.Container{{Image: image, Env: env, Config: map[string]string{"storage": storage}, Mounts: []inventory.Mount{{Volume: "d", Path: "/data"}}}},
+		}
+		front(&w)
+		return w
+	}
 	chart := func(w *inventory.Workload) { w.Chart = "traefik-37.1.0" }
 	for _, c := range []struct {
 		name string
@@ -72,23 +87,23 @@ func TestStorage(t *testing.T) {
 			w.Containers[0].Config = map[string]string{"certificatesResolvers.le.acme.storage": "/lost/acme.json"}
 		}), "/lost/acme.json"},
 		{"hostile text", traefik(args("--certificatesresolvers.x.acme.storage=/\x1b[31m/../a\nb")), `/a\x0ab`},
-		{"a sidecar", traefik(volume("persistentVolumeClaim", "/data"), func(w *inventory.Workload) {
+		{"a sidecar", traefik(volume("persistentVolumeClaim", "/data"), front, func(w *inventory.Workload) {
 			w.Containers = append(w.Containers, inventory.Container{Name: "caddy", Image: "caddy:2"})
 		}), "Caddy in Deployment traefik/traefik loses"},
-		{"Caddy with a claim", inventory.Workload{
-			Kind: "Deployment", Replicas: 1, Volumes: []inventory.Volume{{Name: "d", Kind: "persistentVolumeClaim"}},
-			Containers: []inventory.Container{{Image: "ghcr.io/x/caddy@sha256:1", Mounts: []inventory.Mount{{Volume: "d", Path: "/data"}}}},
-		}, ""},
-		{"Caddy elsewhere", inventory.Workload{
-			Kind: "Deployment", Replicas: 1, Volumes: []inventory.Volume{{Name: "d", Kind: "persistentVolumeClaim"}},
-			Containers: []inventory.Container{{Image: "caddy", Env: map[string]string{"XDG_DATA_HOME": "/var/lib"}, Mounts: []inventory.Mount{{Volume: "d", Path: "/data"}}}},
-		}, "/var/lib/caddy"},
-		{"Caddy in Redis", inventory.Workload{
-			Kind: "Deployment", Replicas: 1, Containers: []inventory.Container{{Image: "caddy", Config: map[string]string{"storage": "redis"}}},
-		}, ""},
-		{"Caddy told where", inventory.Workload{
-			Kind: "Deployment", Replicas: 1, Containers: []inventory.Container{{Image: "caddy", Config: map[string]string{"storage": "file_system /certs"}}},
-		}, "mount a PersistentVolumeClaim at /certs"},
+		{"a sidecar behind the proxy", traefik(volume("persistentVolumeClaim", "/data"), func(w *inventory.Workload) {
+			w.Containers = append(w.Containers, inventory.Container{Name: "caddy", Image: "caddy:2"})
+		}), ""},
+		{"Caddy with a claim", caddy("ghcr.io/x/caddy@sha256:1", "", nil), ""},
+		{"Caddy elsewhere", caddy("caddy", "", map[string]string{"XDG_DATA_HOME": "/var/lib"}), "/var/lib/caddy"},
+		{"Caddy in Redis", caddy("caddy", "redis", map[string]string{"XDG_DATA_HOME": "/var/lib"}), ""},
+		{"Caddy told where", caddy("caddy", "file_system /certs", nil), "mount a PersistentVolumeClaim at /certs"},
+		{"mounted read-only", traefik(volume("persistentVolumeClaim", "/data"), readOnly), "take readOnly from the mount v0 at /data, and from the volume"},
+		{"a claim hidden by one that is read-only", traefik(volume("persistentVolumeClaim", "/data"), readOnly, volume("configMap", "/data/")), "mount a PersistentVolumeClaim at /data in place"},
+		{"a relative path in its folder", traefik(volume("persistentVolumeClaim", "/data"), args("--certificatesresolvers.le.acme.storage=acme.json"), in("/data")), ""},
+		{"a relative path elsewhere", traefik(volume("persistentVolumeClaim", "/data"), args("--certificatesresolvers.le.acme.storage=acme.json"), in("/app")), "/app/acme.json"},
+		{"the default in its folder", traefik(volume("persistentVolumeClaim", "/data"), args("--certificatesresolvers.le.acme.email="), in("/data/")), ""},
+		{"a part that only the cluster knows", traefik(args("--certificatesresolvers.le.acme.storage=$(STORE)/acme.json")), "keeps its certificates is not known"},
+		{"another that is lost for certain", traefik(args("--certificatesresolvers.a.acme.storage=$(STORE)/acme.json", "--certificatesresolvers.b.acme.storage=/tmp/b.json")), "/tmp/b.json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := Storage([]inventory.Workload{c.in})

@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,25 +49,38 @@ func (s Set) title() string {
 }
 
 // Identity is different for each set, and short: the Subject.Certificate of what is found.
+// One client can have the same names from two authorities.
 func (s Set) Identity() string {
-	if all := strings.Join(s.Names, " "); len(all) <= 200 {
-		return printable(all)
+	from := ""
+	if s.CA != letsEncrypt {
+		from = " from " + printable(cmp.Or(s.CA, "an authority without a name"))
 	}
-	return fmt.Sprintf("%s and %d more names (%s)", printable(s.Names[0]), len(s.Names)-1, s.Key[:min(len(s.Key), 8)])
+	if all := strings.Join(s.Names, " "); len(all) <= maxShown {
+		return printable(all) + from
+	}
+	return fmt.Sprintf("%s and %d more names (%s)", printable(s.Names[0]), len(s.Names)-1, s.Key[:min(len(s.Key), 8)]) + from
 }
 
 // newest is the certificate issued last.
 func (s Set) newest() Issuance { return s.Issuances[len(s.Issuances)-1] }
 
-// host is the first hostname that was served with the newest certificate that was seen
-// served.
-func (s Set) host() string {
+// hosts were served with the newest certificate that was seen served.
+func (s Set) hosts() []string {
 	for _, i := range slices.Backward(s.Issuances) {
 		if len(i.Hosts) > 0 {
-			return slices.Min(i.Hosts)
+			return i.Hosts
 		}
 	}
-	return ""
+	return nil
+}
+
+// host is the first of the hosts; empty if there is none.
+func (s Set) host() string {
+	hosts := s.hosts()
+	if len(hosts) == 0 {
+		return ""
+	}
+	return slices.Min(hosts)
 }
 
 // places are the addresses that served the newest certificate, and the logs that have it.

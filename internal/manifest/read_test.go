@@ -131,7 +131,7 @@ func TestWorkload(t *testing.T) {
 	if w.Volumes[0].Of != "traefik" || w.Volumes[0].Kind != "persistentVolumeClaim" || w.Volumes[2].Kind != "emptyDir" {
 		t.Errorf("volumes %+v", w.Volumes)
 	}
-	if m, ok := Configuration(w, c); !ok || m != (ConfigMap{"traefik-config", "static"}) {
+	if m, ok := Configuration(w, c); !ok || m != (ConfigMap{"traefik-config", [maxFiles]string{"static"}}) {
 		t.Errorf("configuration in %+v", m)
 	}
 }
@@ -171,6 +171,9 @@ func TestSettings(t *testing.T) {
 		{"Caddy", "# mine\n{\n\temail a@b\n\tstorage file_system /certs\n}\nexample.com {\n\tstorage x\n}\n", "storage", "file_system /certs", true},
 		{"Caddy, in a block", "{\n\tstorage file_system {\n\t\troot /certs\n\t}\n}\n", "storage", "file_system /certs", true},
 		{"Caddy without options", "example.com {\n\tstorage redis\n}\n", "storage", "", true},
+		{"Caddy in JSON", `{"storage": {"module": "file_system", "root": "/certs"}, "apps": {}}`, "storage", "file_system /certs", true},
+		{"Caddy in JSON, elsewhere", `{"storage": {"module": "redis", "password": "x"}}`, "storage", "redis", true},
+		{"Caddy in JSON, as it comes", `{"apps": {"http": {}}}`, "storage", "", true},
 		{"Caddy in Redis", "{\n\tstorage redis {\n\t\thost x\n\t}\n}\n", "storage", "redis", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,10 +197,13 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		for _, o := range all {
+			Scaled(o.Fields)
+			Hosts(o)
 			w, _ := Workload(o.Fields)
 			for _, c := range w.Containers {
 				Configuration(w, c)
 				Settings(c, text)
+				tomlSettings(text)
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,11 +41,6 @@ func Release(o Object) string {
 	return cut(fields(o.Fields).text("metadata", "labels", "app.kubernetes.io/instance"))
 }
 
-// ConfigMapEntry reads one entry of a ConfigMap.
-func ConfigMapEntry(o Object, key string) string {
-	return fields(o.Fields).text("data", key)
-}
-
 // Hosts are the names that an object leads to Services: those of an Ingress, an HTTPRoute,
 // an IngressRoute or external-dns' annotation, at most maxMounts. Only for people to read.
 func Hosts(o Object) []string {
@@ -54,6 +50,15 @@ func Hosts(o Object) []string {
 	case "Ingress":
 		for _, rule := range f.list("spec", "rules") {
 			all = append(all, hostOf(rule.text("host")))
+		}
+	case "IngressRoute", "IngressRouteTCP":
+		named := regexp.MustCompile("`([^`]+)`")
+		for _, route := range first(f.list("spec", "routes"), maxMounts) {
+			for _, host := range regexp.MustCompile(`\bHost(SNI)?\([^)]*\)`).FindAllString(route.text("match"), maxMounts) {
+				for _, name := range named.FindAllStringSubmatch(host, maxMounts) {
+					all = append(all, hostOf(name[1]))
+				}
+			}
 		}
 	case "HTTPRoute", "GRPCRoute", "TLSRoute":
 		for _, h := range f.texts("spec", "hostnames") {
@@ -66,7 +71,7 @@ func Hosts(o Object) []string {
 		}
 	}
 	slices.Sort(all)
-	all = slices.Compact(slices.DeleteFunc(all, func(h string) bool { return h == "" }))
+	all = slices.Compact(slices.DeleteFunc(all, func(h string) bool { return h == "" || h == "*" }))
 	return first(all, maxMounts)
 }
 

@@ -12,19 +12,37 @@ import (
 
 // ConfigMap is where a container's configuration file comes from.
 type ConfigMap struct {
-	// Name is that of a ConfigMap in the workload's namespace; Key the entry in it.
-	Name, Key string
+	// Name is that of a ConfigMap in the workload's namespace. Keys are the entries that
+	// the file can be; the first that is there is.
+	Name string
+	Keys [maxFiles]string
+}
+
+// maxFiles is how many names a configuration file can have.
+const maxFiles = 6
+
+// Text is the file's content, of the ConfigMap as an object; "" if it is not there.
+func (m ConfigMap) Text(object map[string]any) string {
+	for _, key := range m.Keys {
+		if text := fields(object).text("data", key); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // Configuration finds the ConfigMap whose entry is the static configuration of the ACME
 // client in a container; false if the file comes from somewhere else, or there is none.
 func Configuration(w inventory.Workload, c inventory.Container) (ConfigMap, bool) {
+	var found ConfigMap
+	n := 0
 	for _, file := range configFiles(c) {
-		if m, ok := mounted(w, c, file); ok {
-			return m, true
+		if name, key := mounted(w, c, file); name != "" && n < maxFiles && (n == 0 || name == found.Name) {
+			found.Name, found.Keys[n] = name, key
+			n++
 		}
 	}
-	return ConfigMap{}, false
+	return found, n > 0
 }
 
 // configFiles are the paths at which the client looks for its configuration.
@@ -32,68 +50,73 @@ func configFiles(c inventory.Container) []string {
 	for _, arg := range c.Args {
 		name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if name = strings.ToLower(name); (name == "configfile" || name == "config") && value != "" {
-			return []string{path.Clean("/" + value)}
+			return []string{c.Absolute(value)}
 		}
 	}
 	for name, value := range c.Env {
 		if strings.EqualFold(name, "TRAEFIK_CONFIGFILE") && value != "" {
-			return []string{path.Clean("/" + value)}
+			return []string{c.Absolute(value)}
 		}
 	}
 	if c.Program() == "caddy" {
 		return []string{"/etc/caddy/Caddyfile"}
 	}
-	return []string{"/etc/traefik/traefik.yml", "/etc/traefik/traefik.yaml"}
+	var files []string
+	for _, folder := range []string{"/etc/traefik", c.Absolute(".")} {
+		for _, name := range []string{"traefik.toml", "traefik.yaml", "traefik.yml"} {
+			files = append(files, path.Join(folder, name))
+		}
+	}
+	return files
 }
 
-// mounted finds the ConfigMap that is mounted nearest over a file.
-func mounted(w inventory.Workload, c inventory.Container, file string) (ConfigMap, bool) {
-	var found ConfigMap
+// mounted finds the entry of a ConfigMap that is mounted nearest over a file; "" for none.
+func mounted(w inventory.Workload, c inventory.Container, file string) (name, key string) {
 	nearest := 0
 	for _, m := range c.Mounts {
-		at := path.Clean("/" + m.Path)
+		at := c.Absolute(m.Path)
 		inside, under := strings.CutPrefix(file, strings.TrimSuffix(at, "/")+"/")
 		if len(at) < nearest || file != at && !under {
 			continue
 		}
-		nearest, found = len(at), ConfigMap{}
+		nearest, name, key = len(at), "", ""
 		if n := slices.IndexFunc(w.Volumes, func(v inventory.Volume) bool { return v.Name == m.Volume }); n >= 0 && w.Volumes[n].Kind == "configMap" {
 			if file == at {
 				inside = ""
 			}
-			found = entry(w.Volumes[n], path.Join(m.SubPath, inside))
+			name, key = entry(w.Volumes[n], path.Join(m.SubPath, inside))
 		}
 	}
-	return found, found.Name != ""
+	return name, key
 }
 
 // entry is what lies at a path inside a volume of a ConfigMap: the entry of that name, if
 // the volume does not choose.
-func entry(v inventory.Volume, inside string) ConfigMap {
+func entry(v inventory.Volume, inside string) (name, key string) {
 	if len(v.Items) == 0 {
-		return ConfigMap{v.Of, inside}
+		return v.Of, inside
 	}
 	if key, ok := v.Items[inside]; ok {
-		return ConfigMap{v.Of, key}
+		return v.Of, key
 	}
-	return ConfigMap{}
+	return "", ""
 }
 
 // maxConfig bounds the configuration that is read, in bytes. A ConfigMap has at most 1 MiB.
 const maxConfig = 1 << 20
 
 // Settings reads what a configuration file says of where certificates are kept: Traefik's
-// in YAML, or a Caddyfile. All else in it is left out.
+// in YAML or TOML, Caddy's in its own form or JSON. All else in it is left out.
 func Settings(c inventory.Container, text string) map[string]string {
 	if len(text) > maxConfig {
 		return nil
 	}
 	if c.Program() == "caddy" {
-		return caddyfile(text)
+		return caddySettings(text)
 	}
 	var parsed map[string]any
 	if yaml.Unmarshal([]byte(text), &parsed) != nil {
-		return nil
+		return tomlSettings(text)
 	}
 	settings := map[string]string{}
 	for key, v := range parsed {
@@ -122,31 +145,4 @@ func storageOf(acme any) string {
 		}
 	}
 	return ""
-}
-
-// caddyfile finds the option "storage" in the block of global options, which comes first.
-// https://caddyserver.com/docs/caddyfile/options#storage
-func caddyfile(text string) map[string]string {
-	depth := 0
-	var module string
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
-			continue
-		}
-		if depth == 0 && words[0] != "{" {
-			break // a site: there are no global options, or they are over
-		}
-		switch {
-		case depth == 1 && words[0] == "storage" && len(words) > 1:
-			module = strings.TrimSuffix(strings.Join(words[1:], " "), "{")
-		case depth == 2 && module != "" && words[0] == "root" && len(words) > 1:
-			module = strings.TrimSpace(module) + " " + words[1]
-		}
-		depth += strings.Count(line, "{") - strings.Count(line, "}")
-	}
-	if module = strings.TrimSpace(module); module == "" {
-		return nil
-	}
-	return map[string]string{"storage": cut(module)}
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ const (
 	maxContainers = 32
 	maxMounts     = 128
 	maxText       = 512
+	maxVariables  = 512
 )
 
 // Workload reads a Deployment, StatefulSet, DaemonSet or Pod; false for anything else, and
@@ -48,7 +50,32 @@ func Workload(object map[string]any) (inventory.Workload, bool) {
 	for _, claim := range first(o.list("spec", "volumeClaimTemplates"), maxMounts) {
 		w.Volumes = append(w.Volumes, inventory.Volume{Name: cut(claim.text("metadata", "name")), Kind: "volumeClaimTemplate"})
 	}
+	for n := range w.Containers {
+		for m, mount := range w.Containers[n].Mounts {
+			w.Containers[n].Mounts[m].ReadOnly = mount.ReadOnly || readOnly(pod, mount.Volume)
+		}
+	}
 	return w, true
+}
+
+// readOnly tells whether a volume as a whole can't be written to, as a claim can be.
+func readOnly(pod fields, name string) bool {
+	return slices.ContainsFunc(first(pod.list("spec", "volumes"), maxMounts), func(v fields) bool {
+		return cut(v.text("name")) == name && slices.ContainsFunc(slices.Sorted(maps.Keys(v)), func(kind string) bool {
+			return v.object(kind)["readOnly"] == true
+		})
+	})
+}
+
+// Scaled reads a HorizontalPodAutoscaler: the workload that it scales, with the most Replicas
+// that it may have; false for anything else.
+func Scaled(object map[string]any) (inventory.Workload, bool) {
+	o := fields(object)
+	most, ok := o.number("spec", "maxReplicas")
+	return inventory.Workload{
+		Kind: cut(o.text("spec", "scaleTargetRef", "kind")), Namespace: cut(o.text("metadata", "namespace")),
+		Name: cut(o.text("spec", "scaleTargetRef", "name")), Replicas: most,
+	}, ok && o.text("kind") == "HorizontalPodAutoscaler"
 }
 
 // sidecars are the init containers that go on running.
@@ -57,25 +84,26 @@ func sidecars(pod fields) []fields {
 }
 
 func container(c fields) inventory.Container {
-	r := inventory.Container{Name: cut(c.text("name")), Image: cut(c.text("image"))}
-	r.Args = telling(slices.Concat(c.texts("command"), c.texts("args")))
-	for _, e := range c.list("env") {
-		if name, value, ok := tellingVariable(e.text("name"), e.text("value")); ok {
+	r := inventory.Container{Name: cut(c.text("name")), Image: cut(c.text("image")), Dir: cut(c.text("workingDir"))}
+	known := variables(c)
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if name, value, ok := tellingVariable(name, known[name]); ok {
 			if r.Env == nil {
 				r.Env = map[string]string{}
 			}
 			r.Env[name] = cut(value)
 		}
 	}
+	r.Args = telling(words(slices.Concat(c.texts("command"), c.texts("args"))), known)
 	for _, m := range first(c.list("volumeMounts"), maxMounts) {
-		r.Mounts = append(r.Mounts, inventory.Mount{Volume: cut(m.text("name")), Path: cut(m.text("mountPath")), SubPath: cut(m.text("subPath"))})
+		r.Mounts = append(r.Mounts, inventory.Mount{Volume: cut(m.text("name")), Path: cut(m.text("mountPath")), SubPath: cut(m.text("subPath")), ReadOnly: m["readOnly"] == true})
 	}
 	return r
 }
 
 // telling keeps the arguments that say where certificates are kept. Those that only show
 // that a resolver is there keep their name: their values can be secrets.
-func telling(args []string) []string {
+func telling(args []string, known map[string]string) []string {
 	var kept []string
 	for n := 0; n < len(args); n++ {
 		name, value, whole := strings.Cut(args[n], "=")
@@ -87,7 +115,7 @@ func telling(args []string) []string {
 		switch {
 		case !strings.HasPrefix(name, "-"):
 		case isStorage(key), key == "configfile", key == "config":
-			kept = append(kept, cut(name)+"="+cut(value))
+			kept = append(kept, cut(name)+"="+cut(expanded(value, known)))
 		case strings.HasPrefix(key, "certificatesresolvers."):
 			kept = append(kept, cut(name)+"=")
 		}
@@ -113,7 +141,7 @@ func isStorage(key string) bool {
 
 func volume(v fields) inventory.Volume {
 	r := inventory.Volume{Name: cut(v.text("name"))}
-	for kind := range v {
+	for _, kind := range slices.Sorted(maps.Keys(v)) {
 		if kind == "name" {
 			continue
 		}

@@ -37,9 +37,19 @@ type CA struct {
 	client   *acme.Client
 }
 
+// quarter is how long certificates live, if nothing else is said.
+const quarter = 90 * 24 * time.Hour
+
+// ShortLived runs pebble in a network of its own, whose certificates live for 160 hours, as
+// those of Let's Encrypt's profile of that name do.
+func ShortLived(t testing.TB, n Net) *CA {
+	t.Helper()
+	return startCA(t, shortDir(t), n.Addr(30), 160*time.Hour)
+}
+
 // startCA runs pebble. Its validation authority is told to accept everything:
 // how names are proved to it is not our subject, what it issues is.
-func startCA(t testing.TB, dir string, addr netip.Addr) *CA {
+func startCA(t testing.TB, dir string, addr netip.Addr, lifetime time.Duration) *CA {
 	t.Helper()
 	dir = makeDir(t, filepath.Join(dir, "pebble"))
 	api := netip.AddrPortFrom(addr, freePort(t, addr))
@@ -48,10 +58,10 @@ func startCA(t testing.TB, dir string, addr netip.Addr) *CA {
 	conf := writeFile(t, filepath.Join(dir, "pebble.json"), fmt.Sprintf(`{"pebble": {
   "listenAddress": %q, "managementListenAddress": %q,
   "certificate": %q, "privateKey": %q,
-  "httpPort": 5002, "tlsPort": 5001, "certificateValidityPeriod": 7776000
+  "httpPort": 5002, "tlsPort": 5001, "certificateValidityPeriod": %d
 }}`, api, management,
 		writeFile(t, filepath.Join(dir, "api.pem"), string(own.Chain)),
-		writeFile(t, filepath.Join(dir, "api.key"), string(own.Key))))
+		writeFile(t, filepath.Join(dir, "api.key"), string(own.Key)), lifetime/time.Second))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	t.Cleanup(transport.CloseIdleConnections)
 	ca := &CA{client: &acme.Client{
