@@ -48,6 +48,7 @@ func readAnswer(zone string, q question, m *dns.Msg) Answer {
 	case empty && set.others:
 		return a.misbehaved(Malformed, "sent records of other names than the one asked for")
 	case empty && strange(zone, q.name, m) != "":
+		a.empty, a.ttl = m.Rcode == dns.RcodeSuccess && soa != nil, negativeTTL(soa)
 		return a.misbehaved(Lame, strange(zone, q.name, m)+", not for "+bare(zone))
 	case len(set.addrs) > 0 && m.Rcode == dns.RcodeNameError:
 		return a.misbehaved(Malformed, "sent addresses and NXDOMAIN in one")

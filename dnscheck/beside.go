@@ -27,8 +27,8 @@ const keepBeside = time.Minute
 
 // askBeside asks the servers of a zone that its delegation, as one server of the parent
 // gave it, does not have: those that only the zone itself names, which resolvers prefer
-// once they have read them (RFC 2181 section 5.4.1), and those that only another server
-// of the parent names. It notes them all in s, and leaves out the answers of who does not
+// once they have read them (RFC 2181 section 5.4.1), those that only another server of the
+// parent names, and servers of the parent that hold the zone too. It notes them all in s, and leaves out the answers of who does not
 // speak, as JudgeZone tells of it.
 func (w *walk) askBeside(ctx context.Context, s *Step, d delegation, servers []Server, name string, first bool) []Answer {
 	if d.fixed {
@@ -114,7 +114,8 @@ func (w *walk) findBeside(ctx context.Context, d delegation, servers []Server) (
 			told = true
 		}
 	})
-	w.do(&asked, func() { handed = (&zoneLook{walk: w, zone: d.zone}).above(ctx, &ZoneObservation{}) })
+	var o ZoneObservation
+	w.do(&asked, func() { handed = (&zoneLook{walk: w, zone: d.zone}).above(ctx, &o) })
 	asked.Wait()
 	if len(handed.names) > 0 && handed.lacks(d) {
 		w.r.outdated(d)
@@ -122,11 +123,24 @@ func (w *walk) findBeside(ctx context.Context, d delegation, servers []Server) (
 	all := delegation{zone: d.zone}
 	all.join(handed)
 	all.join(named)
+	all.join(delegation{names: namesOf(o.holders())})
 	all.names = slices.DeleteFunc(all.names, func(n nameServer) bool {
 		return len(n.at) == 0 && slices.ContainsFunc(d.names, func(k nameServer) bool { return k.host == n.host })
 	})
 	found, _ := w.serversToJudge(ctx, all)
 	return delegation{zone: d.zone, names: namesOf(found), ttl: named.ttl}, told
+}
+
+// holders are the servers of the parent that hold the zone too, also such as neither side
+// names any more: who asks them for the delegation is given what they hold.
+func (o *ZoneObservation) holders() []Server {
+	var all []Server
+	for _, h := range o.Handed {
+		if h.Both {
+			all = append(all, h.Server)
+		}
+	}
+	return all
 }
 
 // namesOf puts the addresses of each server's name together.
@@ -149,12 +163,14 @@ func namesOf(servers []Server) []nameServer {
 // keepMet keeps the servers of the zone, whoever names them, for the looks at its names
 // until the look at the zone after next: also one that is silent now, as it may have an
 // old record when it is back.
-func (l *zoneLook) keepMet() {
-	var met []Server
+func (l *zoneLook) keepMet(o *ZoneObservation) {
+	met := o.holders()
 	var ttl uint32
 	told := false
 	for _, s := range l.all() {
-		met = append(met, s.Server)
+		if !metAt(met, s.Server.Address) {
+			met = append(met, s.Server)
+		}
 		ttl = max(ttl, s.ttl)
 		told = told || s.NSOutcome.Speaks()
 	}

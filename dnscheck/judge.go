@@ -138,21 +138,6 @@ func judgeAddresses(p Policy, now time.Time, c *Case, published []netip.Addr) []
 	return fs
 }
 
-// judgeMissing looks for the load balancer's addresses among those published, as
-// far as authority has answered.
-func judgeMissing(c *Case, published []netip.Addr) []finding.Finding {
-	if !c.Expected.Known || c.covered(published) || len(c.Expected.Hostnames) > 0 {
-		return nil
-	}
-	var fs []finding.Finding
-	for _, want := range c.Expected.Addresses {
-		if !slices.Contains(published, want) && c.answered(typeFor(want)) {
-			fs = append(fs, missing(c, want, published))
-		}
-	}
-	return fs
-}
-
 // accepts tells whether the address may be published. Behind a load balancer that
 // is known by a hostname the addresses can rotate from one look to the next, so an
 // alias to that hostname is right by itself, and an address that presents a valid
@@ -244,27 +229,6 @@ func staleHint(e inventory.Expected, rec finding.Record, addr netip.Addr) string
 		return remove + ": the load balancer has no address of this family"
 	}
 	return remove + ", or set it to " + expectedValues(e, addr)
-}
-
-func missing(c *Case, want netip.Addr, published []netip.Addr) finding.Finding {
-	end, ttl := c.Observed.end(typeFor(want))
-	rec := finding.Record{Zone: end.Zone, Owner: end.Owner(), Type: string(typeFor(want)), Values: wanted(c, want), TTL: ttl}
-	f := finding.Finding{
-		Code: finding.DNSMissingRecord, Severity: finding.Warning,
-		Subject:  finding.Subject{Host: c.Observed.Host, Address: want.String()},
-		Summary:  fmt.Sprintf("%s does not publish %s, an address of its load balancer", c.Observed.Host, want),
-		Expected: expectedText(c.Expected, want),
-		Observed: "published: " + addrList(published),
-		Hint:     "set " + recordText(rec),
-		SeenAt:   end.speaking(),
-		Record:   &rec,
-	}
-	if want.Is6() && !slices.ContainsFunc(published, netip.Addr.Is6) {
-		f.Severity = finding.Info
-		f.Hint += ", if clients shall come over IPv6"
-	}
-	f.Hint += c.external(rec)
-	return f
 }
 
 func special(p Policy, now time.Time, c *Case, addr netip.Addr) finding.Finding {

@@ -172,16 +172,16 @@ func (o *Observation) leadsNowhere(f *finding.Finding) bool {
 		f.Severity = finding.Critical
 		f.Summary = o.Host + " has no address: its aliases lead in a circle"
 		f.Expected = "aliases that end at an address"
-		f.Observed, f.SeenAt = o.aliases(), o.speakers()
-		f.Hint = "break the circle: give one of these names an address record"
+		f.Observed, f.SeenAt = finding.List(o.aliases(), maxListed), o.speakers()
+		f.Hint = cmp.Or(o.coversItself(), "break the circle: give one of these names an address record")
 		return true
 	}
 	if o.endless() {
 		f.Severity = finding.Critical
 		f.Summary = fmt.Sprintf("%s has no address: it lies behind more than %d aliases, and resolvers follow no more", o.Host, MaxSteps-1)
 		f.Expected = fmt.Sprintf("an address after at most %d aliases", MaxSteps-1)
-		f.Observed, f.SeenAt = o.aliases(), o.speakers()
-		f.Hint = "let the first of these aliases lead to the last name at once"
+		f.Observed, f.SeenAt = finding.List(o.aliases(), maxListed), o.speakers()
+		f.Hint = cmp.Or(o.coversItself(), "let the first of these aliases lead to the last name at once")
 		return true
 	}
 	step := o.unanswered()
@@ -196,6 +196,15 @@ func (o *Observation) leadsNowhere(f *finding.Finding) bool {
 	f.Hint = fmt.Sprintf("give %s DNAME a shorter target (zone %s)", owner, step.Zone)
 	f.Record = &finding.Record{Zone: step.Zone, Owner: owner, Type: "DNAME"}
 	return true
+}
+
+// coversItself says what to do with a wildcard or a DNAME that makes all aliases of a
+// chain, as its target is one of the names that it gives an alias; else "".
+func (o *Observation) coversItself() string {
+	if all := o.aliases(); len(all) == 1 && len(o.Steps) > 1 {
+		return "let " + all[0] + " lead to a name that this record does not cover itself"
+	}
+	return ""
 }
 
 // silence says what happened instead of an answer.

@@ -25,8 +25,8 @@ func (w *walk) locate(ctx context.Context, name string, depth int) (delegation, 
 	if d.zone == "" || failure.Outcome != "" || !h.answer.Outcome.Speaks() {
 		return d, failure
 	}
-	if h.soa != nil && strictlyBelow(d.zone, canonical(h.soa.Hdr.Name)) {
-		d = w.hiddenCut(ctx, d, h, canonical(h.soa.Hdr.Name))
+	if h.showsBelow(d.zone) {
+		d = w.hiddenCut(ctx, d, h, name, depth)
 	} else if nearest := aliasLiesWith(name, h.answer); h.answer.Outcome == Alias && strictlyBelow(d.zone, nearest) {
 		if above, failed := w.locate(ctx, nearest, depth); above.zone != "" && failed.Outcome == "" && within(d.zone, above.zone) {
 			d = above
@@ -207,11 +207,28 @@ func (w *walk) secondOpinion(ctx context.Context, zone string, servers []Server,
 	return first
 }
 
-// hiddenCut is a zone that showed itself only by its SOA, because a server of the
-// parent holds it too. Its servers are those that it names itself.
-func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, zone string) delegation {
+// showsBelow tells whether the answer comes from a zone below the one that was asked.
+func (h heard) showsBelow(zone string) bool {
+	return h.soa != nil && strictlyBelow(zone, canonical(h.soa.Hdr.Name))
+}
+
+// hiddenCut is a zone that showed itself only by its SOA, because a server of the parent
+// holds it too. A second server of the parent is asked, as one that answers for whatever
+// it is asked, or has a copy of old, makes no cut: the name is the parent's if that one
+// has no delegation either. Where nobody delegates, the servers are those that the zone
+// names itself, and those that showed it; else see askBeside.
+func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, name string, depth int) delegation {
+	zone := canonical(h.soa.Hdr.Name)
 	if known, ok := w.r.zones.get(zone); ok {
 		return known
+	}
+	servers, _ := w.serversToWalk(ctx, parent, depth)
+	second := w.secondOpinion(ctx, parent.zone, servers, question{name: name, qtype: dns.TypeSOA}, h)
+	switch {
+	case second.child.zone != "":
+		return w.r.learn(second.child)
+	case !second.showsBelow(parent.zone):
+		return parent
 	}
 	d := delegation{zone: zone, names: parent.names, ttl: parent.ttl, fixed: parent.fixed}
 	if w.spend() {
@@ -222,6 +239,9 @@ func (w *walk) hiddenCut(ctx context.Context, parent delegation, h heard, zone s
 				d = named
 			}
 		}
+	}
+	if !parent.fixed {
+		d.join(delegation{names: namesOf(slices.Compact([]Server{h.server, second.server}))})
 	}
 	return w.r.learn(d)
 }

@@ -62,7 +62,8 @@ type Step struct {
 	// out where this machine has no way to them.
 	Answers []Answer `json:"answers,omitempty"`
 	// Beside are the servers that were asked although the delegation lacks them: those that
-	// the zone itself names, or another server of the parent. Answers hold what they said
+	// the zone itself names, or another server of the parent, and those of the parent that
+	// hold the zone too. Answers hold what they said
 	// if they spoke.
 	Beside []Server `json:"beside,omitempty"`
 	// Wildcard is what one of the servers said about the wildcard that would cover
@@ -189,6 +190,11 @@ type Answer struct {
 	Detail string        `json:"detail,omitempty"`
 	TCP    bool          `json:"tcp,omitempty"`
 	RTT    time.Duration `json:"rtt_ns,omitempty"`
+
+	// empty is set for Lame if the server says that there is nothing, on behalf of a zone
+	// above; ttl then is for how long that may be kept.
+	empty bool
+	ttl   uint32
 }
 
 // OddTTL is what is odd about the TTLs of one RRset.

@@ -182,7 +182,7 @@ func (w *walk) hearServers(ctx context.Context, s *Step, d delegation, name stri
 	w.do(&beside, func() { more = w.askBeside(ctx, s, d, servers, name, whole) })
 	answers, below := w.askAll(ctx, d, servers, name)
 	beside.Wait()
-	answers = append(answers, more...)
+	answers = believed(append(answers, more...))
 	heard := len(answers)
 	answers = w.withoutBrokenIPv6(ctx, answers)
 	if heard > 0 && len(answers)+len(dead) == 0 {
@@ -198,6 +198,18 @@ func (w *walk) hearServers(ctx context.Context, s *Step, d delegation, name stri
 		w.askFormer(ctx, s, d, had, name, whole)
 	}
 	return nil, true
+}
+
+// believed takes a server at its word that there is nothing of a type, though it says so
+// on behalf of a zone above, if it gives other records of the name: load balancers do that
+// whose DNS holds the zone above too. Resolvers believe such answers of any server.
+func believed(answers []Answer) []Answer {
+	for i, a := range answers {
+		if a.empty && anyOf(answers, func(b *Answer) bool { return b.Server == a.Server && b.hasData() }) {
+			answers[i] = Answer{Server: a.Server, Type: a.Type, Outcome: NoData, TTL: a.ttl, TCP: a.TCP, RTT: a.RTT, Again: a.Again}
+		}
+	}
+	return answers
 }
 
 // deadAnswers are entries for servers that could not be asked.

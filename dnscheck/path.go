@@ -141,16 +141,18 @@ func (s *Step) onlyAliases() bool {
 	return spoke && !end && !other
 }
 
-// aliases writes the records of a circle.
-func (o *Observation) aliases() string {
+// aliases writes the records of a chain, each once.
+func (o *Observation) aliases() []string {
 	var all []string
 	for _, s := range o.Steps {
 		for _, l := range s.links() {
 			owner, typ, value := s.recordOf(l.Link)
-			all = append(all, owner+" "+typ+" "+value)
+			if text := owner + " " + typ + " " + value; !slices.Contains(all, text) {
+				all = append(all, text)
+			}
 		}
 	}
-	return finding.List(all, maxListed)
+	return all
 }
 
 // published is a record that some server gives, and its address if it is an

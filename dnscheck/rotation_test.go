@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"driftprobe/internal/inventory"
 )
 
 const (
@@ -39,6 +41,57 @@ func turnCases() []judged {
 		{
 			rule: "a right address that is given by turns is not missing", expected: has("203.0.113.77", "203.0.113.10"),
 			before: minutes(wrong, good, wrong, good, wrong, good), seen: good,
+		},
+		{
+			rule: "one of addresses by turns that was not seen yet may be missing", expected: has("203.0.113.77", "203.0.113.78", "203.0.113.79"),
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns2: api.shop.example. 60 A 203.0.113.78\n ns1: api.shop.example. rotates",
+			want: []string{"info dns/missing-record api.shop.example 203.0.113.79 | shop.example: api.shop.example 60 A 203.0.113.77 203.0.113.78 203.0.113.79 | at ns1 ns2"},
+			says: []string{"by turns, and perhaps not all of them were seen yet", "nothing, if the name servers choose among the addresses on purpose; otherwise set api.shop.example A"},
+		},
+		{
+			rule: "one that addresses by turns did not show within an hour is missing", expected: has("203.0.113.77", "203.0.113.78", "203.0.113.79"),
+			before: map[time.Duration]string{time.Hour: "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. 60 A 203.0.113.78"},
+			seen:   "ns1: api.shop.example. 60 A 203.0.113.77\n ns2: api.shop.example. 60 A 203.0.113.78\n ns1: api.shop.example. rotates",
+			want:   []string{"warning dns/missing-record api.shop.example 203.0.113.79 | shop.example: api.shop.example 60 A 203.0.113.77 203.0.113.78 203.0.113.79 | at ns1 ns2"},
+		},
+		{
+			rule: "one that addresses by turns showed within the hour may come back", expected: has("203.0.113.77", "203.0.113.78", "203.0.113.79"),
+			before: map[time.Duration]string{
+				2 * time.Hour:    "ns1: api.shop.example. 60 A 203.0.113.77\n ns1: api.shop.example. 60 A 203.0.113.78",
+				59 * time.Minute: "ns1: api.shop.example. 60 A 203.0.113.79\n ns1: api.shop.example. 60 A 203.0.113.78",
+			},
+			seen: "ns1: api.shop.example. 60 A 203.0.113.77\n ns2: api.shop.example. 60 A 203.0.113.78\n ns1: api.shop.example. rotates",
+			want: []string{"info dns/missing-record api.shop.example 203.0.113.79 | shop.example: api.shop.example 60 A 203.0.113.77 203.0.113.78 203.0.113.79 | at ns1 ns2"},
+		},
+		{
+			rule: "a name that was switched from one address of the balancer to the other fails over", expected: has("203.0.113.10", "203.0.113.77"),
+			before: minutes(wrong, wrong, good, good), seen: good,
+			want: []string{"info dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
+			says: []string{"the name was switched to these from 203.0.113.10, last seen at 11:57:00 UTC"},
+		},
+		{
+			rule: "a name that failed over and came back within the hour does so on purpose", expected: has("203.0.113.10", "203.0.113.77"),
+			before: minutes(wrong, good, good, good), seen: wrong,
+			want: []string{"info dns/missing-record api.shop.example 203.0.113.77 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
+		},
+		{
+			rule: "one of two addresses that was taken out is missing at once", expected: has("203.0.113.10", "203.0.113.77"),
+			before: minutes(good+"\n"+wrong, good+"\n"+wrong), seen: good,
+			want: []string{"warning dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
+		},
+		{
+			rule: "of two pinned addresses one may stand by, and the hint says how", expected: inventory.Expected{Known: true, Addresses: ips("203.0.113.10", "203.0.113.77")},
+			seen: good,
+			want: []string{"warning dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
+			says: []string{"if it stands by on purpose, allow it instead of pinning it (targets[].allow)"},
+		},
+		{
+			rule: "the address that replaced a wrong one was not switched to", expected: has("203.0.113.77", "203.0.113.78"),
+			before: minutes(wrong), seen: good,
+			want: []string{
+				"warning dns/missing-record api.shop.example 203.0.113.78 | shop.example: api.shop.example 60 A 203.0.113.77 203.0.113.78 | at ns1",
+				"info dns/draining api.shop.example 203.0.113.10 | at ns1 | clear +1m0s",
+			},
 		},
 		{
 			rule: "what was denied takes no turns", expected: has("203.0.113.77"),

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// lookTime bounds one look. Silent servers cost most of it.
-	lookTime = 9 * time.Second
+	// lookTime bounds one look where a server may be silent, which costs most of it.
+	lookTime = 12 * time.Second
 	// atOnce is how many situations run side by side: they wait more than they work.
 	atOnce = 20
 )
@@ -89,7 +89,10 @@ func judgeSituation(ctx context.Context, s situation.Situation) (v verdict) {
 			v.err = err
 		}
 	}()
-	settings := dnscheck.Settings{Port: w.Tree.Port(), Timeout: lookTime}
+	settings := dnscheck.Settings{Port: w.Tree.Port(), Timeout: realmTime}
+	if len(s.Faults) > 0 || s.Recursive != nil && s.Recursive.Fault != nil {
+		settings.Timeout = lookTime
+	}
 	for _, root := range w.Tree.Roots() {
 		settings.Roots = append(settings.Roots, netip.AddrPortFrom(root, w.Tree.Port()))
 	}

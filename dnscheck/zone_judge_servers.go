@@ -121,8 +121,16 @@ func (v zoneView) remarksOn(s ZoneServer) []remark {
 			finding.Info, "does not know EDNS (" + s.EDNSDetail + ")",
 			"resolvers ask again without it, and cannot validate the zone", "let the server know EDNS (RFC 6891)",
 		}
-		// After NOTIMP BIND does not ask again, and Unbound takes BADVERS for no data.
-		if s.EDNSDetail != rcodeText(dns.RcodeFormatError) {
+		switch s.EDNSDetail {
+		case rcodeText(dns.RcodeFormatError):
+		case cookieRejected:
+			r = remark{
+				finding.Warning, "answers FORMERR to a question with a DNS cookie, though it knows EDNS",
+				"BIND sends a cookie each time and does not ask again; Unbound sends none unless it is told to",
+				"let the server, or a firewall before it, pass over EDNS options that it does not know (RFC 6891 section 6.1.2)",
+			}
+		default:
+			// After NOTIMP BIND does not ask again, and Unbound takes BADVERS for no data.
 			r.severity, r.why = finding.Warning, "only after FORMERR do all resolvers ask again without it"
 		}
 		all = append(all, r)

@@ -86,7 +86,7 @@ func (l *zoneLook) look(ctx context.Context, o *ZoneObservation) {
 	rest.Wait()
 	l.witnessTCP(ctx, o)
 	l.dropBrokenIPv6(ctx)
-	l.keepMet()
+	l.keepMet(o)
 }
 
 // third is a part of the time that is left.

@@ -147,6 +147,10 @@ func (l *zoneLook) readSOA(r reply) Answer {
 	return a
 }
 
+// cookieRejected is the EDNSDetail of a server that stumbles over the option in our
+// question, and not over EDNS.
+const cookieRejected = "FORMERR to a DNS cookie"
+
 // askEDNS asks with EDNS and, if that fails, without (RFC 6891 §7, DNS flag day
 // 2019, Zonemaster NAMESERVER02). Lost packets are not rare enough for an accusation:
 // see isDropped.
@@ -167,6 +171,8 @@ func (l *zoneLook) askEDNS(ctx context.Context, s *zoneServer) (r reply, edns ED
 	switch {
 	case without.msg == nil || rejectsEDNS(without):
 		return with, "", ""
+	case with.msg != nil && with.msg.IsEdns0() != nil && with.msg.Rcode == dns.RcodeFormatError:
+		return without, EDNSRejected, cookieRejected // who does not know EDNS sends no OPT record (RFC 6891 §7)
 	case with.msg != nil:
 		return without, EDNSRejected, rcodeText(with.msg.Rcode)
 	}

@@ -212,11 +212,17 @@ func exceptions() map[string]map[string]string {
 			"we are told to look inside; who begins at the public root sees the outside"),
 		"servers answer NOTIMP to questions for AAAA": both(
 			"clients have IPv4; whether there is an AAAA nobody says, and we say unknown of that alone"),
+		"a balancer answers for A alone, and fails for all else": both(
+			"clients have IPv4; whether there is an AAAA nobody says, and we say unknown of that alone"),
 		"servers leave questions for AAAA unanswered": both(
 			"clients have IPv4; whether there is an AAAA nobody says, and we say unknown of that alone"),
+		"two zones have their servers in each other, and the parent gives the addresses": {
+			"bind": "it takes no address of a zone beside; Unbound's clients are well, and we do not look for such circles (docs/dns.md)"},
 		"the only server is an alias": {
 			"bind": "it does not follow the alias; Unbound's clients are well, and we say nonconformant"},
 		"a firewall drops questions with a cookie": {
+			"bind": "it sends a cookie each time; Unbound's clients are well, and we say nonconformant"},
+		"servers know EDNS, and say FORMERR to a cookie": {
 			"bind": "it sends a cookie each time; Unbound's clients are well, and we say nonconformant"},
 		"the set is larger than BIND takes": {
 			"bind": "it takes 100 records; Unbound's clients are well, and we say nonconformant"},

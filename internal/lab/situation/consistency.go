@@ -100,11 +100,13 @@ func turns() []Situation {
 
 // turning changes answers about www as f has it for the number of the question of
 // that type. (Resolvers ask for the servers' own addresses too.)
-func turning(f func(n int, m *dns.Msg)) lab.Fault {
+func turning(f func(n int, m *dns.Msg)) lab.Fault { return turningAt("www.shop.example.", f) }
+
+func turningAt(name string, f func(n int, m *dns.Msg)) lab.Fault {
 	var mu sync.Mutex
 	count := map[uint16]int{}
 	return func(q lab.Query, truth *dns.Msg) lab.Reply {
-		if len(truth.Answer) == 0 || q.Name != "www.shop.example." {
+		if len(truth.Answer) == 0 || q.Name != name {
 			return lab.Send(truth)
 		}
 		mu.Lock()

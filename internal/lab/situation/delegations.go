@@ -105,6 +105,16 @@ func cuts() []Situation {
 			Want:  wants(stale(old, "on 1 of 2 authoritative servers of eu.shop.example"), disagree("192.0.2.9 on ns2.eu.shop.example")),
 		},
 		{
+			Name: "one of the parent zone's servers holds an old copy of a branch that was delegated to another", Refs: "RFC 1034 §4.2.1, §4.3.2",
+			Zones: []Zone{{
+				Name: "eu.shop.example.", Servers: []string{"ns.eu.shop.example. 21", "ns0.eu.shop.example. 11"}, Text: right + "\n@ NS ns\nns A {21}",
+				Delegation: "eu NS ns.eu\nns.eu A {21}",
+			}},
+			Alone: map[byte]Edit{11: {Zone: "eu.shop.example.", Set: "www 60 A 192.0.2.9"}}, Host: "www.eu.shop.example", Clients: Sometimes,
+			Want: wants(stale(old, "on 1 of 2 authoritative servers of eu.shop.example"), disagree("192.0.2.9 on ns1.shop.example")),
+			Zone: wants(lonely()),
+		},
+		{
 			Name: "a zone lies two levels below the one that delegates it", Refs: "RFC 1034 §4.2.1",
 			Zones: []Zone{{Name: "a.eu.shop.example.", At: []byte{21, 22}, Text: "www 60 A 192.0.2.9"}}, Host: "www.a.eu.shop.example", Clients: Stale,
 			Want: wants(stale(old, "zone a.eu.shop.example"), missing(warning, "192.0.2.1")),

@@ -132,6 +132,7 @@ func All() []Situation {
 		ttls(), oddTTLs(), denials(),
 		walks(), strangeServers(), cuts(), zones(), duties(),
 		disagreements(), turns(), specials(), caches(), views(), moves(),
+		oddities(), coverings(), extremes(), halves(), balancers(), choices(), serials(), glue(),
 	)
 	for i := range rows {
 		s := &rows[i]
