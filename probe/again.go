@@ -39,7 +39,7 @@ func (l *look) refine(ctx context.Context, phase Phase, err error) error {
 	case alert && refusesName(name):
 		return l.nameless(ctx, name)
 	case silentEnd(err) && l.request.Bypass == nil:
-		return l.introduced(ctx, err)
+		return l.otherwise(ctx, err)
 	}
 	return err
 }
@@ -61,7 +61,7 @@ func (l *look) nameless(ctx context.Context, alert string) error {
 	if clientConfig(l.seen.Host).ServerName == "" || net.ParseIP(l.seen.Host) != nil {
 		return known{Alert, alertText(alert)} // no name was sent
 	}
-	s, err := l.again(ctx, "", false)
+	s, err := l.again(ctx, attempt{})
 	switch {
 	case len(s.PeerCertificates) > 0:
 		f := certificateFacts(s.PeerCertificates[0], true)
@@ -79,12 +79,20 @@ func (l *look) nameless(ctx context.Context, alert string) error {
 	return known{Alert, alertText(alert)}
 }
 
-// introduced tries what a load balancer in front would do: some servers hang up on
+// otherwise tries what a load balancer in front would do: some servers hang up on
 // who does not begin with a PROXY protocol header. It holds our address and the
-// server's own.
-func (l *look) introduced(ctx context.Context, first error) error {
-	if s, _ := l.again(ctx, l.seen.Host, true); len(s.PeerCertificates) > 0 {
+// server's own. Then it tries what clients of old do: some servers do not read a
+// ClientHello that comes in two packets, which those of today do. Who hangs up by
+// chance is not accused of that: the long one has to fail again.
+func (l *look) otherwise(ctx context.Context, first error) error {
+	as := attempt{name: l.seen.Host}
+	if s, _ := l.again(ctx, attempt{name: as.name, proxied: true}); len(s.PeerCertificates) > 0 {
 		return known{NotIntroduced, "the server expects PROXY protocol: it hangs up on plain TLS, and speaks TLS after a PROXY header"}
+	}
+	if s, _ := l.again(ctx, attempt{name: as.name, short: true}); len(s.PeerCertificates) > 0 {
+		if s, err := l.again(ctx, as); len(s.PeerCertificates) == 0 && silentEnd(err) {
+			return known{LongHello, "the server hangs up on a ClientHello of today's length (post-quantum key exchange, X25519MLKEM768), and speaks TLS when that is left out"}
+		}
 	}
 	return first
 }
@@ -92,15 +100,22 @@ func (l *look) introduced(ctx context.Context, first error) error {
 // secured tries TLS where plain HTTP was asked for: some servers hang up on who does not
 // begin with it.
 func (l *look) secured(ctx context.Context, first error) error {
-	if s, _ := l.again(ctx, l.seen.Host, false); len(s.PeerCertificates) > 0 {
+	if s, _ := l.again(ctx, attempt{name: l.seen.Host}); len(s.PeerCertificates) > 0 {
 		return known{Malformed, speaksTLS(l.request.Address.Port())}
 	}
 	return first
 }
 
+// attempt is how one more handshake begins: with the name, after a PROXY protocol
+// header, with a ClientHello that fits into one packet.
+type attempt struct {
+	name           string
+	proxied, short bool
+}
+
 // again does one more handshake at the same address, and returns what it showed
 // whether it came to its end or not.
-func (l *look) again(ctx context.Context, name string, proxied bool) (shown tls.ConnectionState, err error) {
+func (l *look) again(ctx context.Context, as attempt) (shown tls.ConnectionState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxAgain)
 	defer cancel()
 	at := netip.AddrPortFrom(l.request.Address.Addr().Unmap(), l.request.Address.Port())
@@ -111,7 +126,7 @@ func (l *look) again(ctx context.Context, name string, proxied bool) (shown tls.
 	defer func() { _ = conn.Close() }() // nothing was written that could still be lost
 	release := interrupt(ctx, conn)
 	defer release()
-	if proxied {
+	if as.proxied {
 		from, err := netip.ParseAddrPort(conn.LocalAddr().String())
 		if err != nil {
 			return shown, err
@@ -120,7 +135,10 @@ func (l *look) again(ctx context.Context, name string, proxied bool) (shown tls.
 			return shown, err
 		}
 	}
-	config := clientConfig(name)
+	config := clientConfig(as.name)
+	if as.short {
+		config.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+	}
 	config.VerifyConnection = func(s tls.ConnectionState) error {
 		shown = s
 		return nil

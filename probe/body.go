@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -23,10 +24,10 @@ func (l *look) readBody(response *http.Response, in *budget) error {
 	whole := &untilEnd{Reader: response.Body}
 	raw := &io.LimitedReader{R: whole, N: l.settings.MaxBody}
 	var body io.Reader = raw
-	switch coding := strings.ToLower(response.Header.Get("Content-Encoding")); coding {
-	case "", "identity":
+	switch coding := codings(response.Header); coding {
+	case "":
 	case "gzip", "x-gzip": // RFC 9110 section 8.4.1.3
-		inflated, err := gzip.NewReader(raw)
+		inflated, err := inflate(raw)
 		if errors.Is(err, io.EOF) { // no body at all, as of HEAD and 204
 			body = strings.NewReader("")
 			break
@@ -51,6 +52,57 @@ func (l *look) readBody(response *http.Response, in *budget) error {
 	}
 	l.search(text)
 	return nil
+}
+
+// codings lists what was done to a body, in one text (RFC 9110 section 8.4); "" if nothing.
+func codings(h http.Header) string {
+	var list []string
+	for token := range strings.SplitSeq(strings.ToLower(strings.Join(h.Values("Content-Encoding"), ",")), ",") {
+		if token = strings.TrimSpace(token); token != "" && token != "identity" {
+			list = append(list, token)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// members inflates those of a body in gzip, one after the other (RFC 1952 section 2.2).
+// What follows the last and is none is passed over, as by browsers, curl and gzip itself.
+type members struct {
+	raw *bufio.Reader
+	gz  *gzip.Reader
+}
+
+func inflate(r io.Reader) (*members, error) {
+	m := &members{raw: bufio.NewReader(r)}
+	var err error
+	if m.gz, err = gzip.NewReader(m.raw); err != nil {
+		return nil, err
+	}
+	m.gz.Multistream(false)
+	return m, nil
+}
+
+// Read reads on.
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.gz.Read(p)
+		switch {
+		case !errors.Is(err, io.EOF):
+			return n, err
+		case n > 0:
+			return n, nil
+		}
+		switch magic, err := m.raw.Peek(2); {
+		case err != nil && !errors.Is(err, io.EOF):
+			return 0, err
+		case !bytes.Equal(magic, []byte{0x1f, 0x8b}):
+			return 0, io.EOF
+		}
+		if err := m.gz.Reset(m.raw); err != nil {
+			return 0, err
+		}
+		m.gz.Multistream(false)
+	}
 }
 
 // reads tells whether the body is searched, and not only counted.

@@ -3,6 +3,7 @@ package probe
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,10 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"driftprobe/finding"
 )
 
 // budget counts what a peer may still send.
@@ -108,18 +112,53 @@ func networkError(err error) bool {
 // header share one budget, so that neither can go on for ever.
 func readHeader(reader *bufio.Reader, in *budget, request *http.Request) (*http.Response, error) {
 	for {
+		start, _ := reader.Peek(min(reader.Buffered(), 16)) // cannot fail: it is there
+		begins := bytes.Clone(start)
 		response, err := http.ReadResponse(reader, request)
 		switch {
 		case err != nil && in.spent():
 			return nil, tooLong()
+		case err != nil && !ofTheWay(err):
+			return nil, known{Malformed, notHTTPText(err, begins)}
 		case err != nil:
 			return nil, err
 		case response.StatusCode == http.StatusSwitchingProtocols, response.StatusCode < 100:
-			return nil, known{Malformed, fmt.Sprintf("the response has the status %d, which makes no sense here", response.StatusCode)}
+			return nil, senseless(response.StatusCode)
 		case response.StatusCode >= 200:
+			if response.ProtoMajor != 1 { // some call "HTTP/2.0" what they say in HTTP/1.1
+				response.Proto, response.ProtoMajor, response.ProtoMinor = "HTTP/1.1", 1, 1
+			}
 			return response, nil
 		}
 	}
+}
+
+// ofTheWay tells whether an error is of the connection, and not of what came over it.
+func ofTheWay(err error) bool {
+	header, own := tls.RecordHeaderError{}, known{}
+	return networkError(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &header) || errors.As(err, &own)
+}
+
+// notHTTPText says what net/http found wrong with a response, of whose beginning it is
+// told. Its own words quote the peer.
+func notHTTPText(err error, begins []byte) string {
+	const not = "the reply is not valid HTTP: "
+	says, _, _ := strings.Cut(err.Error(), `"`)
+	switch {
+	case len(begins) > 8 && begins[0] == 0 && begins[3] == 4: // SETTINGS, RFC 9113 section 3.4
+		return not + "it is HTTP/2, which was not agreed on"
+	case !bytes.HasPrefix(begins, []byte("HTTP/")), strings.HasPrefix(says, "malformed HTTP"):
+		return not + "it begins with \"" + finding.Printable(string(begins), 40) + "\""
+	case strings.Contains(says, "Content-Length"):
+		return not + "its Content-Length makes no sense, or contradicts itself"
+	case strings.Contains(says, "transfer encoding"):
+		return not + "its Transfer-Encoding is one that clients do not know"
+	}
+	return not + "a line of its header is no field"
+}
+
+func senseless(status int) error {
+	return known{Malformed, fmt.Sprintf("the response has the status %d, which makes no sense here", status)}
 }
 
 func tooLong() error {

@@ -31,11 +31,17 @@ func classify(phase Phase, doing string, at netip.AddrPort, err error) Fault {
 	if own := (known{}); errors.As(err, &own) {
 		return Fault{phase, own.kind, own.text}
 	}
-	if name, ok := remoteAlert(err); ok {
+	name, alert := remoteAlert(err)
+	header := tls.RecordHeaderError{}
+	switch framed := errors.As(err, &header); {
+	case alert && phase == PhaseTLS:
 		return Fault{phase, alertKind(name), alertText(name)}
-	}
-	if header := (tls.RecordHeaderError{}); errors.As(err, &header) && phase == PhaseTLS {
+	case alert:
+		return Fault{phase, Alert, fmt.Sprintf("the peer ended the TLS connection while we were %s (TLS alert %s)", doing, finding.Printable(name, 60))}
+	case framed && phase == PhaseTLS:
 		return Fault{phase, NotTLS, notTLSText(header.RecordHeader[:], at.Port())}
+	case framed, phase == PhaseHTTP && locallyBroken(err):
+		return Fault{phase, Malformed, fmt.Sprintf("the TLS connection broke while we were %s: what came is not what was agreed on", doing)}
 	}
 	if timedOut(err) {
 		return Fault{phase, Timeout, timeoutText(phase, doing)}
@@ -61,18 +67,24 @@ func timedOut(err error) bool {
 		errors.As(err, &slow) && slow.Timeout()
 }
 
+// midHandshake is what we are doing once the server has said something.
+const midHandshake = "in the middle of the TLS handshake"
+
 func timeoutText(phase Phase, doing string) string {
 	switch phase {
 	case PhaseConnect:
 		return "timeout while connecting (a firewall, or nobody has this address)"
 	case PhaseTLS:
+		if doing == midHandshake {
+			return "timeout in the TLS handshake, which the server began and did not bring to its end"
+		}
 		return "timeout in the TLS handshake (something accepts connections and says nothing)"
 	}
 	return "timeout while " + doing
 }
 
 func closedText(phase Phase, doing string) string {
-	if phase == PhaseTLS {
+	if phase == PhaseTLS && doing != midHandshake {
 		return "the peer hung up in the TLS handshake without a word (a load balancer without a healthy backend, or one that expects PROXY protocol)"
 	}
 	return "the peer hung up while we were " + doing
@@ -102,6 +114,12 @@ func errnoFault(phase Phase, doing string, at netip.AddrPort, errno syscall.Errn
 	return Fault{phase, Self, "this machine could not do it: " + finding.Printable(errno.Error(), 80)}
 }
 
+// locallyBroken tells whether crypto/tls gave up a connection by itself.
+func locallyBroken(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "local error"
+}
+
 // remoteAlert returns the name of the alert that the peer sent. crypto/tls marks
 // it with the operation "remote error"; the alert's own type is not exported.
 func remoteAlert(err error) (string, bool) {
@@ -123,7 +141,10 @@ func alertKind(name string) Kind {
 	return Alert
 }
 
-const protocolVersion = "protocol version not supported"
+const (
+	protocolVersion = "protocol version not supported"
+	noProtocol      = "no application protocol"
+)
 
 // alertText says what the usual alerts (RFC 8446 section 6.2) mean.
 func alertText(name string) string {
@@ -134,6 +155,7 @@ func alertText(name string) string {
 		"access denied":        "the server refuses this name or this client",
 		protocolVersion:        "the server speaks no TLS version from 1.0 to 1.3",
 		"certificate required": "the server wants a client certificate",
+		noProtocol:             "the server speaks none of the protocols that we offered by ALPN",
 		"bad certificate":      "the server does not like our certificate, and we sent none",
 	}[name]
 	if meaning == "" {
@@ -147,6 +169,9 @@ func notTLSText(start []byte, port uint16) string {
 	if strings.HasPrefix(string(start), "HTTP/") {
 		return fmt.Sprintf("port %d speaks plain HTTP, not TLS", port)
 	}
+	if 20 <= start[0] && start[0] <= 24 && start[1] == 3 { // RFC 8446 section 5.1
+		return "the server sends a TLS record that is longer than the protocol allows"
+	}
 	return fmt.Sprintf("port %d does not speak TLS (its answer begins with \"%s\")", port, finding.Printable(string(start), 20))
 }
 
@@ -156,6 +181,9 @@ func tlsErrorText(err error) string {
 	text := err.Error()
 	if strings.Contains(text, "parse certificate") {
 		return "the certificate cannot be parsed"
+	}
+	if strings.Contains(text, "invalid signature by the server certificate") {
+		return "the server does not have the key of the certificate that it presents first (is another key installed, or is the chain in the wrong order?)"
 	}
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "local error: "), "tls: ")
 	return "the handshake breaks the protocol: " + finding.Printable(text, 120)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"driftprobe/internal/inventory"
+	"driftprobe/internal/lab"
 )
 
 func reset(c net.Conn) {
@@ -28,12 +29,16 @@ func reset(c net.Conn) {
 // TestFaults meets every kind of bad peer on a real socket.
 func TestFaults(t *testing.T) {
 	w := newWorld(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	// Elsewhere than on 127.0.0.1, where another test may be given the port meanwhile.
+	elsewhere, err := lab.RandomNet()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := netip.MustParseAddrPort(free.Addr().String())
-	_ = free.Close()
+	port, err := lab.FreePort(elsewhere.Addr(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := netip.AddrPortFrom(elsewhere.Addr(1), port)
 
 	for name, c := range map[string]struct {
 		serve   func(net.Conn) // nil: nobody listens
@@ -78,6 +83,22 @@ func TestFaults(t *testing.T) {
 				stall(c)
 			}, false, Fault{PhaseTLS, Alert, "the server has no certificate for this name (TLS alert unrecognized name)"}, PhaseConnect,
 		},
+		"half a hello, and then silence, is told from silence": {
+			func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = c.Write([]byte{22, 3, 3, 0, 100, 2})
+				stall(c)
+			}, true, Fault{PhaseTLS, Timeout, "timeout in the TLS handshake, which the server began"}, PhaseConnect,
+		},
+		"a handshake that is as slow as can be": {
+			func(c net.Conn) {
+				next := time.NewTicker(time.Second)
+				defer next.Stop()
+				for _, err := c.Write([]byte{22}); err == nil; _, err = c.Write([]byte{3}) {
+					<-next.C
+				}
+			}, true, Fault{PhaseTLS, Timeout, "timeout in the TLS handshake, which the server began"}, PhaseConnect,
+		},
 		"a broken handshake message is malformed": {
 			func(c net.Conn) {
 				_, _ = c.Read(make([]byte, 4096))
@@ -118,7 +139,7 @@ func TestFaults(t *testing.T) {
 			if o.Reached != c.reached {
 				t.Errorf("reached %q, want %q", o.Reached, c.reached)
 			}
-			if strings.Contains(o.Fault.Text, "127.0.0.1") {
+			if strings.Contains(o.Fault.Text, at.Addr().String()) {
 				t.Errorf("the text names an address: %q", o.Fault.Text)
 			}
 			if o.Answers(o.At) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"driftprobe/finding"
@@ -36,7 +37,7 @@ func FuzzHop(f *testing.F) {
 		}
 		p := New(Settings{Lookup: func(context.Context, string) ([]netip.Addr, bool) { return []netip.Addr{found}, true }})
 		first := Request{Target: goal, Address: netip.MustParseAddrPort("203.0.113.10:443"), Pinned: true, Headers: http.Header{"Authorization": {"s3cret"}}, Body: []byte("s3cret")}
-		r, stop := p.hop(t.Context(), first, first, status, next)
+		r, stop := p.hop(t.Context(), first, first, status, next, new(time.Duration))
 		if why := stop.text; why != "" {
 			if !utf8.ValidString(finding.Printable(why, 200)) {
 				t.Errorf("%q", why)

@@ -64,7 +64,7 @@ func (l *look) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) 
 
 // presented records the certificates and what can be said of them at once.
 func (l *look) presented(s tls.ConnectionState) {
-	chain := s.PeerCertificates[:min(len(s.PeerCertificates), MaxChain)]
+	chain := recorded(s.PeerCertificates)
 	v := l.chains.verify(chain, l.settings.Roots, l.seen.At)
 	facts := &TLS{Version: s.Version, ALPN: clip(s.NegotiatedProtocol), Chain: v.facts, Trust: v.trust}
 	facts.Trust.NameMatches = chain[0].VerifyHostname(l.seen.Host) == nil // SANs only, never the CN

@@ -3,7 +3,9 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -64,9 +66,15 @@ func (l *look) exchange2(ctx context.Context, session *tls.Conn) error {
 	defer func() { _ = response.Body.Close() }() // what is left of it is dropped
 	l.seen.Took.FirstByte = time.Since(began)
 	began = time.Now()
+	if response.StatusCode < 200 {
+		return senseless(response.StatusCode)
+	}
 	l.record(response)
 	l.wire.bound(2*l.settings.MaxBody + around)
 	if err := l.readBody(response, nil); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) && response.ContentLength >= 0 { // net/http does not say who ended it
+			return known{Closed, "the response's body ended before its Content-Length"}
+		}
 		return l.streamFault(err)
 	}
 	l.seen.Took.Transfer = time.Since(began)
@@ -79,8 +87,12 @@ func (l *look) streamFault(err error) error {
 	switch {
 	case strings.Contains(err.Error(), "header list larger than advertised limit"):
 		return tooLong()
-	case strings.HasPrefix(err.Error(), "connection error: "): // so it calls a header of twice the limit, too
+	case strings.Contains(err.Error(), "looked like an HTTP/1.1 header"):
+		return known{Malformed, "the peer agreed on HTTP/2 (ALPN) and speaks HTTP/1.1: what ends TLS passes it on to who does not speak HTTP/2"}
+	case strings.HasPrefix(err.Error(), "connection error: "+protocolBroken): // so it calls a header of twice the limit, too
 		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2, or its header is longer than %d KiB", maxHeader>>10)}
+	case strings.HasPrefix(err.Error(), "connection error: "):
+		return known{Malformed, fmt.Sprintf("the reply breaks the rules of HTTP/2 (%s)", errorCode(err))}
 	case streamEnded(err):
 		return known{endedKind(err), fmt.Sprintf("the peer ended the stream while we were %s (RST_STREAM, %s)", l.doing, codeText(err))}
 	case strings.HasPrefix(err.Error(), "stream error: "):
@@ -130,6 +142,7 @@ func endedKind(err error) Kind {
 }
 
 const (
+	protocolBroken  = "PROTOCOL_ERROR"
 	http11Required  = "HTTP_1_1_REQUIRED"
 	enhanceYourCalm = "ENHANCE_YOUR_CALM"
 )
@@ -139,7 +152,7 @@ func codeText(err error) string {
 	code := errorCode(err)
 	meaning := map[string]string{
 		"NO_ERROR":            "it shuts down",
-		"PROTOCOL_ERROR":      "it says that we break the rules",
+		protocolBroken:        "it says that we break the rules",
 		"INTERNAL_ERROR":      "it failed by itself",
 		"REFUSED_STREAM":      "it did not begin with the request",
 		enhanceYourCalm:       "it limits how much it takes",

@@ -46,6 +46,18 @@ func goAway(last, code uint32, debug string) []byte {
 // header is ":status: 200" (RFC 7541 appendix A).
 func header(flags byte) []byte { return frame(frameHeaders, flags|4, 1, 0x88) }
 
+// fields is a header of literals (RFC 7541 section 6.2.2).
+func fields(flags byte, pairs ...string) []byte {
+	var payload []byte
+	for i, text := range pairs {
+		if i%2 == 0 {
+			payload = append(payload, 0)
+		}
+		payload = append(append(payload, byte(len(text))), text...)
+	}
+	return frame(frameHeaders, flags|4, 1, payload...)
+}
+
 // over2 speaks HTTP/2 by hand: its settings, then before, and answer once the request
 // has come. It counts the requests, and then says nothing until the peer goes.
 func over2(cert tls.Certificate, before, answer []byte, hangsUp bool, requests *atomic.Int32) func(net.Conn) {
@@ -111,6 +123,13 @@ func TestHTTP2ThatEndsEarly(t *testing.T) {
 		"GOAWAY before the request":         {before: goAway(0, noError, ""), hangsUp: true, kind: Closed, want: "GOAWAY"},
 		"hangs up":                          {hangsUp: true, kind: Closed, want: "hung up"},
 		"frames that make no sense":         {answer: frame(frameData, 0, 1, 'o'), kind: Malformed, want: "the reply breaks the rules of HTTP/2"},
+		"flow control that overflows":       {answer: frame(8, 0, 0, 0x7f, 0xff, 0xff, 0xff), kind: Malformed, want: "the reply breaks the rules of HTTP/2 (FLOW_CONTROL_ERROR)"},
+		"a push that nobody wants":          {answer: frame(5, 4, 1, 0, 0, 0, 2, 0x88), kind: Malformed, want: "the reply breaks the rules of HTTP/2"},
+		"a field in capitals":               {answer: fields(0, ":status", "200", "X-A", "b"), kind: Malformed, want: "the reply breaks the rules of HTTP/2 (PROTOCOL_ERROR)"},
+		"a status that makes no sense":      {answer: fields(1, ":status", "099"), kind: Malformed, want: "the status 99, which makes no sense"},
+		"a body that is too short":          {answer: append(fields(0, ":status", "200", "content-length", "9"), frame(frameData, 1, 1, 'o')...), kind: Closed, want: "the response's body ended before its Content-Length"},
+		"a body that is too long":           {answer: append(fields(0, ":status", "200", "content-length", "1"), frame(frameData, 1, 1, 'o', 'k')...), kind: Malformed, want: "breaks its own encoding"},
+		"HTTP/1.1 in place of HTTP/2":       {answer: []byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), hangsUp: true, kind: Malformed, want: "the peer agreed on HTTP/2 (ALPN) and speaks HTTP/1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,6 +161,9 @@ func TestHTTP2IsAnsweredAllTheSame(t *testing.T) {
 		"GOAWAY before the response": append(goAway(1, noError, ""), whole...),
 		"GOAWAY after the response":  append(whole, goAway(1, noError, "")...),
 		"a reset after the response": append(whole, resetStream(noError)...),
+		"103 before the response":    append(fields(0, ":status", "103", "link", "</x>"), whole...),
+		"trailers":                   append(append(header(0), frame(frameData, 0, 1, 'o', 'k')...), fields(1, "x-sum", "1")...),
+		"a frame that nobody knows":  append(frame(0xbe, 0, 1, 1, 2), whole...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := listen(t, over2(w.good, nil, answer, false, new(atomic.Int32)))

@@ -160,7 +160,7 @@ func (j *judge) fault() (finding.Finding, bool) {
 		return finding.Finding{}, false
 	case Self:
 		return j.self(), true
-	case Alert, NotTLS, NotIntroduced:
+	case NotTLS, NotIntroduced, LongHello:
 		return j.handshake(), true
 	case OldProtocol:
 		return j.oldProtocol(), true
@@ -170,7 +170,7 @@ func (j *judge) fault() (finding.Finding, bool) {
 		if j.seen.Address.Addr().Unmap().Is6() {
 			return finding.Finding{}, false
 		}
-	case Malformed:
+	case Malformed, Alert:
 		if f.Phase == PhaseTLS {
 			return j.handshake(), true
 		}

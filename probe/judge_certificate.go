@@ -154,9 +154,15 @@ func (j *judge) untrusted(t TLS) finding.Finding {
 		fmt.Sprintf("the certificate of %s at %s is not trusted: %s", j.host, j.at, why))
 	f.Expected = "a chain that leads to a trusted root"
 	f.Observed = sent(t)
-	f.Hint = "present the whole chain (fullchain.pem); for a private authority set tls.ca_file"
-	if t.Trust.Cause == OtherRoot && len(t.Chain) > 1 {
+	switch {
+	case t.Trust.Cause == WrongIssuer:
+		f.Hint = "install the chain that came with the certificate (fullchain.pem)"
+	case t.Trust.Cause == Unfit:
+		f.Hint = "order a certificate anew, for servers, from an authority that may issue it: no chain and no trusted root mends this one"
+	case t.Trust.Cause == OtherRoot && len(t.Chain) > 1:
 		f.Hint = "order the certificate from an authority that clients trust; if yours trust this one, name its root in tls.ca_file"
+	default:
+		f.Hint = "present the whole chain (fullchain.pem); for a private authority set tls.ca_file"
 	}
 	return f
 }
@@ -181,7 +187,11 @@ func (j *judge) incomplete(t TLS, m Missing) finding.Finding {
 
 // sent is the certificate and how many came with it.
 func sent(t TLS) string {
-	return fmt.Sprintf("%s, with %s sent beside it", certificateText(t.Chain[0]), count(len(t.Chain)-1, "certificate"))
+	beside := count(len(t.Chain)-1, "certificate")
+	if len(t.Chain) == MaxChain { // more are not recorded
+		beside += " or more"
+	}
+	return fmt.Sprintf("%s, with %s sent beside it", certificateText(t.Chain[0]), beside)
 }
 
 func (j *judge) nameMismatch(c Certificate) finding.Finding {

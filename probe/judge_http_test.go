@@ -49,6 +49,7 @@ func TestJudgeExpectations(t *testing.T) {
 		"JSON":                                                                       {nil, seen(response(func(h *HTTP) { h.JSONWrong = []string{"a: b"} })), []string{on("critical http/body")}},
 		"quick enough":                                                               {expecting(inventory.Expect{Within: time.Second}), seen(func(o *Observation) { o.Took.Connect = time.Second }), nil},
 		"too slow":                                                                   {expecting(inventory.Expect{Within: time.Second}), seen(func(o *Observation) { o.Took.Connect, o.Took.Redirects = time.Second, time.Millisecond }), []string{on("warning http/slow")}},
+		"slow name servers on the way":                                               {expecting(inventory.Expect{Within: time.Second}), seen(func(o *Observation) { o.Took.Redirects, o.Took.Resolve = 3*time.Second, 2*time.Second }), []string{on("warning http/slow")}},
 		"a failed look is not slow":                                                  {expecting(inventory.Expect{Within: 1}), seen(fault(PhaseConnect, Timeout, "x"), func(o *Observation) { o.Took.Connect = time.Second }), []string{on("critical http/unreachable")}},
 		"meant to be unreachable, and is":                                            {unreachable, seen(fault(PhaseConnect, Refused, "x")), nil},
 		"meant to be unreachable, and hangs up":                                      {unreachable, seen(fault(PhaseTLS, Closed, "x")), nil},

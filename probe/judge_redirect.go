@@ -96,11 +96,16 @@ func (j *judge) imposter() finding.Finding {
 		fmt.Sprintf("what answers for %s at %s does not prove to be it", j.host, j.at))
 	f.Expected = fmt.Sprintf("a page %s with a match of \"%s\"", finding.Printable(expect.Path, maxText), finding.Printable(expect.Regex, maxText))
 	f.Observed = "a response without it; nothing else was sent there"
+	byHand := j.askingForProof().curl()
 	if expect.Header != "" {
 		f.Expected = fmt.Sprintf("a header %s with a match of \"%s\"", finding.Printable(expect.Header, maxText), finding.Printable(expect.Regex, maxText))
 		f.Observed = "a response without it"
+		if h := j.seen.HTTP; h != nil && len(h.Hops) > 0 {
+			f.Observed = "no response of this address has it: " + j.way(*h)
+			byHand = j.curlWith("L")
+		}
 	}
-	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + j.askingForProof().curl()
+	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + byHand
 	return f
 }
 
@@ -143,7 +148,10 @@ func (j *judge) slow() (finding.Finding, bool) {
 	for _, p := range []struct {
 		time time.Duration
 		name string
-	}{{took.TLS, "the TLS handshake"}, {took.FirstByte, "waiting for the response"}, {took.Transfer, "reading the body"}, {took.Redirects, "following redirects"}} {
+	}{
+		{took.TLS, "the TLS handshake"}, {took.FirstByte, "waiting for the response"}, {took.Transfer, "reading the body"},
+		{took.Redirects - took.Resolve, "following redirects"}, {took.Resolve, "finding where redirects lead"},
+	} {
 		if p.time > longest {
 			longest, name = p.time, p.name
 		}
@@ -155,6 +163,8 @@ func (j *judge) slow() (finding.Finding, bool) {
 		"waiting for the response": "look at the application and what it waits for: the way there is quick",
 		"reading the body":         "look at the size of the response and at the network",
 		"following redirects":      "point the target at the URL where the redirects end",
+
+		"finding where redirects lead": "look at the name servers of the hosts to which the redirects lead",
 	}[name]
 	return f, true
 }

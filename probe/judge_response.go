@@ -23,6 +23,7 @@ func (j *judge) response(h HTTP) []finding.Finding {
 	var all []finding.Finding
 	take := func(f finding.Finding, found bool) bool {
 		if found {
+			f.Status = h.Status
 			all = append(all, f)
 		}
 		return found
@@ -131,6 +132,8 @@ func (j *judge) statusHint(h HTTP) string {
 	switch {
 	case status == 503 && later(h.RetryAfter, j.seen.At):
 		return "the server says itself when to ask again: it is in maintenance, or limits what it takes; if that is planned, set maintenance; if it is not planned, see whether the application has ready pods"
+	case status >= 520 && status <= 526 && strings.EqualFold(h.Server, "cloudflare"):
+		return "Cloudflare stands in front and gets no answer from what is behind it (521 refused, 522 and 524 timeout, 523 no route, 525 no TLS, 526 a certificate that is not valid): look at its origin's address"
 	case status == 502 || status == 503 || status == 504:
 		return "check that the application behind it has ready pods: the ingress controller has no backend that answers"
 	case status == 400:

@@ -129,7 +129,7 @@ func TestJudge(t *testing.T) {
 		"silence in TLS is unreachable":                {nil, []Observation{seen(fault(PhaseTLS, Timeout, "x"))}, []string{on("critical http/unreachable")}},
 		"malformed HTTP is unreachable":                {nil, []Observation{seen(fault(PhaseHTTP, Malformed, "x"))}, []string{on("critical http/unreachable")}},
 		"an alert is a handshake failure":              {nil, []Observation{seen(fault(PhaseTLS, Alert, "x"))}, []string{on("critical tls/handshake")}},
-		"an alert after the handshake too":             {nil, []Observation{seen(fault(PhaseHTTP, Alert, "x"))}, []string{on("critical tls/handshake")}},
+		"an alert after the handshake is a hang-up":    {nil, []Observation{seen(fault(PhaseHTTP, Alert, "x"))}, []string{on("critical http/unreachable")}},
 		"another protocol is a handshake failure":      {nil, []Observation{seen(fault(PhaseTLS, NotTLS, "x"))}, []string{on("critical tls/handshake")}},
 		"malformed TLS is a handshake failure":         {nil, []Observation{seen(fault(PhaseTLS, Malformed, "x"))}, []string{on("critical tls/handshake")}},
 		"a forbidden address is the DNS judge's":       {nil, []Observation{seen(fault(PhaseConnect, Forbidden, "x"))}, nil},
@@ -294,7 +294,7 @@ func TestText(t *testing.T) {
 		"status": {
 			shop(), inventory.Expected{}, seen(status(503)),
 			finding.Finding{
-				Code: finding.HTTPStatus, Severity: finding.Critical,
+				Code: finding.HTTPStatus, Severity: finding.Critical, Status: 503,
 				Summary:  "api.shop.example answers at 203.0.113.10 with HTTP 503",
 				Expected: "a status below 500", Observed: "HTTP 503, server lab",
 				Hint: "check that the application behind it has ready pods: the ingress controller has no backend that answers",
@@ -341,7 +341,7 @@ func TestText(t *testing.T) {
 			inventory.Target{Host: host, Path: "/a'$(b)", Expect: inventory.Expect{BodyRegex: "up"}}, inventory.Expected{},
 			seen(bodyMatched(false), address("[2001:db8::1]:8443")),
 			finding.Finding{
-				Code: finding.HTTPBody, Severity: finding.Critical, Subject: finding.Subject{Host: host, Address: "[2001:db8::1]:8443"},
+				Code: finding.HTTPBody, Severity: finding.Critical, Status: 200, Subject: finding.Subject{Host: host, Address: "[2001:db8::1]:8443"},
 				Summary:  "api.shop.example answers at [2001:db8::1]:8443 with a body that is not the expected one",
 				Expected: `a body with a match of "up"`, Observed: "HTTP 200, server lab, no match in 0 bytes",
 				Hint:   `read what it says: curl -i --resolve 'api.shop.example:8443:[2001:db8::1]' 'https://api.shop.example:8443/a'\''$(b)'`,
@@ -354,6 +354,7 @@ func TestText(t *testing.T) {
 				c.want.SeenAt = []string{"203.0.113.10"}
 				c.want.Subject = finding.Subject{Host: host, Address: "203.0.113.10"}
 			}
+			c.want.Targets = []string{c.target.Key}
 			got := Judge(Policy{}, noon(), c.target, c.expected, []Observation{c.seen})
 			if len(got) != 1 || !reflect.DeepEqual(got[0], c.want) {
 				t.Errorf("got\n%+v\nwant\n%+v", got, c.want)

@@ -9,8 +9,11 @@ import (
 )
 
 func (j *judge) handshakeHint() string {
-	if j.seen.Fault.Kind == NotIntroduced {
+	switch j.seen.Fault.Kind {
+	case NotIntroduced:
 		return "make both sides agree: the load balancer in front has to send the PROXY protocol header, or the server must not expect it; clients that come straight to this address never send one"
+	case LongHello:
+		return "update the server, or the firewall in front of it: it has to read a ClientHello that comes in two packets, as browsers send it since 2024 (https://tldr.fail)"
 	}
 	return "compare with: " + j.openssl()
 }

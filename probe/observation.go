@@ -60,7 +60,9 @@ type Observation struct {
 	HTTP  *HTTP    `json:"http,omitempty"`
 	Took  Duration `json:"took"`
 	// Identity tells whether the peer proved to be the target (Expect.Identity); nil if
-	// it was not asked to, or has not said. Without the proof nothing else is sent to it.
+	// it was not asked to, or has not said. Without the page that proves it nothing else is
+	// sent to it; a header comes with the response, of redirects with any that the address
+	// gave on the way.
 	Identity *bool `json:"identity,omitempty"`
 	// Unproven: it answered the question for its proof with what whoever stands in front
 	// says as well (an error of the server, 400, 408, 421, 429, plain http redirected to
@@ -121,6 +123,8 @@ const (
 	NoCertificate Kind = "no-client-certificate"
 	// NotIntroduced: the peer speaks TLS only after a PROXY protocol header.
 	NotIntroduced Kind = "proxy-protocol"
+	// LongHello: the peer speaks TLS only with who sends a short ClientHello.
+	LongHello Kind = "long-hello"
 	// NotTLS: the peer does not speak TLS on this port.
 	NotTLS Kind = "not-tls"
 	// NotHTTP2: the peer wants HTTP/1.1 for this (HTTP_1_1_REQUIRED, RFC 9113 section 7).
@@ -141,8 +145,11 @@ type Duration struct {
 	TLS       time.Duration `json:"tls_ns,omitempty"`
 	FirstByte time.Duration `json:"first_byte_ns,omitempty"`
 	Transfer  time.Duration `json:"transfer_ns,omitempty"`
-	// Redirects is the time of all that was visited after the first response.
+	// Redirects is the time of all that was visited after the first response. Resolve is
+	// what it took of that to find the addresses of other hosts; where the target itself is
+	// was found before.
 	Redirects time.Duration `json:"redirects_ns,omitempty"`
+	Resolve   time.Duration `json:"resolve_ns,omitempty"`
 }
 
 // Total is the time of all phases.
@@ -161,7 +168,8 @@ type TLS struct {
 	// do without (RFC 8446 section 4.3.2). ClientCertificateSent: it was sent one.
 	ClientCertificate     bool `json:"client_certificate,omitempty"`
 	ClientCertificateSent bool `json:"client_certificate_sent,omitempty"`
-	// Chain are the certificates as presented, leaf first, at most MaxChain.
+	// Chain are the certificates as presented, leaf first, at most MaxChain: of more, those
+	// that can be on its path before others.
 	Chain []Certificate `json:"chain"`
 	Trust Trust         `json:"trust"`
 	// Staple is the OCSP response sent with the certificate (RFC 6066 section 8), nil
@@ -238,6 +246,8 @@ const (
 	WeakSignature Cause = "weak-signature"
 	// OtherRoot: it leads to a root, or to an authority, that is not trusted.
 	OtherRoot Cause = "other-root"
+	// WrongIssuer: a certificate of the issuer's name was sent, and another key signed.
+	WrongIssuer Cause = "wrong-issuer"
 	// Unfit: a certificate on the way must not be used so (constraints, key usage,
 	// critical extensions).
 	Unfit Cause = "unfit"

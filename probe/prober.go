@@ -108,7 +108,7 @@ func (p *Prober) Observe(ctx context.Context, r Request) (o Observation) {
 		proved := true
 		o.Identity = &proved
 	}
-	if r.Target.Redirects.Follow && o.Fault == (Fault{}) && o.HTTP != nil && redirects(o.HTTP.Status) && !o.HTTP.Circular && !o.Unproven {
+	if r.Target.Redirects.Follow && o.Fault == (Fault{}) && o.HTTP != nil && redirects(o.HTTP.Status) && !o.HTTP.Circular {
 		p.follow(ctx, r, &o, next)
 	}
 	if re, err := pattern("expect.final_url", r.Target.Expect.FinalURL); err == nil && re != nil && o.HTTP != nil && !r.Target.Wildcard() {
@@ -162,6 +162,9 @@ func (p *Prober) visit(ctx context.Context, r Request) (o Observation, next *url
 	defer ownUp(&o)
 	l := look{Prober: p, request: r, seen: &o}
 	phase, err := l.run(ctx)
+	if phase == PhaseTLS && l.wire.spoken() {
+		l.doing = midHandshake
+	}
 	err = l.refine(ctx, phase, err)
 	switch {
 	case err == nil:

@@ -33,12 +33,22 @@ func redirect(t inventory.Target, response *http.Response) *url.URL {
 	if err != nil || location == "" {
 		return nil
 	}
-	next, err := base.Parse(location)
+	next, err := base.Parse(slashed(location))
 	if err != nil || next.Host == "" && next.Opaque == "" && (next.Scheme == "https" || next.Scheme == "http") {
 		return nil
 	}
 	normalize(next)
 	return next
+}
+
+// slashed writes a Location as browsers read it: a backslash is a slash, but in the query
+// and the fragment (WHATWG URL section 4.4). Else "\\\\host" would seem to stay here.
+func slashed(location string) string {
+	end := strings.IndexAny(location, "?#")
+	if end < 0 {
+		end = len(location)
+	}
+	return strings.ReplaceAll(location[:end], "\\", "/") + location[end:]
 }
 
 // redirects tells whether a status sends a client elsewhere (RFC 9110 section 15.4).
@@ -127,7 +137,7 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 			continue
 		}
 		been[step] = true
-		next, why := p.hop(ctx, first, at, last.Status, to)
+		next, why := p.hop(ctx, first, at, last.Status, to, &o.Took.Resolve)
 		if stopped = why.text; why.kind == Self {
 			o.Fault = Fault{PhaseHTTP, Self, why.text}
 			return
@@ -136,6 +146,7 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 		}
 		hops[len(hops)-1].Address = next.Address
 		seen, onward := p.visit(ctx, next)
+		o.credit(next, seen)
 		switch {
 		case seen.Fault.Kind == Self, seen.Fault.Kind == NoRoute && next.Address.Addr().Unmap().Is6():
 			o.Fault = Fault{seen.Fault.Phase, Self, seen.Fault.Text} // no word about the target
@@ -156,9 +167,24 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 	o.Took.Redirects = time.Since(began)
 }
 
+// credit takes over what a hop says of who is at the address. A header that proves it may
+// stand in any response that the address itself gave, and until one does its last one
+// counts. Whoever has the address now can redirect to somebody who has the proof, so that
+// no other host's response says anything of it.
+func (o *Observation) credit(hop Request, seen Observation) {
+	if hop.Target.Expect.Identity.Header == "" || found(o.Identity) {
+		return
+	}
+	o.Identity, o.Unproven = nil, false
+	if seen.Fault == (Fault{}) && (seen.TLS == nil || seen.TLS.Valid(seen.At)) {
+		o.Identity, o.Unproven = seen.Identity, seen.Unproven
+	}
+}
+
 // hop makes the request for one redirect, or says why it is not followed. What is
-// secret goes only to where it went first: the same scheme, host and port.
-func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *url.URL) (Request, known) {
+// secret goes only to where it went first: the same scheme, host and port. To find the
+// address is added to took.
+func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *url.URL, took *time.Duration) (Request, known) {
 	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
 	target := inventory.Target{
 		Key: first.Target.Key, Host: host, Path: to.RequestURI(),
@@ -197,7 +223,9 @@ func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *u
 	case !slices.Contains(same.Redirects.Hosts, host):
 		return Request{}, known{Malformed, "it leads to another host, which redirects.hosts does not name: " + to.Redacted()}
 	default:
+		asked := time.Now()
 		addr, told := p.lookup(ctx, host, first.Address.Addr())
+		*took += time.Since(asked)
 		switch {
 		case !told:
 			return Request{}, known{Self, "no name server said where " + host + " is, to which it redirects"}
@@ -205,6 +233,7 @@ func (p *Prober) hop(ctx context.Context, first, from Request, status int, to *u
 			return Request{}, known{Malformed, "no address was found for " + host}
 		}
 		next.Address = netip.AddrPortFrom(addr, target.Port)
+		next.Target.Expect.Identity = inventory.Identity{}
 	}
 	if from.Body != nil && target.Method == from.Target.Method {
 		if !home {

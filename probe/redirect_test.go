@@ -77,3 +77,26 @@ func TestRedirectsShowNoPassword(t *testing.T) {
 		t.Errorf("%+v", o.HTTP)
 	}
 }
+
+// TestResolvingIsTimed where a redirect leads to another host, and nowhere else.
+func TestResolvingIsTimed(t *testing.T) {
+	w := newWorld(t)
+	own := handled(t, w, func(rw http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(rw, r, "https://gone.example/", http.StatusFound)
+		case "/here":
+			http.Redirect(rw, r, "/end", http.StatusFound)
+		}
+	})
+	p := New(Settings{Roots: w.roots, Allow: loopback(), Lookup: func(context.Context, string) ([]netip.Addr, bool) { return nil, true }})
+	for path, resolves := range map[string]bool{"/away": true, "/here": false, "/end": false} {
+		goal := target(own)
+		goal.Path = path
+		following("gone.example")(&goal)
+		took := p.Observe(t.Context(), Request{Target: goal, Address: own}).Took
+		if took.Resolve > 0 != resolves || took.Resolve > took.Redirects || took.Total() < took.Connect+took.Redirects {
+			t.Errorf("%s: %+v", path, took)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/binary"
 	"math/big"
 	"slices"
@@ -104,8 +106,10 @@ func (l *look) refresh(ctx context.Context, from string, issuer *x509.Certificat
 func kept(r *x509.RevocationList) *list {
 	const released = 8 // removeFromCRL
 	l := &list{had: true, made: r.ThisUpdate, until: r.NextUpdate.UTC(), revoked: make([]revoked, 0, len(r.RevokedCertificateEntries))}
+	others := false // RFC 5280 section 5.3.3: those of another authority follow
 	for _, e := range r.RevokedCertificateEntries {
-		if e.ReasonCode != released {
+		others = others || slices.ContainsFunc(e.Extensions, func(x pkix.Extension) bool { return x.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 29}) })
+		if e.ReasonCode != released && !others {
 			since := max(0, min(e.RevocationTime.Unix(), 1<<32-1))
 			l.revoked = append(l.revoked, revoked{hash(e.SerialNumber), uint32(since), uint8(min(max(e.ReasonCode, 0), 255))})
 		}

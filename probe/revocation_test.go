@@ -2,7 +2,9 @@ package probe
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"math/big"
 	"net/http"
 	"sync/atomic"
@@ -106,6 +108,40 @@ func TestListsAreBounded(t *testing.T) {
 		l.put(string(rune(i)), &list{})
 		if len(l.known) > maxLists {
 			t.Fatalf("%d lists", len(l.known))
+		}
+	}
+}
+
+// TestAListMaySpeakForOthers: the serials of another authority are not this one's
+// (an indirect list, RFC 5280 section 5.3.3).
+func TestAListMaySpeakForOthers(t *testing.T) {
+	entry := func(serial int64, extensions ...pkix.Extension) x509.RevocationListEntry {
+		return x509.RevocationListEntry{SerialNumber: big.NewInt(serial), RevocationTime: time.Now(), Extensions: extensions}
+	}
+	certificateIssuer := pkix.Extension{Id: []int{2, 5, 29, 29}, Critical: true, Value: []byte{0x30, 0}}
+	l := kept(&x509.RevocationList{RevokedCertificateEntries: []x509.RevocationListEntry{entry(1), entry(2, certificateIssuer), entry(3)}})
+	for serial, want := range map[int64]Word{1: Revoked, 2: Good, 3: Good} {
+		if got := l.about(big.NewInt(serial)).Says; got != want {
+			t.Errorf("%d: %s", serial, got)
+		}
+	}
+}
+
+// TestAListSpeaksForItsSigner, and not for another authority that names the same URL.
+func TestAListSpeaksForItsSigner(t *testing.T) {
+	w := newWorld(t)
+	another := newCA(t, w.root, "Test R4")
+	const from = "http://192.0.2.1/one.crl"
+	leaf := newLeaf(t, w.intermediate, host, func(c *x509.Certificate) { c.CRLDistributionPoints = []string{from} })
+	p := prober(w.roots)
+	now := time.Now()
+	p.lists.put(from, &list{
+		signer: sha256.Sum256(w.intermediate.cert.RawSubjectPublicKeyInfo), had: true, again: now.Add(time.Hour), revoked: []revoked{{serial: hash(leaf.cert.SerialNumber)}},
+	})
+	for issuer, want := range map[*keypair]bool{w.intermediate: true, another: false} {
+		l := look{Prober: p, seen: &Observation{At: now}, chain: []*x509.Certificate{leaf.cert}, verified: verified{trust: Trust{Trusted: true}, issuer: issuer.cert}}
+		if says := l.listed(t.Context()); (says != nil && says.Says == Revoked) != want {
+			t.Errorf("of «%s»: %+v", issuer.cert.Subject.CommonName, says)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,8 +67,8 @@ func TestRedirectsLeadToNoForbiddenAddress(t *testing.T) {
 	})
 	goal := target(own)
 	following("inner.example", "127.0.0.2", "localhost")(&goal)
-	look := func(url string, found ...netip.Addr) Observation {
-		location.Store(url)
+	look := func(to string, found ...netip.Addr) Observation {
+		location.Store(to)
 		p := New(Settings{Roots: w.roots, Timeout: time.Minute, Lookup: func(context.Context, string) ([]netip.Addr, bool) { return found, true }})
 		return p.Observe(t.Context(), Request{Target: goal, Address: own, Pinned: true, Headers: http.Header{"Authorization": {"s3cret"}}})
 	}
@@ -77,11 +78,24 @@ func TestRedirectsLeadToNoForbiddenAddress(t *testing.T) {
 			urls = append(urls, fmt.Sprintf(form, s, forbidden.Port()))
 		}
 	}
-	for _, url := range urls {
-		if o := look(url, forbidden.Addr()); o.HTTP == nil {
-			t.Errorf("%s: the target itself was not asked: %+v", url, o.Fault)
+	for _, to := range urls {
+		if o := look(to, forbidden.Addr()); o.HTTP == nil {
+			t.Errorf("%s: the target itself was not asked: %+v", to, o.Fault)
 		}
 	}
+	// Allowed as a host, and read as its author meant by whoever resolves it.
+	for _, s := range spellings() {
+		text := fmt.Sprintf("https://%s:%d/", s, forbidden.Port())
+		u, err := url.Parse(text)
+		if err != nil {
+			continue // leads nowhere
+		}
+		following(asciiName(u.Hostname()))(&goal)
+		if o := look(text, forbidden.Addr()); o.HTTP == nil || !strings.Contains(o.HTTP.Stopped, "special-purpose") {
+			t.Errorf("%s as an allowed host: %+v, %+v", s, o.HTTP, o.Fault)
+		}
+	}
+	following("inner.example")(&goal)
 	for _, a := range []string{
 		"127.0.0.2", "::ffff:127.0.0.2", "::127.0.0.2", "64:ff9b::127.0.0.2", "2002:7f00:2::", "0.0.0.0", "::", "::1",
 		"10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "169.254.169.254", "fe80::1", "fe80::1%lo", "fd00:ec2::254", "64:ff9b:1::1", "224.0.0.1", "255.255.255.255",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 	"driftprobe/internal/lab"
 	"driftprobe/internal/lab/exchanges"
 	"driftprobe/internal/lab/handshakes"
@@ -64,7 +65,7 @@ func (w world) place(t *testing.T, s exchanges.Situation) netip.AddrPort {
 // TestHandshakes serves every row of the table over real sockets, looks and judges.
 func TestHandshakes(t *testing.T) {
 	rows := handshakes.All()
-	if len(rows) < 75 {
+	if len(rows) < 115 {
 		t.Fatalf("only %d rows", len(rows))
 	}
 	seen := map[string]bool{}
@@ -104,7 +105,7 @@ func TestHandshakes(t *testing.T) {
 // family.
 func TestExchanges(t *testing.T) {
 	rows := exchanges.All()
-	if len(rows) < 100 {
+	if len(rows) < 210 {
 		t.Fatalf("only %d rows", len(rows))
 	}
 	w := newWorld(t)
@@ -157,6 +158,17 @@ func TestBombsAreBounded(t *testing.T) {
 			t.Errorf("%s: %d MiB", s.Name, n>>20)
 		}
 	}
+	requests, root := handshakesOf(t)
+	p := probe.New(probe.Settings{Roots: root.Pool(), Allow: loopback(), Timeout: time.Minute, FetchIssuers: true})
+	for _, r := range requests {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		p.Observe(t.Context(), r)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > maxMemory {
+			t.Errorf("a row of TLS at %s: %d MiB", r.Address, n>>20)
+		}
+	}
 }
 
 // request is the one for a row that is served until the test ends.
@@ -169,15 +181,43 @@ func (w world) request(t *testing.T, s exchanges.Situation) probe.Request {
 	return r
 }
 
+// handshakesOf are requests to the rows of TLS, which are served until the test ends, and
+// the authority that they trust.
+func handshakesOf(t *testing.T) (all []probe.Request, root *lab.CA) {
+	t.Helper()
+	w, err := handshakes.NewWorld()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	for _, s := range handshakes.All() {
+		for _, offer := range s.Offers(w) {
+			server, err := lab.NewTLSServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0), offer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = server.Close() })
+			goal := inventory.Target{Key: "https://" + handshakes.Host + "/", Host: handshakes.Host, Port: server.At.Port(), Path: "/"}
+			all = append(all, probe.Request{Target: goal, Address: server.At})
+		}
+	}
+	if err := w.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all, w.Root
+}
+
 // TestNothingIsLeftBehind: no goroutine and no file descriptor, whatever the servers
 // do.
 func TestNothingIsLeftBehind(t *testing.T) {
 	w := newWorld(t)
-	var all []probe.Request
+	all, root := handshakesOf(t)
+	roots := w.ca.Pool()
+	roots.AddCert(root.Cert)
 	for _, s := range exchanges.All() {
 		all = append(all, w.request(t, s))
 	}
-	p := probe.New(probe.Settings{Roots: w.ca.Pool(), Allow: loopback(), Timeout: 100 * time.Millisecond})
+	p := probe.New(probe.Settings{Roots: roots, Allow: loopback(), Timeout: 100 * time.Millisecond, FetchIssuers: true})
 	p.Observe(t.Context(), all[0]) // whatever is opened once
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	work := make(chan probe.Request)

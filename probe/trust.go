@@ -65,8 +65,7 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) veri
 //
 // Verify checks dates, so it is given copies of the presented certificates that
 // never expire. What is left are the dates of the root, and systems that verify
-// by themselves (macOS, Windows); for those the moments at which a presented
-// certificate begins and ends are tried too.
+// by themselves (macOS, Windows); for those other moments are tried too.
 func bestPath(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) ([]*x509.Certificate, error) {
 	original := make(map[*x509.Certificate]*x509.Certificate, len(chain))
 	undated := make([]*x509.Certificate, len(chain))
@@ -100,14 +99,15 @@ func bestPath(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) ([
 	return nil, first
 }
 
-// moments are now, and then each start and end of a presented certificate.
+// moments are now, then the first and the last of the leaf, and when what leads to a root
+// was made: the root was valid then. They are few: each costs a whole verification, and a
+// chain can be made up so that one takes a hundred signatures.
 func moments(chain []*x509.Certificate, now time.Time) []time.Time {
-	list := []time.Time{now}
-	for _, c := range chain {
-		for _, at := range []time.Time{c.NotBefore.Add(time.Second), c.NotAfter.Add(-time.Second)} {
-			if !slices.ContainsFunc(list, at.Equal) {
-				list = append(list, at)
-			}
+	list := []time.Time{now, chain[0].NotBefore.Add(time.Second), chain[0].NotAfter.Add(-time.Second)}
+	for _, c := range chain[1:] {
+		at := c.NotBefore.Add(time.Second)
+		if len(issuersOf(c, chain)) == 0 && !slices.ContainsFunc(list, at.Equal) {
+			list = append(list, at)
 		}
 	}
 	return list
@@ -169,7 +169,7 @@ func whyUntrusted(chain []*x509.Certificate, err error) (t Trust, stuck *x509.Ce
 		}
 		i := slices.IndexFunc(issuers, func(c *x509.Certificate) bool { return signed(at, c) })
 		if i < 0 {
-			return because(Unfit, "the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer)), at
+			return because(WrongIssuer, "the certificate sent for the issuer «%s» is not the one that signed", shown(at.Issuer)), at
 		}
 		if at = issuers[i]; at.Version == 3 && !at.IsCA {
 			return because(Unfit, "«%s» on its path is not allowed to sign others", shown(at.Subject)), nil
@@ -213,6 +213,34 @@ func invalidText(err error) string {
 		return "its root is not valid at any moment at which the rest is"
 	}
 	return "no path to a trusted root is valid"
+}
+
+// recorded are at most MaxChain of the certificates that were presented, in their order.
+// Some servers send a whole bundle of authorities: those that can be on the leaf's path by
+// their names come before others.
+func recorded(all []*x509.Certificate) []*x509.Certificate {
+	if len(all) <= MaxChain {
+		return all
+	}
+	keep := map[int]bool{0: true}
+	for way := []int{0}; len(way) > 0; way = way[1:] {
+		for i, c := range all {
+			if !keep[i] && len(keep) < MaxChain && bytes.Equal(c.RawSubject, all[way[0]].RawIssuer) {
+				keep[i] = true
+				way = append(way, i)
+			}
+		}
+	}
+	var some []*x509.Certificate
+	for i, c := range all {
+		if !keep[i] && len(keep) < MaxChain {
+			keep[i] = true
+		}
+		if keep[i] {
+			some = append(some, c)
+		}
+	}
+	return some
 }
 
 func issuersOf(c *x509.Certificate, among []*x509.Certificate) []*x509.Certificate {

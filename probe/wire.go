@@ -28,6 +28,9 @@ func newWire(c net.Conn) *wire {
 // bound is for a protocol that has much to say beside a response, and counts none of it.
 func (w *wire) bound(bytes int64) { w.left.Store(bytes) }
 
+// spoken tells whether the peer has said anything, while nothing is bounded.
+func (w *wire) spoken() bool { return w.left.Load() < math.MaxInt64 }
+
 // Read is part of net.Conn.
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)

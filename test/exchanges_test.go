@@ -48,7 +48,7 @@ func TestExchangesOfRealServers(t *testing.T) {
 				sites = append(sites, world.Site{Site: site, At: netip.AddrPortFrom(addr, 0), Cert: inPEM(t, cert)})
 			}
 			t.Logf("%s serves %d of %d rows", server.Name, len(rows), len(exchanges.All()))
-			if len(rows) < 115 || len(others) > 0 {
+			if len(rows) < 165 || len(others) > 0 {
 				t.Errorf("%s serves only %d rows, and none of %v", server.Name, len(rows), others)
 			}
 			server.Serve(t, sites)

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -71,6 +72,9 @@ func twice(offers []lab.TLSOffer) bool {
 
 // servable tells whether a server can make the offer.
 func servable(server world.WebServer, o lab.TLSOffer) bool {
+	if len(o.Begins)+len(o.Breaks)+len(o.Protocols)+o.LongestHello > 0 || len(o.Certificate.Certificate) == 0 || !ownKey(o.Certificate) {
+		return false
+	}
 	if o.ClockAhead != 0 || o.Conduct != lab.SpeaksTLS && o.Conduct != lab.SpeaksHTTP {
 		return false
 	}
@@ -94,6 +98,14 @@ func servable(server world.WebServer, o lab.TLSOffer) bool {
 	return server.Can(world.Site{
 		Staple: o.Certificate.OCSPStaple, MaxVersion: o.MaxVersion, Refuses: o.KnowsNot, Site: lab.Site{Introduced: o.Introduced},
 	})
+}
+
+// ownKey tells whether a certificate comes with its key: no server begins without.
+func ownKey(c tls.Certificate) bool {
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	key, signs := c.PrivateKey.(crypto.Signer)
+	own, compares := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return err == nil && signs && compares && own.Equal(key.Public())
 }
 
 func siteOf(t *testing.T, o lab.TLSOffer) world.Site {

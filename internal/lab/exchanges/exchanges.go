@@ -56,7 +56,7 @@ type Situation struct {
 // All are the rows.
 func All() []Situation {
 	return slices.Concat(
-		statuses(), expectedStatuses(), misplaced(), logins(), bodies(), texts(), bombs(), headers(), proofs(), unproven(), methods(), speeds(), versions(),
+		statuses(), expectedStatuses(), misplaced(), logins(), bodies(), texts(), bombs(), headers(), proofs(), unproven(), proofsOnTheWay(), oddities(), broken(), misunderstood(), methods(), speeds(), versions(),
 		redirects(), circles(), kept(), elsewhere(), nowhere(), ends(), silences(), malformed(), endless(), balancers(), plain(),
 	)
 }

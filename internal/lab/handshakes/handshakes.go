@@ -44,7 +44,7 @@ type Situation struct {
 func All() []Situation {
 	return slices.Concat(
 		sound(), dates(), clocks(), ends(), names(), authorities(), missing(), unfound(), placeholders(), weaknesses(),
-		refusals(), otherwise(), staples(), lists(), pairs(),
+		refusals(), otherwise(), staples(), lists(), pairs(), unusual(), almost(), unfit(), mishaps(),
 	)
 }
 

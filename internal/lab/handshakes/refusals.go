@@ -103,6 +103,7 @@ func staples() []Situation {
 	good := ocsp.Response{Status: ocsp.Good}
 	gone := ocsp.Response{Status: ocsp.Revoked, RevokedAt: time.Now().Add(-2 * day), RevocationReason: ocsp.KeyCompromise}
 	ended := ocsp.Response{Status: ocsp.Good, ThisUpdate: time.Now().Add(-9 * day), NextUpdate: time.Now().Add(-2 * day)}
+	future := ocsp.Response{Status: ocsp.Good, ThisUpdate: time.Now().Add(day), NextUpdate: time.Now().Add(7 * day)}
 	return []Situation{
 		{Name: "a staple says good", Refs: "RFC 6066 §8", Offers: staple(good)},
 		{Name: "a staple is demanded and sent", Refs: "RFC 7633", Offers: staple(good, must)},
@@ -113,6 +114,10 @@ func staples() []Situation {
 		{
 			Name: "a staple has ended", Refs: "RFC 6960 §3.2", Offers: staple(ended),
 			Want: wants(warning("tls/bad-staple", "cannot be used: it ended", "Firefox refuses")),
+		},
+		{
+			Name: "a staple that has not begun", Refs: "RFC 6960 §3.2", Offers: staple(future),
+			Want: wants(warning("tls/bad-staple", "cannot be used: it begins")),
 		},
 		{
 			Name: "a staple in which the authority does not know the certificate", Refs: "RFC 6960 §2.2", Offers: staple(ocsp.Response{Status: ocsp.Unknown}),
