@@ -147,3 +147,63 @@ func TestARealAlertmanager(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAlertmanagerThatWasAway misses an end, and a whole incident. When it is back, people are
+// told the end; of what began and ended meanwhile it has the alert and says nothing: that is how
+// an Alertmanager treats what has ended before it spoke of it.
+func TestAnAlertmanagerThatWasAway(t *testing.T) {
+	t.Parallel()
+	m := startManager(t, "away")
+	l := startLane(t, laneSpec{seed: 301, hosts: 2, processes: 1, manager: m})
+	if err := l.speaker.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	turn := func(told int, act func() error) {
+		t.Helper()
+		if err := act(); err != nil {
+			t.Fatal(err)
+		}
+		l.told(t, told)
+	}
+	first, second := l.hosts[0], l.hosts[1]
+	turn(1, l.doors[first].shut)
+	awaitAlerts(t, m, first)
+	awaitTold(t, m, "lane-301", first+" firing")
+	m.Stop(t)
+	turn(2, l.doors[first].open)
+	turn(3, l.doors[second].shut)
+	turn(4, l.doors[second].open)
+	m.Start(t)
+	m.AwaitReady(t)
+	awaitTold(t, m, "lane-301", first+" firing", first+" resolved")
+	err := world.Poll(t, time.Minute, func(ctx context.Context) error {
+		text, err := m.Metrics(ctx)
+		if want := `alertmanager_alerts_received_total{status="resolved",version="v2"} 2`; err == nil && !strings.Contains(text, "\n"+want+"\n") {
+			err = errors.New("it was not told both ends")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	awaitAlerts(t, m)
+	awaitTold(t, m, "lane-301", first+" firing", first+" resolved")
+}
+
+// awaitTold waits until people were told exactly this of a cluster.
+func awaitTold(t *testing.T, m *manager, cluster string, want ...string) {
+	t.Helper()
+	err := world.Poll(t, time.Minute, func(context.Context) error {
+		var told []string
+		for _, a := range m.arrived(t, cluster) {
+			told = append(told, a.entry())
+		}
+		if !slices.Equal(told, want) {
+			return fmt.Errorf("it told %q, want %q", told, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -29,7 +29,7 @@ func sizesNow() sizes {
 	if os.Getenv("DRIFTPROBE_SOAK") == "long" {
 		return sizes{lanes: 10, hosts: 100, killLanes: 8, killHosts: 25, kills: 25, leadLanes: 5, leadHosts: 12, changes: 10, limit: 20 * time.Minute}
 	}
-	return sizes{lanes: 5, hosts: 12, killLanes: 4, killHosts: 6, kills: 2, leadLanes: 1, leadHosts: 3, changes: 2, limit: 2 * time.Minute}
+	return sizes{lanes: 5, hosts: 12, killLanes: 4, killHosts: 6, kills: 2, leadLanes: 1, leadHosts: 3, changes: 3, limit: 2 * time.Minute}
 }
 
 // together runs a course in each lane, and returns the sums of the ledgers by place.
@@ -120,33 +120,43 @@ func TestNoAlertIsLostToKill9(t *testing.T) {
 		l.slowly()
 		lanes = append(lanes, l)
 	}
-	kills := make(chan struct{}, size.kills*size.killLanes)
+	interrupted(t, "kill -9", lanes, size.kills, func(ctx context.Context, l *lane, _ int) error {
+		l.speaker.end(os.Kill)
+		return l.speaker.start(ctx)
+	})
+}
+
+// interrupted runs a course in each lane, and strikes so many times in each. What comes twice
+// must have been struck.
+func interrupted(t *testing.T, what string, lanes []*lane, times int, strike func(ctx context.Context, l *lane, left int) error) {
+	t.Helper()
+	strikes := make(chan struct{}, times*len(lanes))
 	began := time.Now()
 	sums := together(t, lanes, func(l *lane) course {
-		left, next := size.kills, l.nextKill(0)
+		left, next := times, l.nextKill(0)
 		return course{abreast: 4, held: 12 * time.Second, interrupt: func(ctx context.Context, up time.Duration) error {
 			if left == 0 || up < next {
 				return nil
 			}
 			left, next = left-1, l.nextKill(up)
-			kills <- struct{}{}
-			l.speaker.end(os.Kill)
-			return l.speaker.start(ctx)
+			strikes <- struct{}{}
+			return strike(ctx, l, left)
 		}}
 	})
-	if len(kills) < cap(kills) {
-		t.Errorf("%d kills of %d", len(kills), cap(kills))
+	if len(strikes) < cap(strikes) {
+		t.Errorf("%s %d times, not %d", what, len(strikes), cap(strikes))
 	}
 	for name, sum := range sums {
-		t.Logf("%d times kill -9, %s, in %s: %s", len(kills), name, time.Since(began).Round(time.Second), sum)
-		if sum.duplicates > len(kills) {
+		t.Logf("%s %d times, %s, in %s: %s", what, len(strikes), name, time.Since(began).Round(time.Second), sum)
+		if sum.duplicates > len(strikes) {
 			t.Errorf("%s: %d messages came twice", name, sum.duplicates)
 		}
 	}
 }
 
-// TestNoAlertIsLostToAChangeOfLeaders ends the process that alerts, by turns with kill -9
-// and so that it can give its lease back.
+// TestNoAlertIsLostToAChangeOfLeaders ends the process that alerts, by turns with kill -9 and
+// so that it can give its lease back; or stops it for so long that another leads when it goes
+// on where it was.
 func TestNoAlertIsLostToAChangeOfLeaders(t *testing.T) {
 	t.Parallel()
 	size := sizesNow()
@@ -161,47 +171,40 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 		l.slowly()
 		lanes = append(lanes, l)
 	}
-	changes := make(chan struct{}, size.changes*size.leadLanes)
-	began := time.Now()
-	sums := together(t, lanes, func(l *lane) course {
-		left, next := size.changes, l.nextKill(0)
-		return course{abreast: 4, held: 12 * time.Second, interrupt: func(ctx context.Context, up time.Duration) error {
-			if left == 0 || up < next {
-				return nil
-			}
-			how := []os.Signal{os.Kill, syscall.SIGTERM}[left%2]
-			left, next = left-1, l.nextKill(up)
-			changes <- struct{}{}
-			return l.depose(ctx, how)
-		}}
+	interrupted(t, "change of leaders", lanes, size.changes, func(ctx context.Context, l *lane, left int) error {
+		return l.depose(ctx, []os.Signal{os.Kill, syscall.SIGTERM, syscall.SIGSTOP}[left%3])
 	})
-	if len(changes) < cap(changes) {
-		t.Errorf("%d changes of %d", len(changes), cap(changes))
-	}
-	for name, sum := range sums {
-		t.Logf("%d changes of leaders, %s, in %s: %s", len(changes), name, time.Since(began).Round(time.Second), sum)
-		if sum.duplicates > len(changes) {
-			t.Errorf("%s: %d messages came twice", name, sum.duplicates)
-		}
-	}
 }
 
-// depose ends the leader, waits for the next one, and starts the old one again.
+// depose ends or stops the leader, waits for the next one, and starts the old one again.
 func (l *lane) depose(ctx context.Context, how os.Signal) error {
-	leader, err := l.awaitLeader(ctx)
+	leader, err := l.awaitLeader(ctx, nil)
 	if err != nil {
 		return err
 	}
-	leader.end(how)
-	if _, err := l.awaitLeader(ctx); err != nil {
+	again := leader.start
+	if how == syscall.SIGSTOP {
+		again = func(context.Context) error { return leader.cmd.Process.Signal(syscall.SIGCONT) }
+		err = leader.cmd.Process.Signal(how)
+	} else {
+		leader.end(how)
+	}
+	if err != nil {
 		return err
 	}
-	return leader.start(ctx)
+	if _, err := l.awaitLeader(ctx, leader); err != nil {
+		return err
+	}
+	return again(ctx)
 }
 
-func (l *lane) awaitLeader(ctx context.Context) (*speaker, error) {
+// awaitLeader returns the process that leads, and is not a certain one.
+func (l *lane) awaitLeader(ctx context.Context, not *speaker) (*speaker, error) {
 	for {
 		for _, p := range l.heirs {
+			if p == not {
+				continue
+			}
 			if text, err := p.get(ctx, "/metrics"); err == nil && strings.Contains(text, "\ndriftprobe_leader{shard=\"\"} 1\n") {
 				return p, nil
 			}

@@ -133,20 +133,22 @@ func (m memory) lead(ctx context.Context, speak func(context.Context)) {
 // leads tells whether this process may write the state.
 func (m memory) leads() bool { return m.lease == nil || m.lease.Leads() }
 
-// recall returns the memory of an earlier run as the snapshot to go on from.
-func recall(store *state.Store) (snapshot.Snapshot, error) {
+// recall returns the memory of an earlier run as the snapshot to go on from. Who cannot read
+// it watches without it.
+func recall(store *state.Store, log *slog.Logger) snapshot.Snapshot {
 	s := snapshot.Snapshot{Version: snapshot.Version}
 	if store == nil {
-		return s, nil
+		return s
 	}
 	data, err := store.Load(historyName)
-	if err != nil || data == nil {
-		return s, err
+	if err == nil && data != nil {
+		err = json.Unmarshal(data, &s.History)
 	}
-	if err := json.Unmarshal(data, &s.History); err != nil {
-		return s, faultf("move it away to start with an empty memory", "%s: the history in it can't be read: %v", store, err)
+	if err != nil {
+		s.History = snapshot.History{}
+		log.Warn("the history is not usable; starting with an empty one", "place", store.String(), "err", err, "kept", store.SetAside())
 	}
-	return s, nil
+	return s
 }
 
 // leastHistory is the size of a history that is not cut any more, in bytes: the trouble
@@ -208,6 +210,16 @@ func (a *alertStore) Load(name string) ([]byte, error) {
 		return data, nil
 	}
 	return a.store.Load(name)
+}
+
+// SetAside is that of the state.
+func (a *alertStore) SetAside() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.store == nil {
+		return ""
+	}
+	return a.store.SetAside()
 }
 
 // Save keeps data under the name. After an error it is kept until the program

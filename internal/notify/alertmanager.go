@@ -47,9 +47,12 @@ const (
 	// this program.
 	resend = time.Minute
 	ahead  = 4 * resend
-	// sayEnded is for how long an end is repeated. An instance that heard nothing in this
-	// time comes to the end by itself.
+	// sayEnded is for how long an end is repeated. An instance that has not taken it by then
+	// is told it when it can be reached again: it may have told people of the beginning, and
+	// forgets in a restart all but that.
 	sayEnded = 5 * time.Minute
+	// maxKnown bounds the alerts of one instance, with those that have ended.
+	maxKnown = 2 * maxTracked
 )
 
 // postable is one alert as the API takes it.
@@ -59,6 +62,8 @@ type postable struct {
 	StartsAt    time.Time         `json:"startsAt"`
 	EndsAt      time.Time         `json:"endsAt"`
 	Link        string            `json:"generatorURL,omitempty"`
+	// taken: the instance has answered that it has it, as it is here.
+	taken bool
 }
 
 // identity is what an Alertmanager knows an alert by: all its labels.
@@ -94,26 +99,36 @@ func (a *Alertmanager) tell(ctx context.Context, instance string, state func() S
 	known := map[string]postable{}
 	failures := 0
 	for ctx.Err() == nil {
-		now := time.Now()
-		known = a.alerts(known, state(), now)
-		pause, heed := resend, change
-		if err := a.post(ctx, instance, slices.Collect(maps.Values(known))); err != nil {
+		known = a.alerts(known, state(), time.Now())
+		err := a.post(ctx, instance, slices.Collect(maps.Values(known)))
+		pause := resend
+		if err != nil {
 			failures++
 			// Whatever it asks for: later the alerts in it would lapse.
 			pause = min(wait(failures, err, 0.5), resend)
-			if _, asked := errors.AsType[*RetryAfterError](err); asked {
-				heed = nil // all that is new meanwhile is in the next request
-			}
 			a.tally.failed(shown(instance), false)
 			a.Log.Warn("Alertmanager was not told", "instance", shown(instance), "attempt", failures, "retry_in", pause, "err", err)
 		} else {
 			a.tally.sent(shown(instance))
 			failures = 0
+			for id, p := range known {
+				p.taken = true
+				known[id] = p
+			}
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		case <-heed:
+		_, asked := errors.AsType[*RetryAfterError](err)
+		over := time.After(pause)
+		for waits := true; waits; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-over:
+				waits = false
+			case <-change:
+				if waits = asked; waits { // it is told later what is new now
+					known = a.alerts(known, state(), time.Now())
+				}
+			}
 		}
 	}
 }
@@ -132,14 +147,24 @@ func (a *Alertmanager) alerts(known map[string]postable, s State, now time.Time)
 			continue
 		}
 		if p.EndsAt.After(now) {
-			p.EndsAt, p.Annotations = now, maps.Clone(p.Annotations)
+			p.EndsAt, p.Annotations, p.taken = now, maps.Clone(p.Annotations), false
 			p.Annotations["summary"] = past(p.Annotations["summary"])
+			p.StartsAt = earlier(p.StartsAt, now)
 		}
-		if now.Sub(p.EndsAt) < sayEnded {
+		if now.Sub(p.EndsAt) < sayEnded || !p.taken && len(next) < maxKnown {
 			next[id] = p
 		}
 	}
 	return next
+}
+
+// earlier keeps an alert from ending before it begins, when the clock was set back: that is
+// refused, and all that is sent with it is called refused too.
+func earlier(at, now time.Time) time.Time {
+	if at.After(now) {
+		return now
+	}
+	return at
 }
 
 // alert makes one of an incident. No label changes while an incident lasts, but for the
@@ -156,7 +181,7 @@ func (a *Alertmanager) alert(t Tracked, now time.Time) postable {
 			"description": description(m),
 			"hosts":       finding.List(i.Hosts, maxHosts),
 		},
-		StartsAt: m.FirstSeen, EndsAt: now.Add(ahead), Link: a.Link,
+		StartsAt: earlier(m.FirstSeen, now), EndsAt: now.Add(ahead), Link: a.Link,
 	}
 	for name, value := range m.Labels {
 		if p.Labels[name] == "" {

@@ -74,8 +74,21 @@ func TestWhatAnAlertmanagerIsTold(t *testing.T) {
 	if len(over) != 2 || !ends(over, "critical").Equal(at(3)) {
 		t.Errorf("%+v", over)
 	}
+	if left := told(over, at(60)); len(left) != 2 || !ends(left, "critical").Equal(at(3)) {
+		t.Errorf("what was never taken: %+v", left)
+	}
+	for id, p := range over {
+		p.taken = true
+		over[id] = p
+	}
 	if left := told(over, at(8)); len(left) != 0 {
 		t.Errorf("%+v is still told", left)
+	}
+	// The clock was set back: an alert that ends before it begins is refused.
+	for id, p := range told(told(nil, at(-10), fires("a", finding.Warning)), at(-20)) {
+		if p.StartsAt.After(p.EndsAt) || p.EndsAt.After(at(-20)) {
+			t.Errorf("%s from %s to %s", id, p.StartsAt, p.EndsAt)
+		}
 	}
 }
 
@@ -236,6 +249,73 @@ func TestAlertsOutlastAnAlertmanagerThatAsksToWait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An instance that was away is told each end when it is back, however late; also of what began and ended meanwhile, or while it asked us to wait.
+func TestAnAlertmanagerThatWasAwayIsToldTheEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		var mu sync.Mutex
+		taken := map[string]postable{}
+		a := &Alertmanager{
+			URLs: []string{"http://one.example"}, Log: slog.New(slog.DiscardHandler),
+			Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				if away.Load() {
+					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: http.Header{"Retry-After": {"3600"}}}, nil
+				}
+				var alerts []postable
+				err := json.NewDecoder(r.Body).Decode(&alerts)
+				mu.Lock()
+				defer mu.Unlock()
+				clear(taken)
+				for _, p := range alerts {
+					taken[p.Labels["incident"]] = p
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, err
+			})},
+		}
+		wake := make(chan struct{}, 1)
+		var state atomic.Pointer[State]
+		fire := func(all ...Tracked) {
+			state.Store(&State{Incidents: all})
+			wake <- struct{}{}
+			synctest.Wait()
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		began := time.Now()
+		fresh := func(id string) Tracked {
+			t := fires(id, finding.Critical)
+			t.Message.FirstSeen = began
+			return t
+		}
+		state.Store(&State{Incidents: []Tracked{fresh("before")}})
+		running.Go(func() { a.Run(ctx, func() State { return *state.Load() }, func() <-chan struct{} { return wake }) })
+		time.Sleep(time.Second)
+		away.Store(true)
+		time.Sleep(resend)
+		fire(fresh("before"), fresh("brief")) // while we wait, as we were asked to
+		time.Sleep(10 * time.Second)
+		fire()
+		over := time.Now()
+		time.Sleep(2 * time.Hour)
+		away.Store(false)
+		back := time.Now()
+		time.Sleep(resend)
+		mu.Lock()
+		for _, id := range []string{"before", "brief"} {
+			if p, ok := taken[id]; !ok || !p.EndsAt.Equal(over) || !p.StartsAt.Equal(began) {
+				t.Errorf("told of %s, %s after it was back: %+v", id, time.Since(back), p)
+			}
+		}
+		mu.Unlock()
+		time.Sleep(2 * resend)
+		stop()
+		running.Wait()
+		if len(taken) != 0 {
+			t.Errorf("told again: %+v", taken)
+		}
+	})
 }
 
 func TestWhatAnAlertmanagerAnswers(t *testing.T) {

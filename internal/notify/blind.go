@@ -20,26 +20,23 @@ type blind struct {
 	open map[[2]string]bool
 	// servers are name servers that gave no usable answer.
 	servers map[string]bool
-	// named are the hostnames that the report says anything about.
+	// mute are hostnames of which an address presents no certificate.
+	mute map[string]bool
+	// named are the hostnames that the report says anything about, if truth is set.
 	named map[string]bool
 }
 
 func newBlind(r finding.Report) blind {
 	b := blind{
 		kinds: r.Coverage.Unread, hosts: map[string]bool{}, services: map[[2]string]bool{},
-		open: map[[2]string]bool{}, servers: map[string]bool{}, named: map[string]bool{},
-	}
-	for _, i := range r.Incidents {
-		b.name(i.Hosts)
-		b.name(i.Corrected)
-	}
-	for _, f := range r.Fronts {
-		b.name(f.Hosts)
+		open: map[[2]string]bool{}, servers: map[string]bool{}, mute: map[string]bool{}, named: map[string]bool{},
 	}
 	for _, f := range r.Findings {
 		switch f.Code {
 		case finding.LBMissing, finding.LBPending, finding.LBAddressMismatch:
 			b.open[[2]string{f.Subject.Namespace, f.Subject.Name}] = true
+		case finding.HTTPUnreachable, finding.TLSHandshake:
+			b.mute[f.Subject.Host] = true
 		case finding.DNSServerDegraded:
 			b.servers[f.Subject.Server] = true
 		}
@@ -67,6 +64,16 @@ func newBlind(r finding.Report) blind {
 			b.truth = true
 		}
 	}
+	if !b.truth {
+		return b // nobody asks who is named: there can be a million
+	}
+	for _, i := range r.Incidents {
+		b.name(i.Hosts)
+		b.name(i.Corrected)
+	}
+	for _, f := range r.Fronts {
+		b.name(f.Hosts)
+	}
 	return b
 }
 
@@ -76,10 +83,15 @@ func (b blind) name(hosts []string) {
 	}
 }
 
+// ofCertificate tells whether an incident is seen in what certificate is presented.
+func ofCertificate(i finding.Incident) bool {
+	return i.Code.Family() == "tls" && i.Code != finding.TLSHandshake
+}
+
 // to tells whether the absence of an incident means nothing.
 func (b blind) to(t Tracked) bool {
 	i := t.Message.Incident
-	family := i.Code.Family()
+	family, certificate := i.Code.Family(), ofCertificate(i)
 	return b.all ||
 		// What was seen without a kind of objects can be gone without it; any other may
 		// have been seen because of them.
@@ -91,5 +103,5 @@ func (b blind) to(t Tracked) bool {
 		b.some && len(t.Touched) >= maxTouched ||
 		i.Subject.Name != "" && b.services[[2]string{i.Subject.Namespace, i.Subject.Name}] ||
 		b.hosts[i.Subject.Host] ||
-		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] })
+		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] || certificate && b.mute[h] })
 }

@@ -32,7 +32,11 @@ func describe(m Message, i finding.Incident) Message {
 		i.Fix[n].Text, i.Fix[n].Command = short(s.Text), short(s.Command)
 		if s.Record != nil {
 			r := *s.Record
+			r.Zone, r.Owner, r.Type = short(r.Zone), short(r.Owner), short(r.Type)
 			r.Values = slices.Clone(r.Values[:min(len(r.Values), maxHosts)])
+			for n, v := range r.Values {
+				r.Values[n] = short(v)
+			}
 			i.Fix[n].Record = &r
 		}
 	}
@@ -83,27 +87,22 @@ func zone(i finding.Incident) string {
 	if len(i.Hosts) == 0 {
 		return ""
 	}
-	common := labels(i.Hosts[0])
+	common := i.Hosts[0]
 	for _, h := range i.Hosts[1:] {
-		other := labels(h)
-		n := 0
-		for n < len(common) && n < len(other) && common[n] == other[n] {
-			n++
+		for common != "" && !under(h, common) {
+			_, common, _ = strings.Cut(common, ".")
 		}
-		common = common[:n]
 	}
-	if len(common) < 2 {
+	if !strings.Contains(common, ".") {
 		return ""
 	}
-	slices.Reverse(common)
-	return strings.Join(common, ".")
+	return common
 }
 
-// labels returns a name's labels from the top.
-func labels(name string) []string {
-	all := strings.Split(name, ".")
-	slices.Reverse(all)
-	return all
+// under tells whether a name is the zone or stands in it.
+func under(name, zone string) bool {
+	above, in := strings.CutSuffix(name, zone)
+	return in && (above == "" || strings.HasSuffix(above, "."))
 }
 
 // seenOn collects the places that showed the fault.

@@ -31,8 +31,12 @@ func (e *DeadHookError) Error() string {
 }
 
 // GivenUpError is returned by a Sink that does not want the message tried again: what
-// it would need is not there, and is told elsewhere.
-type GivenUpError struct{ Reason string }
+// it would need is not there, or the receiver refuses it.
+type GivenUpError struct {
+	Reason string
+	// Logged: the Sink has said so, and will not for each message.
+	Logged bool
+}
 
 // Error names the reason.
 func (e *GivenUpError) Error() string { return "given up: " + e.Reason }

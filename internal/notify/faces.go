@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"driftprobe/finding"
@@ -11,21 +13,32 @@ import (
 // call it is one: told once, under the face that it has at that moment, and over when none
 // of them is there.
 //
-// One face is in the place of another if both are of what clients meet, on a hostname of
-// both, and it came when the other went, or later. What was there all the time is another
-// trouble.
+// One face is in the place of another if both are of what clients meet, on a fifth of the
+// other's hostnames at least, and it came to one of its own later than the other. What was
+// there all the time is another trouble. So is what stays for turned; and what was away for
+// so long, with another in its place, is over.
 
-// face is an incident of what clients meet, as it is with the newest report.
+// turned is for how long a face must stay, or be away, so that it is believed.
+const turned = firstUpdate
+
+// maxCompared bounds the hostnames of all faces: each is compared with each other. Where there
+// are hundreds of faces, one of hundreds of hostnames is a trouble of its own.
+const maxCompared = 20_000
+
+// face is an incident of what clients meet, as it is with the newest report. A certificate that
+// nobody presented is none: it may be as it was.
 type face struct {
-	id       string
-	hosts    []string // sorted
-	severity finding.Severity
-	// here is since when it is there, gone since when it is not; the other is zero.
-	here, gone time.Time
-	// told, and for how long it was there if it was not.
-	told       bool
-	presentFor time.Duration
-	first      time.Time
+	id string
+	// hosts are those of now, or if it is gone as touched: all since it began. Sorted.
+	hosts, touched []string
+	severity       finding.Severity
+	// here is when it came, to one of its hostnames; zero if it is gone.
+	here time.Time
+	// told is the worst severity that was told, Info if it was not.
+	told finding.Severity
+	// presentFor and often are its clocks.
+	presentFor, often time.Duration
+	first             time.Time
 }
 
 // met tells whether the incident is of what clients meet at an address.
@@ -42,31 +55,45 @@ func (l look) facesOf(before []Tracked, current map[string]*finding.Incident) []
 	for _, t := range before {
 		i := t.Message.Incident
 		tracked[i.ID] = true
-		if !met(i) {
+		now, there := current[i.ID]
+		if !met(i) || !there && ofCertificate(i) && l.blind.to(t) {
 			continue
 		}
-		f := face{id: i.ID, hosts: t.Touched, severity: i.Severity, told: t.Visible, presentFor: l.presentFor(t), first: t.Message.FirstSeen}
-		if now, there := current[i.ID]; there {
-			f.hosts, f.severity, f.here = now.Hosts, now.Severity, l.hereSince(t)
-		} else {
-			f.gone = l.goneSince(t)
+		f := face{id: i.ID, hosts: t.Touched, touched: t.Touched, severity: i.Severity, first: t.Message.FirstSeen}
+		f.presentFor, f.often = l.clocks(t)
+		if t.Visible {
+			f.told = t.Told
+		}
+		if there {
+			f.hosts, f.severity, f.here = now.Hosts, now.Severity, l.hereSince(t, *now)
 		}
 		all = append(all, f)
 	}
 	for id, i := range current {
 		if !tracked[id] && met(*i) && l.worthTelling(*i) {
-			all = append(all, face{id: id, hosts: i.Hosts, severity: i.Severity, here: l.now})
+			all = append(all, face{id: id, hosts: i.Hosts, touched: i.Hosts, severity: i.Severity, here: l.now})
 		}
 	}
-	return all
+	most := maxCompared / max(1, len(all))
+	return slices.DeleteFunc(all, func(f face) bool { return len(f.hosts) > most || len(f.touched) > most })
 }
 
-// hereSince is since when an incident that the report has is there without a gap.
-func (l look) hereSince(t Tracked) time.Time {
-	if t.Last == Gone || t.Here.IsZero() {
-		return l.now
+// hereSince is since when an incident that the report has is there without a gap, and on no
+// other hostnames.
+func (l look) hereSince(t Tracked, i finding.Incident) time.Time {
+	unseen := t.Last == Held && t.GoneSince.IsZero() && ofCertificate(i) // nobody presented one
+	if (t.Last == Present || unseen) && !gained(t.Message, i.Hosts) {
+		return t.Here
 	}
-	return t.Here
+	return l.now
+}
+
+// gained tells whether one of the hosts is new since the message, as far as that names them.
+func gained(m Message, hosts []string) bool {
+	named := m.Incident.Hosts
+	return len(hosts) > m.HostCount || slices.ContainsFunc(hosts[:min(len(hosts), maxHosts)], func(h string) bool {
+		return !slices.Contains(named, h) && (len(named) < maxHosts || h < named[len(named)-1])
+	})
 }
 
 // goneSince is since when an incident that the report has not is gone.
@@ -77,74 +104,59 @@ func (l look) goneSince(t Tracked) time.Time {
 	return t.GoneSince
 }
 
-// others are the faces of the same hostnames. hosts are those of the incident.
-func (l look) others(i finding.Incident, hosts []string) []face {
-	if !met(i) {
-		return nil
-	}
-	var all []face
-	for _, f := range l.faces {
-		if f.id != i.ID && share(f.hosts, hosts) {
-			all = append(all, f)
-		}
-	}
-	return all
+// instead tells whether such a face is in the place of an incident that is gone.
+func (l look) instead(t Tracked, such func(face) bool) bool {
+	return l.anyOther(t.Message.Incident, func(f face) bool {
+		return f.here.After(t.Here) && such(f) && turns(t.Touched, f.hosts)
+	})
 }
 
-// instead is the worst face in the place of an incident that is gone.
-func (l look) instead(t Tracked) (worst face, found bool) {
-	gone := l.goneSince(t)
-	for _, f := range l.others(t.Message.Incident, t.Touched) {
-		if !f.here.IsZero() && !f.here.Before(gone) && (!found || f.severity > worst.severity) {
-			worst, found = f, true
-		}
-	}
-	return worst, found
+// known tells whether the trouble was told, as bad and of all its hostnames, under another
+// face: one that is gone, or has come later than this one.
+func (l look) known(i finding.Incident, hosts []string, here time.Time) bool {
+	return l.anyOther(i, func(f face) bool {
+		return f.told >= i.Severity && (f.here.IsZero() || f.here.After(here)) && within(hosts, f.touched)
+	})
 }
 
-// known tells whether the trouble was told under another face: one that is gone as well, or
-// has come in the place of this one.
-func (l look) known(t Tracked) bool {
-	gone := l.goneSince(t)
-	for _, f := range l.others(t.Message.Incident, t.Touched) {
-		if f.told && (f.here.IsZero() || !f.here.Before(gone)) {
-			return true
-		}
-	}
-	return false
-}
-
-// knownBefore tells whether the trouble was told under a face that is gone.
-func (l look) knownBefore(i finding.Incident) bool {
-	for _, f := range l.others(i, i.Hosts) {
-		if f.told && f.here.IsZero() {
-			return true
-		}
-	}
-	return false
+func (l look) anyOther(i finding.Incident, such func(face) bool) bool {
+	itself := func(f face) bool { return f.id == i.ID }
+	return slices.ContainsFunc(l.faces, itself) && slices.ContainsFunc(l.faces, func(f face) bool { return !itself(f) && such(f) })
 }
 
 // inherit gives a new incident the time of the longest face that is gone, was not told and was
 // at least as bad.
 func (l look) inherit(t *Tracked, i finding.Incident) {
-	for _, f := range l.others(i, i.Hosts) {
-		if f.here.IsZero() && f.severity >= i.Severity && f.presentFor > t.PresentFor {
-			t.PresentFor, t.Message.FirstSeen = f.presentFor, f.first
+	l.anyOther(i, func(f face) bool {
+		if f.here.IsZero() && f.told == finding.Info && f.severity >= i.Severity && f.often > t.Often && turns(f.hosts, i.Hosts) {
+			t.PresentFor, t.Often, t.Message.FirstSeen = max(t.PresentFor, f.presentFor), f.often, f.first
 		}
-	}
+		return false
+	})
 }
 
-// share tells whether two sorted lists have a member in common.
-func share(a, b []string) bool {
+// turns tells whether hosts are on a fifth of those of a face that is gone. Both are sorted.
+// One that fails now and then does not keep open what has hit hundreds.
+func turns(gone, hosts []string) bool {
+	n := common(gone, hosts)
+	return n > 0 && n*(fade+1) >= len(gone)
+}
+
+func within(part, whole []string) bool { return len(part) > 0 && common(part, whole) == len(part) }
+
+// common counts what two sorted lists have in common.
+func common(a, b []string) int {
+	n := 0
 	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] == b[0]:
-			return true
-		case a[0] < b[0]:
+		switch c := strings.Compare(a[0], b[0]); {
+		case c < 0:
 			a = a[1:]
-		default:
+		case c > 0:
 			b = b[1:]
+		default:
+			a, b = a[1:], b[1:]
+			n++
 		}
 	}
-	return false
+	return n
 }

@@ -33,6 +33,10 @@ func TestFacesOfOneTrouble(t *testing.T) {
 	tls.ID, tls.Code = "tls/expired", finding.TLSExpired
 	ending := facet("expiring", finding.Warning)
 	ending.ID, ending.Code = "tls/expiring", finding.TLSExpiring
+	silent := facet("unreachable", finding.Critical)
+	silent.Code = finding.HTTPUnreachable
+	quiet := facet("unreachable", finding.Warning)
+	quiet.Code = finding.HTTPUnreachable
 	elsewhere := facet("elsewhere", finding.Critical)
 	elsewhere.Hosts = []string{"api.shop.example"}
 	dns := incident(finding.Critical, "www.shop.example")
@@ -60,13 +64,13 @@ func TestFacesOfOneTrouble(t *testing.T) {
 		}, []string{"1m0s firing http/503", "5m0s resolved http/503"}},
 		{"by turns and well between", 40, func(n int) []finding.Incident {
 			return [][]finding.Incident{one(a), none, one(b), none}[n%4]
-		}, []string{"2m0s firing http/503"}},
-		{"one that stays is another trouble, and then the first is over", 20, func(n int) []finding.Incident {
+		}, []string{"6m0s firing http/503"}},
+		{"one that stays is another trouble, and then the first is over", 40, func(n int) []finding.Incident {
 			if n < 4 {
 				return one(a)
 			}
 			return one(b)
-		}, []string{"1m0s firing http/503", "3m0s firing http/body", "4m0s resolved http/503"}},
+		}, []string{"1m0s firing http/503", "7m0s firing http/body", "7m30s resolved http/503"}},
 		{"many hostnames", 40, func(n int) []finding.Incident {
 			return one([]finding.Incident{facetOf("503", many(100)...), facetOf("404", many(100)[60:]...)}[n%2])
 		}, []string{"1m0s firing http/503"}},
@@ -95,7 +99,46 @@ func TestFacesOfOneTrouble(t *testing.T) {
 			}
 			return one(mild)
 		}, []string{"5m0s firing http/400"}},
-		{"another hostname is another trouble", 5, func(n int) []finding.Incident { return one([]finding.Incident{a, elsewhere}[n%2]) }, []string{"2m0s firing http/503"}},
+		{"what is told as mild hides nothing that is bad", 20, func(n int) []finding.Incident {
+			if n < 11 {
+				return one(mild)
+			}
+			return fresh(n)
+		}, []string{"5m0s firing http/400", "6m30s firing http/face13"}},
+		{"one hostname hides nothing of many", 10, func(n int) []finding.Incident {
+			if n < 3 {
+				return one(facetOf("503", many(1)...))
+			}
+			return one(facetOf(fmt.Sprint("face", n), many(100)...))
+		}, []string{"1m0s firing http/503", "2m30s firing http/face5"}},
+		{"what fails now and then keeps open nothing of many", 12, func(n int) []finding.Incident {
+			if n < 3 {
+				return one(facetOf("503", many(100)...))
+			}
+			return one(facetOf(fmt.Sprint("blip", n), many(100)[n]))
+		}, []string{"1m0s firing http/503", "2m30s resolved http/503"}},
+		{"what is there on one hostname and comes to another", 20, func(n int) []finding.Incident {
+			if n < 3 {
+				return []finding.Incident{facetOf("503", many(2)[:1]...), facetOf("404", many(2)[1:]...)}
+			}
+			return [][]finding.Incident{{facetOf("404", many(2)...)}, {facetOf("404", many(2)[1:]...), facetOf("503", many(2)[:1]...)}}[n/4%2]
+		}, []string{"1m0s firing http/503", "1m0s firing http/404"}},
+		{"a certificate that nobody presents is as it was", 20, func(n int) []finding.Incident {
+			if n > 11 && n < 17 {
+				return one(silent)
+			}
+			return one(ending)
+		}, []string{"5m0s firing tls/expiring", "7m0s firing http/unreachable", "9m30s resolved http/unreachable"}},
+		{"a certificate that nobody presents hides nothing", 40, func(n int) []finding.Incident {
+			switch {
+			case n < 12:
+				return one(ending)
+			case n%2 == 0:
+				return one(quiet)
+			}
+			return []finding.Incident{mild, ending}
+		}, []string{"5m0s firing tls/expiring", "11m0s firing http/unreachable"}},
+		{"another hostname is another trouble", 13, func(n int) []finding.Incident { return one([]finding.Incident{a, elsewhere}[n%2]) }, []string{"6m0s firing http/503"}},
 		{"a record is another trouble", 12, func(n int) []finding.Incident {
 			if n < 4 {
 				return one(dns)
@@ -108,7 +151,11 @@ func TestFacesOfOneTrouble(t *testing.T) {
 			var said []string
 			for n := range test.looks {
 				after := time.Duration(n) * half
-				next, messages := Next(p, s, at{after: after, what: test.at(n)}.report())
+				look := at{after: after, what: test.at(n)}
+				for _, i := range look.what {
+					look.found = append(look.found, finding.Finding{Code: i.Code, Severity: i.Severity, Subject: finding.Subject{Host: i.Hosts[0]}})
+				}
+				next, messages := Next(p, s, look.report())
 				for _, m := range messages {
 					said = append(said, fmt.Sprintf("%s %s %s", after, m.Kind, m.Incident.ID))
 				}
@@ -131,5 +178,57 @@ func TestATroubleBeganWithItsFirstFace(t *testing.T) {
 			t.Errorf("look %d: %+v", n, messages)
 		}
 		s = stored(t, next)
+	}
+}
+
+// While it shows other faces, and none is told, its reminders come.
+func TestATroubleThatTurnsIsToldAgain(t *testing.T) {
+	p := Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 0}, ResolveAfter: time.Minute, Repeat: time.Hour}
+	var s State
+	var said []string
+	for n := range 200 {
+		next, messages := Next(p, s, at{after: time.Duration(n) * 30 * time.Second, what: []finding.Incident{facet(fmt.Sprint(n), finding.Critical)}}.report())
+		for _, m := range messages {
+			said = append(said, fmt.Sprintf("%d %s %s", n/2, m.Kind, m.Incident.ID))
+		}
+		s = stored(t, next)
+	}
+	if want := []string{"0 firing http/0", "60 repeat http/0"}; !slices.Equal(said, want) || len(s.Incidents) > 3 {
+		t.Errorf("said %q, want %q; %d are tracked", said, want, len(s.Incidents))
+	}
+}
+
+// What flaps, and then turns for half an hour, is stable.
+func TestATroubleThatTurnsIsStable(t *testing.T) {
+	p := Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 0}, FlapAfter: 1}
+	_, said := play(t, p, func() (all []at) {
+		for n := range 70 {
+			all = append(all, at{after: time.Duration(n) * 30 * time.Second, what: []finding.Incident{facet(fmt.Sprint(n%2), finding.Critical)}})
+		}
+		return all
+	}())
+	if want := []string{"0s flapping critical", "30m0s repeat critical"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+// A clock that is set back leaves faces in their order.
+func TestFacesWhenTheClockIsSetBack(t *testing.T) {
+	p := Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 45 * time.Second}, ResolveAfter: time.Minute}
+	var s State
+	var said []string
+	for n := range 40 {
+		after := time.Duration(n) * 30 * time.Second
+		if n >= 4 {
+			after -= time.Hour
+		}
+		next, messages := Next(p, s, at{after: after, what: []finding.Incident{facet(fmt.Sprint(n%8), finding.Critical)}}.report())
+		for _, m := range messages {
+			said = append(said, fmt.Sprintf("%d %s %s", n, m.Kind, m.Incident.ID))
+		}
+		s = stored(t, next)
+	}
+	if want := []string{"2 firing http/2"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -54,13 +53,14 @@ func (h *Heartbeat) Run(ctx context.Context) {
 }
 
 func (h *Heartbeat) once(ctx context.Context) error {
-	url, err := h.URL()
+	address := secret{read: h.URL}
+	target, err := address.url("heartbeat")
 	if err != nil {
-		return fmt.Errorf("read the heartbeat's URL: %w", err)
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSpace(url), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
 	if err != nil {
-		return fmt.Errorf("the heartbeat's URL is not valid: %w", withoutURL(err))
+		return withoutURL(err)
 	}
 	resp, err := h.Client.Do(req)
 	if err != nil {

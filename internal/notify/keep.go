@@ -6,12 +6,16 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"driftprobe/finding"
 )
 
-// Store keeps the state over restarts. Load returns nil if nothing was saved.
+// Store keeps the state over restarts. Load returns nil if nothing was saved. SetAside has
+// what cannot be used kept when the next Save replaces it, and tells where.
 type Store interface {
 	Load(name string) ([]byte, error)
 	Save(name string, data []byte) error
+	SetAside() string
 }
 
 func decode(stored []byte) (State, error) {
@@ -23,6 +27,36 @@ func decode(stored []byte) (State, error) {
 		return State{}, fmt.Errorf("version %d, this program has %d", s.Version, Version)
 	}
 	return s, nil
+}
+
+// largeState is the size, in bytes, from which on a State is stored with short messages: that
+// is what a place of 1 MiB has room for, compressed. What waits is sent whole, unless the
+// program ends before.
+const largeState = 2 << 20
+
+// brief leaves in each message what a person needs first.
+func brief(s State) State {
+	s.Incidents, s.Queue = slices.Clone(s.Incidents), slices.Clone(s.Queue)
+	for n := range s.Incidents {
+		s.Incidents[n].Message.Incident = inBrief(s.Incidents[n].Message.Incident)
+	}
+	for n := range s.Queue {
+		s.Queue[n].Message.Incident = inBrief(s.Queue[n].Message.Incident)
+	}
+	return s
+}
+
+func inBrief(i finding.Incident) finding.Incident {
+	const few, line = 2, 120
+	i.Cause, i.Recovery = finding.Printable(i.Cause, line), finding.Printable(i.Recovery, line)
+	i.Evidence, i.Fix = slices.Clone(i.Evidence[:min(len(i.Evidence), few)]), slices.Clone(i.Fix[:min(len(i.Fix), few)])
+	for n, note := range i.Evidence {
+		i.Evidence[n] = finding.Note{Label: finding.Printable(note.Label, line), Text: finding.Printable(note.Text, line)}
+	}
+	for n, s := range i.Fix {
+		i.Fix[n].Text, i.Fix[n].Command = finding.Printable(s.Text, line), finding.Printable(s.Command, line)
+	}
+	return i
 }
 
 // changed tells whether more than clocks differ.
@@ -71,6 +105,9 @@ func (o *Outbox) write(state State) error {
 		return nil
 	}
 	encoded, err := json.Marshal(state)
+	if err == nil && len(encoded) > largeState {
+		encoded, err = json.Marshal(brief(state))
+	}
 	if err == nil {
 		err = o.store.Save(storeName, encoded)
 	}

@@ -134,14 +134,16 @@ type Tracked struct {
 	Told     finding.Severity `json:"told,omitempty"`
 	Count    int              `json:"count,omitempty"`
 	LastTold time.Time        `json:"last_told,omitzero"`
-	// PresentFor and GoneFor count while the looks agree, in nanoseconds.
+	// PresentFor and GoneFor count while the looks agree, in nanoseconds; Often, what was
+	// there in pieces.
 	PresentFor time.Duration `json:"present_for_ns,omitempty"`
+	Often      time.Duration `json:"often_ns,omitempty"`
 	GoneFor    time.Duration `json:"gone_for_ns,omitempty"`
 	GoneSince  time.Time     `json:"gone_since,omitzero"`
-	// Instead: while it is gone another face of the trouble is in its place (see face): one as
-	// bad if it was not told, and else one that has not stayed yet.
+	// Instead: while it is gone another face of the trouble is in its place (see face), one as
+	// bad if it was not told.
 	Instead bool `json:"instead,omitempty"`
-	// Here is since when it is there without a gap.
+	// Here is since when it is there without a gap and on no other hostnames, or was.
 	Here time.Time `json:"here,omitzero"`
 	// To names the sinks that were told; nil is all of them.
 	To []string `json:"to,omitzero"`

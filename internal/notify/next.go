@@ -46,9 +46,10 @@ const (
 	// firstUpdate is the least time to the first update; each further one waits twice as
 	// long.
 	firstUpdate = 5 * time.Minute
-	// fade is how many times slower the time without an incident counts than that with it: one
-	// backend of four that fails is told, and what fails once in a hundred looks is not.
-	fade = 4
+	// fade is how many times slower the time without an incident counts than that with it, and
+	// pieces how many times longer what comes and goes must have been there: so one backend of
+	// four that fails is told, and what fails once in a hundred looks is not.
+	fade, pieces = 4, 3
 )
 
 // maxGap is the longest time between two reports that counts as time observed.
@@ -59,19 +60,20 @@ const maxGap = 5 * time.Minute
 // is pure. It should be called about once a minute or more often, with an
 // unchanged report too.
 //
-//   - An incident is told after it was there for its pending time. Time without it counts
-//     against it by a quarter, so what is there for more than a fifth of the time is told
-//     too. One that is first seen draining is never told.
-//   - One trouble that shows several faces by turns is told once, see face.
+//   - An incident is told after it was there for its pending time; in pieces, after three
+//     times as much. Time without it counts against the pieces by a quarter, so what is there
+//     for more than a fifth of the time is told too. One that is first seen draining is never told.
+//   - One trouble that shows several faces by turns is told once, and stays open while one
+//     of them is there, see face.
 //   - Told once, it stays open while the report has its ID, firing or draining.
 //   - What was told often lately is told as flapping, and then not until it is stable.
 //   - It is updated when it has grown by half, or has another fix.
 //   - When it is gone while something about its hostnames or its Service could
-//     not be looked at, it is held, and no clock runs.
+//     not be looked at, it is held: from then on no clock runs.
 //   - Otherwise it is resolved after ResolveAfter; or no longer watched, if its hostnames
 //     are not.
 //   - It is told again if it gets worse than was ever told, and at intervals of
-//     Repeat while it is seen firing.
+//     Repeat while it is seen firing, or under faces that were not told.
 func Next(p Policy, s State, r finding.Report) (State, []Message) {
 	next := State{Version: Version, At: r.At, Queue: slices.Clone(s.Queue), Dropped: s.Dropped, Lately: lately(s.Lately, r.At)}
 	l := look{policy: p, now: r.At, step: step(s.At, r.At), blind: newBlind(r), lately: next.Lately}
@@ -82,7 +84,8 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		}
 	}
 	var messages []Message
-	l.faces = l.facesOf(s.Incidents, current)
+	before := setBack(s.Incidents, s.At.Sub(r.At))
+	l.faces = l.facesOf(before, current)
 	keep := func(t Tracked, m *Message, open bool) {
 		if m != nil {
 			messages = append(messages, *m)
@@ -91,7 +94,7 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 			next.Incidents = append(next.Incidents, t)
 		}
 	}
-	for _, t := range s.Incidents {
+	for _, t := range before {
 		id := t.Message.Incident.ID
 		i, here := current[id]
 		delete(current, id)
@@ -107,6 +110,9 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 			continue
 		}
 		delete(current, i.ID)
+		if len(next.Incidents) >= maxTracked { // what is gone and was not told makes room
+			next.Incidents = slices.DeleteFunc(next.Incidents, func(t Tracked) bool { return !t.Visible && t.Last == Gone })
+		}
 		switch {
 		case !l.worthTelling(*i):
 		case len(next.Incidents) >= maxTracked:
@@ -118,6 +124,23 @@ func Next(p Policy, s State, r finding.Report) (State, []Message) {
 		}
 	}
 	return next, messages
+}
+
+// setBack keeps the moments of what is tracked in their order, and before the report, when
+// the clock was set back.
+func setBack(all []Tracked, by time.Duration) []Tracked {
+	if by < 0 {
+		return all
+	}
+	all = slices.Clone(all)
+	for n := range all {
+		for _, at := range []*time.Time{&all[n].Here, &all[n].GoneSince, &all[n].LastTold} {
+			if !at.IsZero() {
+				*at = at.Add(-by - 1)
+			}
+		}
+	}
+	return all
 }
 
 // step is the time observed between two reports.
@@ -155,16 +178,22 @@ func (l look) pending(s finding.Severity) time.Duration {
 	return 5 * time.Minute
 }
 
-// presentFor is for how long an incident that was not told was there: the time since the last
-// report counts as what that one said.
-func (l look) presentFor(t Tracked) time.Duration {
+// clocks are the two of an incident: the time since the last report counts as what that one
+// said. Time without it takes as much from the first, and little from the second.
+func (l look) clocks(t Tracked) (presentFor, often time.Duration) {
 	switch {
 	case t.Last == Present, t.Last == Gone && t.Instead:
-		return t.PresentFor + l.step
+		return t.PresentFor + l.step, t.Often + l.step
 	case t.Last == Gone:
-		return t.PresentFor - l.step/fade
+		return max(0, t.PresentFor-l.step), max(0, t.Often-l.step/fade)
 	}
-	return t.PresentFor
+	return t.PresentFor, t.Often
+}
+
+// lasted tells whether an incident was there for long enough to be told: in one piece, or in
+// many.
+func (l look) lasted(t Tracked, s finding.Severity) bool {
+	return t.PresentFor >= l.pending(s) || t.Often >= pieces*l.pending(s)
 }
 
 // present follows an incident that the report has. It returns whether it is
@@ -173,12 +202,10 @@ func (l look) present(t Tracked, i finding.Incident) (Tracked, *Message, bool) {
 	if !t.Visible && !l.worthTelling(i) {
 		return t, nil, false
 	}
-	t.Here, t.PresentFor = l.hereSince(t), l.presentFor(t)
-	if t.Last == Gone && t.Visible {
+	t.Here = l.hereSince(t, i)
+	t.PresentFor, t.Often = l.clocks(t)
+	if t.Last == Gone && t.Visible && !t.Instead {
 		t.PresentFor = 0
-	}
-	if !t.Visible && l.knownBefore(i) { // only if it stays it is another trouble
-		t.PresentFor = min(t.PresentFor, l.now.Sub(t.Here))
 	}
 	t.Last, t.Instead, t.GoneFor, t.GoneSince = Present, false, 0, time.Time{}
 	t.Touched, t.Unread = union(t.Touched, i.Hosts), l.blind.kinds
@@ -194,7 +221,7 @@ func (l look) present(t Tracked, i finding.Incident) (Tracked, *Message, bool) {
 	}
 	t.Message = describe(t.Message, i)
 	switch {
-	case !t.Visible && t.PresentFor >= l.pending(i.Severity):
+	case !t.Visible && l.lasted(t, i.Severity) && (l.now.Sub(t.Here) >= turned || !l.known(i, i.Hosts, t.Here)):
 		return l.begin(t)
 	case !t.Visible || !l.worthTelling(i):
 		return t, nil, true
@@ -245,31 +272,35 @@ func (l look) again(t Tracked) (Tracked, *Message, bool) {
 
 // absent follows an incident that the report does not have.
 func (l look) absent(t Tracked) (Tracked, *Message, bool) {
+	t.PresentFor, t.Often = l.clocks(t)
+	if t.Last == Gone {
+		t.GoneFor += l.step
+	}
 	if l.blind.to(t) {
 		t.Last = Held
 		return t, nil, true
 	}
-	other, instead := l.instead(t)
+	t.GoneSince = l.goneSince(t)
 	if !t.Visible {
-		t.PresentFor, t.GoneSince = l.presentFor(t), l.goneSince(t)
-		t.Last, t.Instead = Gone, instead && other.severity >= t.Message.Incident.Severity
-		return t, nil, t.PresentFor > 0 && !l.known(t)
+		t.Instead = l.instead(t, func(f face) bool { return f.severity >= t.Message.Incident.Severity })
+		t.Last = Gone
+		return t, nil, t.Often > 0 && !l.known(t.Message.Incident, t.Touched, t.Here)
 	}
-	waits := instead && l.now.Sub(other.here) < l.pending(other.severity) // until the other face stays
-	switch {
-	case waits:
-		t.GoneFor = 0
-	case t.Instead:
-		t.GoneSince = l.now
-	case t.Last == Gone:
-		t.GoneFor += l.step
+	enough, instead := l.policy.ResolveAfter, l.instead(t, func(face) bool { return true })
+	if t.Instead && !instead { // well from now on
+		t.GoneFor, t.GoneSince = 0, l.now
 	}
-	t.Last, t.Instead, t.GoneSince = Gone, waits, l.goneSince(t)
-	enough := l.policy.ResolveAfter
+	t.Last, t.Instead = Gone, instead
+	if instead {
+		enough = max(enough, turned)
+	}
 	if t.Flapping {
 		enough = max(enough, stable)
 	}
-	if t.GoneFor < enough {
+	switch untold := l.instead(t, func(f face) bool { return f.told == finding.Info }); {
+	case untold && l.worthTelling(t.Message.Incident):
+		return l.again(t) // it goes on, and nothing else says so
+	case untold || t.GoneFor < enough:
 		return t, nil, true
 	}
 	t.Message.Resolved = t.GoneSince
@@ -293,7 +324,7 @@ func (l look) tell(t Tracked, k Kind, news string) (Tracked, *Message, bool) {
 	t.Count++
 	m := t.Message
 	m.Kind, m.At, m.To, m.News = k, l.now, t.To, news
-	m.Key = fmt.Sprintf("%s@%s#%d", m.Incident.ID, t.Began.UTC().Format(time.RFC3339), t.Count)
+	m.Key = fmt.Sprintf("%s@%s#%d", m.Incident.ID, t.Began.UTC().Format(time.RFC3339Nano), t.Count)
 	if m.Shard != "" {
 		m.Key += "@" + m.Shard // others may have an incident of this name
 	}
@@ -335,6 +366,9 @@ func remedyOf(i finding.Incident) string {
 
 // union merges two sorted lists, up to maxTouched.
 func union(a, b []string) []string {
+	if common(a, b) == len(b) && len(a) <= maxTouched {
+		return a
+	}
 	all := slices.Concat(a, b)
 	slices.Sort(all)
 	all = slices.Compact(all)

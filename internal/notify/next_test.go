@@ -105,6 +105,13 @@ func TestNext(t *testing.T) {
 	open := func(c finding.Code) []finding.Finding {
 		return []finding.Finding{{Code: c, Severity: finding.Warning, Subject: crit.Subject}}
 	}
+	pieces := func(long time.Duration) (all []at) { // of half minutes
+		for n := range 19 {
+			begin := time.Duration(n) * 30 * sec
+			all = append(all, fire(begin), look(begin+long))
+		}
+		return all
+	}
 	lagging := incident(finding.Critical)
 	lagging.Effects = []finding.Finding{{SeenAt: []string{"ns2.example (192.0.2.2)"}}}
 	silent := func(server string) []finding.Finding {
@@ -124,10 +131,10 @@ func TestNext(t *testing.T) {
 		{"unknown is told after 5 min", policy, []at{look(0, unkn), look(150*sec, unkn), look(300*sec, unkn)}, []string{"5m0s firing unknown"}},
 		{"a pending time of zero tells at once", Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 0}}, []at{fire(0)}, []string{"0s firing critical"}},
 		{"what ends while pending leaves no trace", policy, []at{fire(0), look(20 * sec), fire(30 * sec), look(40 * sec)}, nil},
-		{"what is there more often than not is told", policy, []at{fire(0), fire(20 * sec), look(25 * sec), fire(30 * sec), fire(36 * sec), fire(37 * sec)}, []string{"37s firing critical"}},
-		{"what is there a third of the time is told", policy, []at{fire(0), fire(15 * sec), look(20 * sec), look(45 * sec), fire(50 * sec), fire(65 * sec), look(70 * sec), look(95 * sec), fire(100 * sec), fire(115 * sec)}, []string{"1m55s firing critical"}},
-		{"what is there a tenth of the time is not", policy, []at{fire(0), fire(10 * sec), look(20 * sec), look(60 * sec), look(100 * sec), fire(110 * sec), fire(120 * sec), look(130 * sec), look(170 * sec), look(210 * sec), fire(220 * sec), fire(230 * sec)}, nil},
-		{"a pending incident is held while nobody can look", policy, []at{fire(0), fire(20 * sec), held(40*sec, api), fire(50 * sec), fire(60 * sec)}, []string{"1m0s firing critical"}},
+		{"what is there more often than not is told", policy, []at{fire(0), fire(20 * sec), look(25 * sec), fire(30 * sec), fire(39 * sec), fire(40 * sec)}, []string{"40s firing critical"}},
+		{"what is there a third of the time is told", policy, pieces(10 * sec), []string{"9m0s firing critical"}},
+		{"what is there a tenth of the time is not", policy, pieces(3 * sec), nil},
+		{"a pending incident is held while nobody can look", policy, []at{fire(0), held(20*sec, api), held(40*sec, api), fire(50 * sec), fire(59 * sec), fire(60 * sec)}, []string{"1m0s firing critical"}},
 		{"a long gap between reports is not presence", policy, []at{fire(0), fire(time.Hour), fire(time.Hour + 30*sec)}, []string{"1h0m30s firing critical"}},
 		{"a clock that goes back counts for nothing", policy, []at{fire(60 * sec), fire(0), fire(29 * sec)}, nil},
 		{"info is never told", Policy{}, []at{look(0, info), look(time.Minute, info), look(301*sec, info)}, nil},
@@ -169,7 +176,7 @@ func TestNext(t *testing.T) {
 			[]string{"30s firing critical", "2m0s resolved critical"},
 		},
 		{"an unknown hostname elsewhere does not hold it", policy, []at{fire(0), fire(30 * sec), held(60*sec, finding.Subject{Host: "other.example"}), held(120*sec, finding.Subject{Host: "other.example"})}, []string{"30s firing critical", "2m0s resolved critical"}},
-		{"no clock runs while it is held", policy, []at{fire(0), fire(30 * sec), look(60 * sec), look(100 * sec), held(110*sec, api), held(300*sec, api), look(310 * sec), look(329 * sec), look(330 * sec)}, []string{"30s firing critical", "5m30s resolved critical"}},
+		{"no clock runs while it is held", policy, []at{fire(0), fire(30 * sec), look(60 * sec), look(100 * sec), held(110*sec, api), held(300*sec, api), look(310 * sec), look(319 * sec), look(320 * sec)}, []string{"30s firing critical", "5m20s resolved critical"}},
 		{
 			"an unknown hostname that was hit earlier holds it", policy,
 			[]at{fire(0), fire(30 * sec), look(60*sec, incident(finding.Critical, "www.shop.example")), held(90*sec, api), held(300*sec, api)},
@@ -259,6 +266,43 @@ func TestStateIsBounded(t *testing.T) {
 	}
 	if messages[0].HostCount != 6*maxTouched {
 		t.Errorf("host count %d", messages[0].HostCount)
+	}
+}
+
+// What is gone and was never told makes room for what is there.
+func TestWhatWasNeverToldMakesRoom(t *testing.T) {
+	var all []finding.Incident
+	for n := range maxTracked {
+		i := incident(finding.Warning, "www.shop.example")
+		i.ID = fmt.Sprint(n)
+		all = append(all, i)
+	}
+	s, _ := Next(policy, State{}, finding.Report{At: start, Incidents: all})
+	s, _ = Next(policy, s, finding.Report{At: start.Add(4 * time.Minute)})
+	s, _ = Next(policy, s, finding.Report{At: start.Add(5 * time.Minute), Incidents: []finding.Incident{incident(finding.Critical)}})
+	if s.Untracked != 0 || len(s.Incidents) != 1 {
+		t.Errorf("%d untracked, %d tracked", s.Untracked, len(s.Incidents))
+	}
+}
+
+// What begins twice in one second is told under two keys.
+func TestKeysWithinASecond(t *testing.T) {
+	p := Policy{Pending: map[finding.Severity]time.Duration{finding.Critical: 0}}
+	keys := map[string]bool{}
+	var s State
+	for n := range 8 {
+		r := finding.Report{At: start.Add(time.Duration(n) * 100 * time.Millisecond)}
+		if n%2 == 0 {
+			r.Incidents = []finding.Incident{incident(finding.Critical)}
+		}
+		next, messages := Next(p, s, r)
+		for _, m := range messages {
+			keys[m.Key] = true
+		}
+		s = stored(t, next)
+	}
+	if len(keys) != 8 {
+		t.Errorf("8 messages with %d keys", len(keys))
 	}
 }
 

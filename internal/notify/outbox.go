@@ -24,6 +24,12 @@ type Sink interface {
 	Send(ctx context.Context, m Message) error
 }
 
+// renewable is a Sink whose address can be replaced while it runs.
+type renewable interface {
+	// Renewed tells whether the next message would go elsewhere than the last one.
+	Renewed() bool
+}
+
 const (
 	// storeName is the name of our value in the Store.
 	storeName = "notify"
@@ -31,6 +37,10 @@ const (
 	sendTimeout = 30 * time.Second
 	// pace is the least time between two deliveries to one sink.
 	pace = time.Second
+	// lookEvery is how often is looked whether a sink that failed has another address.
+	lookEvery = 5 * time.Second
+	// lastMoment is for what is on its way when we are to end.
+	lastMoment = 2 * time.Second
 	// saveEvery is how often running clocks are saved while nothing else changes.
 	saveEvery = time.Minute
 )
@@ -106,7 +116,7 @@ func NewOutbox(p Policy, store Store, log *slog.Logger, sinks ...Sink) (*Outbox,
 	if stored != nil {
 		state, err := decode(stored)
 		if err != nil {
-			log.Warn("the stored state of alerts is unusable; incidents may be told again", "error", err)
+			log.Warn("the stored state of alerts is unusable; incidents may be told again", "error", err, "kept", store.SetAside())
 		}
 		o.state = handedOver(p.Shard, Retain(state, o.names))
 	}
@@ -142,7 +152,7 @@ func (o *Outbox) take(r finding.Report) (due, told bool) {
 	defer o.mu.Unlock()
 	next, messages := Next(o.policy, o.state, r)
 	if len(o.greeting) > 0 {
-		messages = append(messages, o.greeting...)
+		messages = slices.Concat(o.greeting, messages) // also where the first report has news
 		o.greeting = nil
 	}
 	next = Enqueue(next, o.routes, messages)
@@ -264,16 +274,40 @@ func (o *Outbox) deliver(ctx context.Context, s Sink, noted chan<- struct{}) {
 		}
 		if o.done(s.Name(), m, err) {
 			signal(noted)
-		}
-		pause := pace
-		if _, over := errors.AsType[*GivenUpError](err); err != nil && !over {
-			failures++
-			pause = wait(failures, err, rand.Float64())
-			o.log.Warn("alert not delivered", "sink", s.Name(), "message", m.Key, "attempt", failures, "retry_in", pause.Round(time.Second), "error", err)
-		} else {
+			o.report(s.Name(), m, failures, err)
 			failures = 0
+			sleep(ctx, pace)
+			continue
 		}
-		sleep(ctx, pause)
+		failures++
+		pause := wait(failures, err, rand.Float64())
+		level := slog.LevelWarn
+		if _, dead := errors.AsType[*DeadHookError](err); dead {
+			level = slog.LevelError
+		}
+		o.log.Log(ctx, level, "alert not delivered", "sink", s.Name(), "message", m.Key, "attempt", failures, "retry_in", pause.Round(time.Second), "error", err)
+		rest(ctx, s, pause)
+	}
+}
+
+// report logs the end of a message that was no matter of course.
+func (o *Outbox) report(sink string, m Message, failures int, err error) {
+	if over, ok := errors.AsType[*GivenUpError](err); ok && !over.Logged {
+		o.log.Error("an alert is given up", "sink", sink, "message", m.Key, "error", err)
+	}
+	if err == nil && failures > 0 {
+		o.log.Info("alert delivered after all", "sink", sink, "message", m.Key, "failures", failures)
+	}
+}
+
+// rest waits after a failure, and no longer than until the sink has another address: who
+// mends a dead hook need not wait to see it work.
+func rest(ctx context.Context, s Sink, d time.Duration) {
+	for end := time.Now().Add(d); ctx.Err() == nil && time.Now().Before(end); {
+		sleep(ctx, min(lookEvery, time.Until(end)))
+		if r, ok := s.(renewable); ok && r.Renewed() {
+			return
+		}
 	}
 }
 
@@ -297,16 +331,21 @@ func (o *Outbox) done(sink string, m Message, err error) bool {
 	return true
 }
 
-// send bounds one delivery. A panic in a sink is an error of that sink.
+// send bounds one delivery, also when ctx ends meanwhile. A panic in a sink is an error of that sink.
 func send(ctx context.Context, s Sink, m Message) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	// A send that is broken off may have arrived or not, and has to be done again.
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		sleep(sending, lastMoment)
+		cancel()
+	})()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic while sending: %v", p)
 		}
 	}()
-	return s.Send(ctx, m)
+	return s.Send(sending, m)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -79,7 +79,7 @@ func TestAnUnusableStoredStateStartsEmpty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(o.State().Incidents) != 0 || !strings.Contains(logged.String(), "unusable") {
+		if len(o.State().Incidents) != 0 || store.aside != 1 || !strings.Contains(logged.String(), "unusable") {
 			t.Errorf("%s: state %+v, log %q", stored, o.State(), logged.String())
 		}
 	}

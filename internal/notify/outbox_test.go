@@ -23,6 +23,7 @@ type memory struct {
 	values map[string][]byte
 	fail   error
 	saves  int
+	aside  int
 }
 
 func (m *memory) Load(name string) ([]byte, error) {
@@ -43,6 +44,11 @@ func (m *memory) Save(name string, value []byte) error {
 	m.values[name] = value
 	m.saves++
 	return nil
+}
+
+func (m *memory) SetAside() string {
+	m.aside++
+	return "aside"
 }
 
 // crash is a copy of the store as it is now.
@@ -153,6 +159,17 @@ func TestMessagesArriveInOrder(t *testing.T) {
 		if d := o.Deliveries()[0]; d.Sent != 3 || d.Failed != 0 || d.Queued != 0 || d.LastSent.IsZero() {
 			t.Errorf("%+v", d)
 		}
+	})
+}
+
+func TestTheStartIsToldFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipe{name: "p"}
+		o := newOutbox(t, nil, p)
+		o.Greet(time.Now(), 3)
+		observe(t, o, "a")
+		run(t, o, time.Minute)
+		wantArrived(t, p, "started started", "firing a")
 	})
 }
 

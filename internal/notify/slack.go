@@ -21,7 +21,7 @@ import (
 //
 // The webhook's URL is a secret: it is in no error that Send returns.
 type Slack struct {
-	url       func() (string, error)
+	url       *secret
 	client    *http.Client
 	about     about
 	word      *regexp.Regexp
@@ -38,11 +38,14 @@ func NewSlack(url func() (string, error), client *http.Client, cluster, link str
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Slack{url: url, client: &own, about: about{cluster, link}, word: regexp.MustCompile(`^[a-z0-9_ ]{1,64}$`)}
+	return &Slack{url: &secret{read: url}, client: &own, about: about{cluster, link}, word: regexp.MustCompile(`^[a-z0-9_ ]{1,64}$`)}
 }
 
 // Name is "slack".
 func (s *Slack) Name() string { return "slack" }
+
+// Renewed tells whether the webhook is another one than it was for the last message.
+func (s *Slack) Renewed() bool { return s.url.renewed() }
 
 // Fallbacks counts messages whose layout Slack refused, and that were sent as
 // plain text instead.
@@ -50,9 +53,9 @@ func (s *Slack) Fallbacks() uint64 { return s.fallbacks.Load() }
 
 // Send posts the message. It has arrived if the answer is 200 with the body "ok".
 // An answer of 400 means that our payload is at fault: the message is sent again
-// at once as plain text.
+// at once as plain text. If plain words are refused too, it is not the payload.
 func (s *Slack) Send(ctx context.Context, m Message) error {
-	target, err := s.target()
+	target, err := s.url.url("webhook")
 	if err != nil {
 		return err
 	}
@@ -64,7 +67,9 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 	status, plainErr := s.post(ctx, target, payload{Text: plain(m, s.about.cluster)})
 	if status == http.StatusBadRequest {
 		// A message that Slack never takes must not hold up all that come after it.
-		_, plainErr = s.post(ctx, target, payload{Text: lastWords})
+		if status, plainErr = s.post(ctx, target, payload{Text: lastWords}); status == http.StatusBadRequest {
+			plainErr = &DeadHookError{Reason: plainErr.Error()}
+		}
 	}
 	if plainErr != nil {
 		return fmt.Errorf("%w; then as plain text: %w", err, plainErr)
@@ -74,20 +79,6 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 
 // lastWords hold nothing that came from elsewhere.
 const lastWords = "driftprobe has an incident to tell, and Slack does not accept its text. Look at its status page, or run driftprobe --once."
-
-func (s *Slack) target() (string, error) {
-	raw, err := s.url()
-	if err != nil {
-		return "", fmt.Errorf("read the webhook's URL: %w", err)
-	}
-	raw = strings.TrimSpace(raw)
-	// The parser's error would print the URL.
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return "", errors.New("the webhook's URL is not a valid https URL")
-	}
-	return raw, nil
-}
 
 // maxAnswer bounds what is read of an answer; Slack's are a word or two.
 const maxAnswer = 4 << 10
@@ -145,15 +136,19 @@ func (s *Slack) judge(resp *http.Response, answer string) error {
 	return err
 }
 
-// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date. said is false if
-// it is neither.
+// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date, which counts from
+// that of the answer: their clock need not be ours. said is false if it is neither.
 func retryAfter(resp *http.Response) (wait time.Duration, said bool) {
 	value := resp.Header.Get("Retry-After")
 	if n, err := strconv.Atoi(value); err == nil && n >= 0 {
 		return time.Duration(min(n, int(longestAsked/time.Second))) * time.Second, true
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(0, min(time.Until(at), longestAsked)), true
+		now, err := http.ParseTime(resp.Header.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		return max(0, min(at.Sub(now), longestAsked)), true
 	}
 	return 0, false
 }

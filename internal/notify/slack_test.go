@@ -178,6 +178,11 @@ func TestAnswers(t *testing.T) {
 		{"500 is tried again", lab.HTTPStatus(500, "rollback_error"), "500 rollback_error", -1, false},
 		{"503 may say when to come back", withHeader("Retry-After", "9", lab.HTTPStatus(503, "")), "503", 9 * time.Second, false},
 		{"an absurd wait is bounded", withHeader("Retry-After", "99999999999", lab.HTTPStatus(429, "")), "429", time.Hour, false},
+		{"a wait that is no number has a default", withHeader("Retry-After", "99999999999999999999", lab.HTTPStatus(429, "")), "429", 30 * time.Second, false},
+		{"a wait that is over", withHeader("Retry-After", "-5", lab.HTTPStatus(429, "")), "429", 30 * time.Second, false},
+		{"a date counts from the server's own clock", asDate("Sat, 07 Nov 2026 11:41:00 GMT", "Sat, 07 Nov 2026 11:41:25 GMT"), "429", 25 * time.Second, false},
+		{"a date that is over", asDate("Sat, 07 Nov 2026 11:41:00 GMT", "Sat, 07 Nov 2026 10:00:00 GMT"), "429", 0, false},
+		{"a date in a far year is bounded", asDate("Sat, 07 Nov 2026 11:41:00 GMT", "Sun, 07 Nov 2094 08:49:37 GMT"), "429", time.Hour, false},
 		{"a redirect is not followed", withHeader("Location", "/elsewhere", lab.HTTPStatus(307, "")), "307", -1, false},
 		{"a page is not quoted", lab.HTTPStatus(502, "<p>http://x/services/T0LAB</p>"), "slack answered 502", -1, false},
 		{"a reset is tried again", lab.HTTPReset, "post to Slack", -1, false},
@@ -222,6 +227,11 @@ func withHeader(key, value string, f lab.HTTPFault) lab.HTTPFault {
 	}
 }
 
+// asDate answers 429 at a moment, and names another one to come back.
+func asDate(now, then string) lab.HTTPFault {
+	return withHeader("Date", now, withHeader("Retry-After", then, lab.HTTPStatus(429, "")))
+}
+
 func endless(w http.ResponseWriter, _ *http.Request) bool {
 	for {
 		if _, err := w.Write(make([]byte, 1<<16)); err != nil {
@@ -259,6 +269,9 @@ func TestARefusedLayoutIsSentAsPlainTextAtOnce(t *testing.T) {
 	err := slack.Send(t.Context(), postMortem())
 	if err == nil || !strings.Contains(err.Error(), "then as plain text") {
 		t.Errorf("error %v, want one for both attempts", err)
+	}
+	if _, dead := errors.AsType[*notify.DeadHookError](err); !dead {
+		t.Errorf("error %v: whatever it is sent is refused, so the hook does not work", err)
 	}
 }
 

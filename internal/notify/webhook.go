@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -24,8 +22,8 @@ import (
 // twice.
 type Webhook struct {
 	name   string
-	url    func() (string, error)
-	key    func() (string, error)
+	url    *secret
+	key    *secret // nil: none
 	client *http.Client
 	about  about
 }
@@ -48,11 +46,18 @@ type Hook struct {
 func NewWebhook(name string, address, key func() (string, error), client *http.Client, cluster, link string) *Webhook {
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Webhook{name: name, url: address, key: key, client: &own, about: about{cluster, link}}
+	w := &Webhook{name: name, url: &secret{read: address}, client: &own, about: about{cluster, link}}
+	if key != nil {
+		w.key = &secret{read: key}
+	}
+	return w
 }
 
 // Name is the name given.
 func (w *Webhook) Name() string { return w.name }
+
+// Renewed tells whether address or key is another one than it was for the last message.
+func (w *Webhook) Renewed() bool { return w.url.renewed() || w.key != nil && w.key.renewed() }
 
 // Send posts the message. It has arrived if the answer is 2xx. An answer that says that
 // our request is at fault will be the same the next time: the message is given up.
@@ -91,27 +96,26 @@ func answered(resp *http.Response) error {
 }
 
 func (w *Webhook) request(ctx context.Context, body []byte) (*http.Request, error) {
-	raw, err := w.url()
+	target, err := w.url.url("webhook")
+	var key string
+	if w.key != nil {
+		text, unread := w.key.text()
+		if unread != nil {
+			err = errors.Join(err, fmt.Errorf("read the webhook's key: %w", unread))
+		}
+		key = text
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the webhook's URL: %w", err)
+		return nil, err
 	}
-	u, err := url.Parse(strings.TrimSpace(raw))
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("the webhook's URL is not a valid https URL")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the webhook's URL is not a valid https URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if w.key == nil {
-		return req, nil
+	if w.key != nil {
+		req.Header.Set("Driftprobe-Signature", sign(key, time.Now(), body))
 	}
-	key, err := w.key()
-	if err != nil {
-		return nil, fmt.Errorf("read the webhook's key: %w", err)
-	}
-	req.Header.Set("Driftprobe-Signature", sign(key, time.Now(), body))
 	return req, nil
 }
 

@@ -83,6 +83,17 @@ func (f *file) take() error {
 	return errors.Join(err, lock.Close())
 }
 
+// ours tells whether the lock is held that others ask for: somebody may have removed the file,
+// as one does with locks that seem to be left over.
+func (f *file) ours() bool {
+	if f.lock == nil {
+		return false
+	}
+	held, err := f.lock.Stat()
+	there, missing := os.Stat(f.lock.Name())
+	return err == nil && missing == nil && os.SameFile(held, there)
+}
+
 // errChanged is returned by Write if another process has written since the last Read. The
 // file is ours then.
 var errChanged = errors.New("another process wrote it")
@@ -154,8 +165,8 @@ func writable(path string) error {
 // Write writes content beside the path, forces it to disk and renames it: the
 // order that makes the change atomic (rename(2)).
 func (f *file) Write(content []byte) (err error) {
-	if f.lock == nil {
-		if err := f.takeOver(); err != nil {
+	if !f.ours() {
+		if err := errors.Join(f.Close(), f.takeOver()); err != nil {
 			return err
 		}
 	}

@@ -150,6 +150,34 @@ func TestAFailedRenameLeavesNoTemporaryFile(t *testing.T) {
 	if _, err := os.Stat(path + ".tmp"); !os.IsNotExist(err) {
 		t.Errorf("the temporary file is still there: %v", err)
 	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	save(t, f, "a", "2") // it is well again by itself
+	wantValue(t, open(t, path), "a", "2")
+}
+
+// Whoever may write in the folder cannot have us write elsewhere.
+func TestLinksAreReplacedAndNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	path, victim := filepath.Join(dir, "state.json"), filepath.Join(dir, "victim")
+	f := open(t, path)
+	save(t, f, "a", "1")
+	for _, err := range []error{
+		os.WriteFile(victim, []byte("theirs"), 0o600), os.Remove(path), os.Symlink(victim, path), os.Symlink(victim, path+".tmp"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(t, f, "a", "2")
+	if got, err := os.ReadFile(victim); err != nil || string(got) != "theirs" {
+		t.Errorf("the victim holds %q, %v", got, err)
+	}
+	if about, err := os.Lstat(path); err != nil || !about.Mode().IsRegular() {
+		t.Errorf("the state is %v, %v", about.Mode(), err)
+	}
+	wantValue(t, open(t, path), "a", "2")
 }
 
 func TestOpenRefusesAPlaceThatCannotHoldAFile(t *testing.T) {
@@ -251,4 +279,29 @@ func TestOneProcessWrites(t *testing.T) {
 	if err := first.Save("b", []byte("5")); !errors.Is(err, ErrTaken) {
 		t.Errorf("Save after Close: %v, want %v", err, ErrTaken)
 	}
+}
+
+func TestALockThatSomebodyRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	first := open(t, path)
+	save(t, first, "a", "1")
+	remove := func() {
+		t.Helper()
+		if err := os.Remove(path + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove()
+	save(t, first, "a", "2") // nobody else wants it
+	remove()
+	second := open(t, path)
+	save(t, second, "b", "3")
+	if err := first.Save("a", []byte("4")); !errors.Is(err, ErrTaken) {
+		t.Errorf("Save beside the new holder: %v, want %v", err, ErrTaken)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	save(t, first, "a", "5")
+	wantValue(t, first, "b", "3")
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"time"
 )
 
 // Version is the version of the content's layout, not of the values in it.
@@ -42,14 +43,22 @@ type Place interface {
 	SetAside() error
 }
 
+// patience is for how long a write is waited for. A disk that hangs must hold up nobody.
+const patience = 10 * time.Second
+
+// errHangs is returned as long as a write goes on that was not waited for.
+var errHangs = errors.New("a write hangs")
+
 // Store is the values in a place. It is safe for concurrent use within a process.
 type Store struct {
 	place Place
+	// writing has a value while the place is written. Nothing else is asked of it then.
+	writing chan struct{}
 
 	mu sync.Mutex
 	// read is true once the place was read.
 	read bool
-	// damaged is true until the unusable content has been put aside.
+	// damaged is true until the content, of which something is unusable, has been put aside.
 	damaged bool
 	values  map[string]json.RawMessage
 }
@@ -61,7 +70,9 @@ type layout struct {
 }
 
 // New returns the empty Store of a place, which nothing was read of yet.
-func New(p Place) *Store { return &Store{place: p, values: map[string]json.RawMessage{}} }
+func New(p Place) *Store {
+	return &Store{place: p, writing: make(chan struct{}, 1), values: map[string]json.RawMessage{}}
+}
 
 // String names the place.
 func (s *Store) String() string { return s.place.String() }
@@ -75,7 +86,7 @@ func (s *Store) String() string { return s.place.String() }
 func (s *Store) Reread() (warning, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	content, err := s.place.Read()
+	content, err := s.content()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.place, err)
 	}
@@ -98,14 +109,23 @@ func (s *Store) Foreign() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	place, tells := s.place.(interface{ Foreign() bool })
-	return tells && s.read && !s.damaged && place.Foreign()
+	return tells && s.read && !s.damaged && !s.hangs() && place.Foreign()
+}
+
+// SetAside has the next Save keep aside what the place holds now, and tells where: the owner
+// of a value does not understand it.
+func (s *Store) SetAside() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.damaged = s.damaged || len(s.values) > 0
+	return s.place.Aside()
 }
 
 // Close lets go of the place, if that is something to hold. Save takes it again.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if held, ok := s.place.(io.Closer); ok {
+	if held, ok := s.place.(io.Closer); ok && !s.hangs() {
 		return held.Close()
 	}
 	return nil
@@ -121,7 +141,7 @@ func (s *Store) Load(name string) ([]byte, error) {
 
 // Save keeps data, which must be valid JSON, under name, and returns when it is
 // in the place. After an error the former values are still there, in memory and in the
-// place.
+// place; unless the place hangs, and takes the new ones when it is well again.
 func (s *Store) Save(name string, data []byte) error { return s.SaveInstead(name, data) }
 
 // SaveInstead is Save, and gives up other values for it.
@@ -136,7 +156,7 @@ func (s *Store) SaveInstead(name string, data []byte, drop ...string) error {
 	if errors.Is(err, errChanged) {
 		// Another process was the one to write until now. What it left is newer.
 		var content []byte
-		if content, err = s.place.Read(); err == nil && content != nil {
+		if content, err = s.content(); err == nil && content != nil {
 			if s.values, err = decode(content); err != nil {
 				s.damaged, s.values = true, before
 			}
@@ -172,17 +192,50 @@ func (s *Store) write() error {
 	if content.Len() > MaxSize {
 		return fmt.Errorf("%w: %d bytes are more than %d", ErrTooLarge, content.Len(), MaxSize)
 	}
+	if s.hangs() {
+		return errHangs
+	}
 	if err := s.keepUnread(); err != nil {
 		return err
 	}
-	return s.place.Write(content.Bytes())
+	return s.patiently(content.Bytes())
+}
+
+// patiently writes, and goes on without the outcome when that takes too long.
+func (s *Store) patiently(content []byte) error {
+	s.writing <- struct{}{}
+	outcome := make(chan error, 1)
+	go func() {
+		err := s.place.Write(content)
+		<-s.writing
+		outcome <- err
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case err := <-outcome:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("%s: not written within %s: %w", s.place, patience, errHangs)
+	}
+}
+
+// hangs tells whether a write goes on that was not waited for.
+func (s *Store) hangs() bool { return len(s.writing) > 0 }
+
+// content is what the place holds.
+func (s *Store) content() ([]byte, error) {
+	if s.hangs() {
+		return nil, errHangs
+	}
+	return s.place.Read()
 }
 
 // keepUnread puts aside what is about to be overwritten without having been
 // understood: it is damaged, or could not be read until now.
 func (s *Store) keepUnread() error {
 	if !s.read {
-		content, err := s.place.Read()
+		content, err := s.content()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", s.place, err)
 		}

@@ -3,6 +3,8 @@ package state
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // shelf is a place in memory that can fail.
@@ -69,6 +71,47 @@ func TestRereadTakesWhatAnotherHasWritten(t *testing.T) {
 		t.Fatal("Reread of a place that fails succeeded")
 	}
 	wantValue(t, s, "b", "2")
+}
+
+// stuck is a shelf whose writes wait until they are let go.
+type stuck struct {
+	shelf
+	letGo chan struct{}
+}
+
+func (s *stuck) Write(content []byte) error {
+	<-s.letGo
+	return s.shelf.Write(content)
+}
+
+// A disk that hangs is an error like one that is full: nobody waits for it for ever.
+func TestAPlaceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &stuck{letGo: make(chan struct{}, 10)}
+		s := New(p)
+		p.letGo <- struct{}{}
+		save(t, s, "a", "1")
+		began := time.Now()
+		for range 3 {
+			if err := s.Save("a", []byte("2")); !errors.Is(err, errHangs) {
+				t.Fatalf("Save = %v, want %v", err, errHangs)
+			}
+		}
+		if _, err := s.Reread(); !errors.Is(err, errHangs) || s.Close() != nil || s.Foreign() {
+			t.Errorf("Reread = %v, want %v", err, errHangs)
+		}
+		if d := time.Since(began); d != patience {
+			t.Errorf("they took %s together, want %s", d, patience)
+		}
+		wantValue(t, s, "a", "1")
+		close(p.letGo)
+		synctest.Wait()
+		save(t, s, "a", "3")
+		wantValue(t, s, "a", "3")
+		if want := "{\"version\":1,\"values\":{\"a\":3}}\n"; string(p.content) != want {
+			t.Errorf("the place has %q, want %q", p.content, want)
+		}
+	})
 }
 
 func TestOneValueCanBeGivenUpForAnother(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -30,8 +31,11 @@ type Alert struct {
 // StartAlertmanager starts one under a name that is unique in the test; receiver is a URL.
 func StartAlertmanager(t testing.TB, name, receiver string) *Alertmanager {
 	t.Helper()
-	loopback := netip.MustParseAddr("127.0.0.1")
-	port, err := lab.FreePort(loopback)
+	own, err := lab.RandomNet() // on 127.0.0.1 anybody may take the port before it does
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := lab.FreePort(own.Addr(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +47,7 @@ receivers: [{name: there, webhook_configs: [{url: %q, send_resolved: true}]}]
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at := netip.AddrPortFrom(loopback, port).String()
+	at := netip.AddrPortFrom(own.Addr(1), port).String()
 	a := &Alertmanager{
 		Process: startProcess(t, dir, name, nil, "prometheus-alertmanager", "--config.file="+config,
 			"--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+at, "--cluster.listen-address=", "--log.level=warn"),
@@ -67,7 +71,23 @@ func (a *Alertmanager) AwaitReady(t testing.TB) {
 
 // Alerts are those that have not ended.
 func (a *Alertmanager) Alerts(ctx context.Context) ([]Alert, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+"/api/v2/alerts", nil)
+	text, err := a.get(ctx, "/api/v2/alerts")
+	if err != nil {
+		return nil, err
+	}
+	var all []Alert
+	err = json.Unmarshal(text, &all)
+	return all, err
+}
+
+// Metrics are those of its own.
+func (a *Alertmanager) Metrics(ctx context.Context) (string, error) {
+	text, err := a.get(ctx, "/metrics")
+	return string(text), err
+}
+
+func (a *Alertmanager) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +96,9 @@ func (a *Alertmanager) Alerts(ctx context.Context) ([]Alert, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("alertmanager: %s", resp.Status)
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("alertmanager: %s", resp.Status)
 	}
-	var all []Alert
-	err = json.NewDecoder(resp.Body).Decode(&all)
-	return all, err
+	return text, err
 }

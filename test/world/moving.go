@@ -34,7 +34,7 @@ func StartMoving(t testing.TB, nsTTL int) *Moving {
 		startAuthority(t, NSD(), w.dir, "ns2.shop.example", at(4), to),
 	}
 	w.Resolver = Unbound().start(t, makeDir(t, filepath.Join(w.dir, "resolver")), at(10), w.Root)
-	w.CA = startCA(t, w.dir, at(30))
+	w.CA = startCA(t, w.dir, at(30), quarter)
 	return m
 }
 

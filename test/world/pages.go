@@ -78,14 +78,19 @@ func inQuotes(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
+// patience writes how many milliseconds a proxy waits for the server behind it; nothing if
+// that is its own affair.
+func patience(s Site, format string) string {
+	if s.Patience == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, s.Patience.Milliseconds())
+}
+
 func nginxPages(t testing.TB, dir string, s Site) string {
 	t.Helper()
 	if s.Behind.IsValid() {
-		patience := ""
-		if s.Patience > 0 {
-			patience = fmt.Sprintf(" proxy_read_timeout %dms;", s.Patience.Milliseconds())
-		}
-		return fmt.Sprintf("location / { proxy_pass http://%s; proxy_set_header Host $http_host;%s }", s.Behind, patience)
+		return fmt.Sprintf("location / { proxy_pass http://%s; proxy_set_header Host $http_host;%s }", s.Behind, patience(s, " proxy_read_timeout %dms;"))
 	}
 	if len(s.Pages) == 0 {
 		return "return 200 ok;"
@@ -132,11 +137,7 @@ func haproxyPages(t testing.TB, dir string, s Site) string {
 	t.Helper()
 	port := s.At.Port()
 	if s.Behind.IsValid() {
-		patience := ""
-		if s.Patience > 0 {
-			patience = fmt.Sprintf("    timeout server %dms\n", s.Patience.Milliseconds())
-		}
-		return fmt.Sprintf("    default_backend behind%d\nbackend behind%[1]d\n    retries 0\n%s    server it %s\n", port, patience, s.Behind)
+		return fmt.Sprintf("    default_backend behind%d\nbackend behind%[1]d\n    retries 0\n%s    server it %s\n", port, patience(s, "    timeout server %dms\n"), s.Behind)
 	}
 	if len(s.Pages) == 0 {
 		return "    http-request return status 200 content-type text/plain string ok\n"
@@ -177,11 +178,7 @@ func haproxyPages(t testing.TB, dir string, s Site) string {
 func caddyPages(t testing.TB, dir string, s Site) string {
 	t.Helper()
 	if s.Behind.IsValid() {
-		patience := ""
-		if s.Patience > 0 {
-			patience = fmt.Sprintf(" {\n    transport http {\n      response_header_timeout %dms\n    }\n  }", s.Patience.Milliseconds())
-		}
-		return fmt.Sprintf("  reverse_proxy %s%s\n", s.Behind, patience)
+		return fmt.Sprintf("  reverse_proxy %s%s\n", s.Behind, patience(s, " {\n    transport http {\n      response_header_timeout %dms\n    }\n  }"))
 	}
 	if len(s.Pages) == 0 {
 		return "  respond ok\n"

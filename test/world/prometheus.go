@@ -26,8 +26,11 @@ type Prometheus struct {
 // rules.
 func StartPrometheus(t testing.TB, job, target, rules string) *Prometheus {
 	t.Helper()
-	loopback := netip.MustParseAddr("127.0.0.1")
-	port, err := lab.FreePort(loopback)
+	own, err := lab.RandomNet() // on 127.0.0.1 anybody may take the port before it does
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := lab.FreePort(own.Addr(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +40,7 @@ func StartPrometheus(t testing.TB, job, target, rules string) *Prometheus {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at := netip.AddrPortFrom(loopback, port).String()
+	at := netip.AddrPortFrom(own.Addr(1), port).String()
 	return &Prometheus{
 		Process: startProcess(t, dir, "prometheus", nil, "prometheus", "--config.file="+config,
 			"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+at, "--log.level=warn"),

@@ -58,7 +58,7 @@ func Start(t testing.TB) *World {
 		startAuthority(t, PowerDNS(), w.dir, "ns2.edge.example", at(7), edge),
 	}
 	w.Resolver = Unbound().start(t, makeDir(t, filepath.Join(w.dir, "resolver")), at(10), w.Root)
-	w.CA = startCA(t, w.dir, at(30))
+	w.CA = startCA(t, w.dir, at(30), quarter)
 	return w
 }
 
