@@ -10,7 +10,7 @@ func dnsEntries() []Entry {
 		},
 		{
 			DNSMissingRecord, "an address of the load balancer is not published",
-			"The load balancer has an address that no authoritative server publishes for the name. If other right addresses of that family are published the load is uneven; if the whole family is absent, its clients come over the other one.",
+			"The load balancer has an address that no authoritative server publishes for the name. If other right addresses of that family are published the load is uneven; if the whole family is absent, its clients come over the other one. It is only worth knowing while the name servers are seen to choose among the addresses: by turns, or because the name was switched from one of them to another.",
 			"Add the address to the record named by the finding.",
 			"RFC 1035 section 3.4.1; RFC 3596",
 		},

@@ -51,6 +51,8 @@ func loses(b inventory.Balanced, after []inventory.Balanced) (string, inventory.
 		return fmt.Sprintf("its loadBalancerClass becomes «%s»: another controller makes another load balancer", printable(a.Class)), a
 	case a.BalancerID != b.BalancerID && a.BalancerID != "" && b.BalancerID != "":
 		return fmt.Sprintf("it is told to use the load balancer %s in place of %s", printable(a.BalancerID), printable(b.BalancerID)), a
+	case a.BalancerID == "" && b.BalancerID != "" && b.File != "": // in a cluster the controller writes it
+		return fmt.Sprintf("it is not told any more to use the load balancer %s, which stays only if it was made for this Service", printable(b.BalancerID)), a
 	}
 	return "", a
 }

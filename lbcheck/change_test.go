@@ -42,7 +42,8 @@ func changeCases() []changeCase {
 		{"it becomes one", list(service(func(b *inventory.Balanced) { b.Type = "ClusterIP" })), list(service()), ""},
 		{"another class", list(service()), list(service(func(b *inventory.Balanced) { b.Class = "metallb" })), "loadBalancerClass becomes «metallb»"},
 		{"another balancer", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "9a1e" })), "the load balancer 9a1e in place of 4f0c"},
-		{"the id is left to the controller", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), ""},
+		{"the id is taken away", list(service()), list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), "it is not told any more to use the load balancer 4f0c"},
+		{"the id is left to the controller, which wrote it", list(service(func(b *inventory.Balanced) { b.File = "" })), list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), ""},
 		{"the id is pinned", list(service(func(b *inventory.Balanced) { b.BalancerID = "" })), list(service()), ""},
 	}
 }

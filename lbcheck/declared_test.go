@@ -84,7 +84,10 @@ func TestExpectOfDeclarations(t *testing.T) {
 		told int
 	}{
 		{"a Service that an annotation names", both, []inventory.Declaration{pin("a", second())}, "known 203.0.113.99", "nginx/nginx by annotation", "", 1},
-		{"one host on two balancers expects both", both, []inventory.Declaration{pin("a", second()), {Object: "b", StatusAddresses: []netip.Addr{fresh}}}, "known 203.0.113.77 203.0.113.99", "nginx/nginx traefik/traefik by annotation", "", 1},
+		{"one host on two balancers expects both", both, []inventory.Declaration{{Object: "a", StatusAddresses: []netip.Addr{other}}, {Object: "b", StatusAddresses: []netip.Addr{fresh}}}, "known 203.0.113.77 203.0.113.99", "nginx/nginx traefik/traefik by status address", "", 0},
+		{"also if annotations alone lead to both", both, []inventory.Declaration{pin("a", second()), pin("b", service())}, "known 203.0.113.77 203.0.113.99", "nginx/nginx traefik/traefik by annotation", "", 2},
+		{"what only another's annotation leads to is accepted, and not asked for", both, []inventory.Declaration{pin("a", second()), {Object: "b", StatusAddresses: []netip.Addr{fresh}}}, "known 203.0.113.77 203.0.113.99?", "traefik/traefik nginx/nginx by status address", "", 0},
+		{"so it is with records that another wants elsewhere", both, []inventory.Declaration{{Object: "a", RecordAddresses: []netip.Addr{cdn}}, {Object: "b", StatusAddresses: []netip.Addr{fresh}}}, "known 203.0.113.77 198.51.100.7?", "traefik/traefik by status address", "", 0},
 		{"two objects that lead to one Service are one front, and a better word than an annotation", both, []inventory.Declaration{{Object: "b", StatusAddresses: []netip.Addr{fresh}}, pin("c", service())}, "known 203.0.113.77", "traefik/traefik by status address", "", 0},
 		{"in any order", both, []inventory.Declaration{pin("a", service()), {Object: "b", StatusAddresses: []netip.Addr{fresh}}}, "known 203.0.113.77", "traefik/traefik by status address", "", 0},
 		{"a balancer that waits beside one that runs leaves the name unknown", World{}.with(service(status(fresh)), second(status())), []inventory.Declaration{pin("a", service()), pin("b", second())}, "unknown 203.0.113.77", "nginx/nginx by annotation", "has no address yet", 1},

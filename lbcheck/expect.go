@@ -10,13 +10,21 @@ import (
 // Expect says what should be published and answering for a target: pinned
 // addresses, or those of the Services that front it.
 func Expect(w *World, fronts map[inventory.ServiceRef]Front, t *inventory.Target) inventory.Expected {
+	e := w.expect(fronts, t)
+	if e.Rule != inventory.RuleConfig { // an operator's word is no object's
+		e.Doubtful = w.elsewhere()
+	}
+	return e
+}
+
+func (w *World) expect(fronts map[inventory.ServiceRef]Front, t *inventory.Target) inventory.Expected {
 	if len(t.Addresses) > 0 {
 		return inventory.Expected{
 			Addresses: sorted(t.Addresses), Allow: t.Allow, Known: true, Rule: inventory.RuleConfig,
 			Former: sorted(older(t.Declarations, func(a netip.Addr) bool { return slices.Contains(t.Addresses, a) })),
 		}
 	}
-	found, why := inventory.FrontsOf(t, w.Inventory.Services, w.former())
+	found, why := w.Inventory.FrontsOf(t, w.former())
 	if len(found) == 0 {
 		return w.unfronted(t, why)
 	}
@@ -55,7 +63,7 @@ func (w *World) unfronted(t *inventory.Target, why string) inventory.Expected {
 	}
 	// Ranges alone are an expectation too: everything outside them is stale, unless
 	// it may be a Service's that could not be told.
-	mayFront := t.Declared() && (blind || len(w.Inventory.Services) > 0)
+	mayFront := t.Declared() && (blind || len(w.Inventory.Services)+len(w.Inventory.LeftAlone) > 0)
 	e.Known = len(t.Allow) > 0 && !mayFront
 	return e
 }
@@ -71,6 +79,9 @@ func (w *World) behind(fronts map[inventory.ServiceRef]Front, t *inventory.Targe
 	front, ok := fronts[f.Service]
 	if !ok {
 		e.Why = "there is no Service " + f.Service.String() + " of type LoadBalancer"
+		if w.leftAlone(f.Service) {
+			e.Why = "the Service " + f.Service.String() + " asks not to be looked at (driftprobe.io/ignore)"
+		}
 		if gap, ok := w.gap(); ok {
 			e.Why = gap.Why
 		}

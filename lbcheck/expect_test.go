@@ -16,6 +16,12 @@ func TestExpect(t *testing.T) {
 	ingress := func(addrs ...netip.Addr) inventory.Target {
 		return inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: addrs}}}
 	}
+	ofTraefik := func(addrs ...netip.Addr) inventory.Target {
+		t := ingress(addrs...)
+		t.Declarations[0].Controller = "traefik.io/ingress-controller"
+		return t
+	}
+	alone := inventory.Inventory{LeftAlone: []inventory.Service{service(status(old))}}
 	plain := inventory.Target{Host: "api.shop.example", Origin: "config"}
 	allowing := func(t inventory.Target) inventory.Target { t.Allow = cdn; return t }
 	other := inventory.Service{ServiceRef: inventory.ServiceRef{Namespace: "nginx", Name: "nginx"}, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.99")}}
@@ -39,11 +45,15 @@ func TestExpect(t *testing.T) {
 		{"a pinned Service that could not be read says so", World{Inventory: inventory.Inventory{Gaps: []inventory.Gap{gap("services")}}}, target(), "unknown", nil, "the API server does not answer"},
 		{"an address that the balancer had is former", World{History: had("", time.Hour, old, fresh)}.with(service(status(fresh))), target(), "known 203.0.113.77", []netip.Addr{old}, ""},
 		{"an Ingress that lags names a former address", World{History: had("", time.Minute, old)}.with(service(status(fresh))), ingress(old), "known 203.0.113.77", []netip.Addr{old}, ""},
-		{"an Ingress that lags names a former address also without a history", running, ingress(old), "known 203.0.113.77", []netip.Addr{old}, ""},
+		{"an Ingress that lags names a former address also without a history", running, ofTraefik(old), "known 203.0.113.77", []netip.Addr{old}, ""},
 		{"an Ingress that names a present address does not lag, whatever else it names", running, ingress(fresh, old), "known 203.0.113.77", nil, ""},
 		{"an address in dispute is not former", World{Clouds: []Observation{listed(balancer("a", fresh))}, History: had("a", time.Hour, old)}.with(service(status(old), id("a"))), target(), "known 203.0.113.10? 203.0.113.77?", nil, ""},
 		{"a status that names only the host itself is no expectation", World{Published: map[string][]netip.Addr{"api.shop.example": {old}}}.with(service(hostnames("api.shop.example"))), target(), "unknown", nil, "only this very hostname"},
 		{"a status that names only the host itself is one if the cloud knows", World{Clouds: []Observation{listed(balancer("a", fresh))}}.with(service(hostnames("api.shop.example"), id("a"))), target(), "known 203.0.113.77", nil, ""},
+		{"an Ingress whose status names nobody's address is not behind the only Service", running, ingress(old), "unknown", nil, "its status names what no Service of type LoadBalancer has or had"},
+		{"an Ingress whose status names a Service that is left alone is that one's", World{Inventory: alone, History: had("", time.Minute, old)}.with(second()), ingress(old), "unknown", nil, "traefik/traefik asks not to be looked at"},
+		{"and so is a target that is pinned to it", World{Inventory: alone}.with(second()), target(), "unknown", nil, "traefik/traefik asks not to be looked at"},
+		{"allowed ranges beside a Service that is left alone are no expectation", World{Inventory: alone}, allowing(ingress()), "unknown", nil, "there is no Service"},
 		{"a Service that is gone leaves what it had as former", World{History: had("", time.Minute, old)}, target(), "unknown", []netip.Addr{old}, "is gone"},
 	}
 	for _, c := range cases {

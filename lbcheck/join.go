@@ -24,18 +24,21 @@ type World struct {
 	// as a client is; Dead those where such probes met nobody.
 	Alive, Dead []netip.Addr
 
-	index map[inventory.ServiceRef][]netip.Addr // History.former, if Indexed
+	indexed bool
+	index   map[inventory.ServiceRef][]netip.Addr // History.former, if indexed
+	others  []netip.Addr                          // elsewhere, if indexed
 }
 
 // Indexed returns the same world, ready for many targets: each asks for the addresses
-// that Services had.
+// that Services had, and for those of other load balancers.
 func (w World) Indexed() World {
-	w.index = w.History.former()
+	w.index, w.others = w.History.former(), w.elsewhere()
+	w.indexed = true
 	return w
 }
 
 func (w *World) former() map[inventory.ServiceRef][]netip.Addr {
-	if w.index != nil {
+	if w.indexed {
 		return w.index
 	}
 	return w.History.former()
@@ -84,7 +87,7 @@ func Join(w World) map[inventory.ServiceRef]Front {
 		return fronts
 	}
 	for ref := range w.former() {
-		if _, there := fronts[ref]; !there {
+		if _, there := fronts[ref]; !there && !w.leftAlone(ref) {
 			fronts[ref] = Front{
 				Service: inventory.Service{ServiceRef: ref}, Absent: true,
 				Why: "the Service " + ref.String() + " is gone",
@@ -92,6 +95,11 @@ func Join(w World) map[inventory.ServiceRef]Front {
 		}
 	}
 	return fronts
+}
+
+// leftAlone tells whether the Service asks not to be looked at.
+func (w *World) leftAlone(ref inventory.ServiceRef) bool {
+	return slices.ContainsFunc(w.Inventory.LeftAlone, func(s inventory.Service) bool { return s.ServiceRef == ref })
 }
 
 // gap returns the hole in the list of Services, if there is one.

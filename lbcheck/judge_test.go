@@ -33,7 +33,7 @@ func (j judged) judge() []finding.Finding {
 
 func judgeCases() []judged {
 	used := []inventory.Target{target()}
-	lagging := inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}
+	lagging := inventory.Target{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", Controller: "traefik.io/ingress-controller", StatusAddresses: []netip.Addr{old}}}}
 	cloud := func(all ...Balancer) []Observation { return []Observation{listed(all...)} }
 	replaced := append(had("b", 0, fresh).Sightings, had("a", 30*time.Minute, old).Sightings...)
 	return slices.Concat(missingCases(), sourceCases(), declaredCases(), claimCases(), []judged{
@@ -101,6 +101,10 @@ func missingCases() []judged {
 			rule: "a Service that is gone is found by an Ingress that still names its address", world: gone,
 			targets: []inventory.Target{{Host: "api.shop.example", Origin: "Ingress shop/web", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}},
 			want:    []string{"critical lb/missing traefik/traefik"},
+		},
+		{
+			rule: "a Service that is left alone is not gone, though an Ingress names its address", targets: []inventory.Target{{Host: "api.shop.example", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{old}}}}},
+			world: World{Inventory: inventory.Inventory{LeftAlone: []inventory.Service{service(status(old))}}, History: had("a", time.Minute, old)},
 		},
 		{
 			rule: "a Service in use that is being deleted is missing soon", world: World{}.with(service(status(fresh), deleting)), targets: used,

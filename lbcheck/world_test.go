@@ -27,7 +27,7 @@ func traefik() inventory.ServiceRef {
 
 // service is traefik/traefik, an hour old, changed by some functions.
 func service(change ...func(*inventory.Service)) inventory.Service {
-	s := inventory.Service{ServiceRef: traefik(), Created: noon.Add(-time.Hour)}
+	s := inventory.Service{ServiceRef: traefik(), Created: noon.Add(-time.Hour), Labels: map[string]string{"app.kubernetes.io/name": "traefik"}}
 	for _, f := range change {
 		f(&s)
 	}

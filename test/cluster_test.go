@@ -18,7 +18,7 @@ import (
 	"driftprobe/test/world"
 )
 
-// account is the ServiceAccount of deploy/driftprobe.yaml, as RBAC and the audit log
+// account is the ServiceAccount of deploy/manifests/driftprobe.yaml, as RBAC and the audit log
 // name it.
 const account = "system:serviceaccount:driftprobe:driftprobe"
 
@@ -81,7 +81,7 @@ func startCluster(t *testing.T, n world.Net) *cluster {
 // shipped applies the manifest as users do.
 func (c *cluster) shipped(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/driftprobe.yaml")
+	text, err := os.ReadFile("../deploy/manifests/driftprobe.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,26 @@ func (v *view) contested(s dnscheck.Step) bool {
 	return s.Owner() != s.Name && v.wildcards[wildcard{s.Zone, s.Owner()}]
 }
 
+// spared says which names need records of their own before a wildcard that serves them too
+// is moved away from them: any tenant can declare a wildcard.
+func (v *view) spared(moved []string) []finding.Step {
+	var steps []finding.Step
+	for _, wild := range moved {
+		var stay []string
+		for _, h := range v.hosts {
+			if h.name != wild && !alike(h.expected, v.of(wild).expected) && slices.ContainsFunc(h.dns.Steps, func(s dnscheck.Step) bool {
+				return s.Owner() == wild && v.contested(s)
+			}) {
+				stay = append(stay, h.name)
+			}
+		}
+		if len(stay) > 0 {
+			steps = append(steps, finding.Step{Text: fmt.Sprintf("first give %s, which %s serves too and which must stay, records of their own", finding.List(stay, 4), wild)})
+		}
+	}
+	return steps
+}
+
 // judgeRecords judges one host's records. Where a contested wildcard serves it,
 // what is to be set is a record of the name's own.
 func (v *view) judgeRecords(c *dnscheck.Case) []finding.Finding {

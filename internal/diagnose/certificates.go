@@ -58,7 +58,9 @@ func (v *view) reordered() map[string]*reordered {
 		}
 		return parts[key]
 	}
-	for _, f := range v.unclaimed(is(finding.IssuanceEphemeralStorage)) {
+	for _, f := range v.unclaimed(func(f finding.Finding) bool {
+		return f.Severity > finding.Info && is(finding.IssuanceEphemeralStorage)(f)
+	}) {
 		w := v.workload(f)
 		key := w.String()
 		var free []string

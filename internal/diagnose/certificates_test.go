@@ -87,6 +87,15 @@ func certificateSituations() []situation {
 		{"certificates: an authority whose limit nobody knows", func(t testing.TB) *builder {
 			return shop(hosts(t, 2)...).reissued("Example Trust", 31, 25, 16, 9, 3).ingress("emptyDir").probes(newAddr, placeholder)
 		}, 1},
+		{"certificates: the same names from two authorities, and one refuses", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...).reissued(le, 31, 25, 16, 9, 3)
+			return b.reissuedFor("auth.shop.example", []string{"*.shop.example", "shop.example"}, "ZeroSSL", 30, 24, 15).ingress("emptyDir").probes(newAddr, placeholder)
+		}, 1},
+		{"certificates: where they are kept is not known", func(t testing.TB) *builder {
+			b := shop(hosts(t, 2)...).ingress("persistentVolumeClaim")
+			b.Inventory.Workloads[0].Containers[0].Args = []string{"--certificatesresolvers.le.acme.storage=$(STORE)/acme.json"}
+			return b
+		}, 0},
 		{"certificates: two sets behind one front", func(t testing.TB) *builder {
 			b := shop(hosts(t, 2)...).reissuedFor("api.shop.example", []string{"api.shop.example"}, le, 31, 25, 16, 9, 3)
 			return b.reissuedFor("auth.shop.example", []string{"*.shop.example", "shop.example"}, le, 40, 30, 18, 2).ingress("emptyDir")

@@ -170,9 +170,12 @@ func (v *view) restarts(r reordered) string {
 		return ""
 	}
 	count := 0
-	newest := r.workload.Pods[0]
+	newest, oldest := r.workload.Pods[0], v.now
 	for _, p := range r.workload.Pods {
 		count += p.Restarts
+		if p.Created.Before(oldest) && !p.Created.IsZero() {
+			oldest = p.Created
+		}
 		if since(p).After(since(newest)) {
 			newest = p
 		}
@@ -183,7 +186,7 @@ func (v *view) restarts(r reordered) string {
 	}
 	text := fmt.Sprintf("the pod %s runs since %s", finding.Printable(newest.Name, 80), finding.Clock(started, v.now))
 	if count > 0 {
-		text += fmt.Sprintf(", %s are counted", finding.Count(count, "restart", "restarts"))
+		text += fmt.Sprintf(", %s in %s", finding.Count(count, "restart", "restarts"), finding.Left(v.now.Sub(oldest)))
 	}
 	for _, o := range r.orders {
 		last := o.set.Issuances[len(o.set.Issuances)-1].Issued

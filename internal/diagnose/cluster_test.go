@@ -68,6 +68,23 @@ func clusterSituations() []situation {
 			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
 			return b
 		}, 0},
+		{"a move that only one of two balancers announces is an incident", func(t testing.TB) *builder {
+			b := twoFronts(t)
+			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
+			tg := &b.Inventory.Targets[0]
+			tg.Declarations = append(tg.Declarations, inventory.Declaration{Object: "IngressRoute shop/web", StatusAddresses: ips(mailAddr)})
+			return b.publish(tg.Host, 300, oldAddr).probe(tg.Host, mailAddr, good).probe(tg.Host, oldAddr, stranger)
+		}, 1},
+		{"a wildcard that serves names of another balancer too", func(t testing.TB) *builder {
+			b := twoFronts(t)
+			b.publish("mail.shop.example", 300, newAddr).probe("mail.shop.example", newAddr, strangerAlive)
+			const wild = "*.shop.example"
+			tg := b.Inventory.Targets[1]
+			tg.Host, tg.Key, tg.Origin = wild, "https://"+wild+"/", "Ingress tenant/all"
+			tg.Declarations = []inventory.Declaration{{Object: tg.Origin, StatusAddresses: ips(mailAddr)}}
+			b.Inventory.Targets = append(b.Inventory.Targets, tg)
+			return b.publish(wild, 300, newAddr).probe(wild, mailAddr, good).probe(wild, newAddr, strangerAlive)
+		}, 1},
 		{"an announced move that is over is an incident", func(t testing.TB) *builder {
 			b := moved(t)
 			b.Inventory.Services[0].MoveUntil = noon()

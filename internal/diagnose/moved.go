@@ -64,7 +64,7 @@ func (v *view) moved(stale []finding.Finding) finding.Incident {
 		in.Fix = []finding.Step{{Text: fmt.Sprintf("point these names at %s: a CNAME, or your provider's ALIAS at the apex of a zone", finding.List(e.Hostnames, 3))}}
 	}
 	in.Fix = append(in.Fix, v.externalDNS(wrong)...)
-	in.Fix = append(v.notYet(e, hosts, stale), in.Fix...)
+	in.Fix = slices.Concat(v.notYet(e, hosts, stale), v.spared(hosts), in.Fix)
 	in.Recovery, in.ClearBy = v.recovery(stale, e)
 	if end := drainedBy(effects); end.After(in.ClearBy) {
 		in.ClearBy = end
@@ -129,9 +129,10 @@ func drainedBy(fs []finding.Finding) time.Time {
 // get records of their own.
 func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 	var owners []string
+	moved := v.hostsOf(stale)
 	for _, f := range stale {
 		for _, s := range v.of(f.Subject.Host).dns.Steps {
-			if v.contested(s) || v.torn(s) && s.Name != f.Subject.Host {
+			if (v.contested(s) || v.torn(s) && s.Name != f.Subject.Host) && !slices.Contains(moved, s.Owner()) {
 				owners = append(owners, s.Owner())
 			}
 		}

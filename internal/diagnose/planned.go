@@ -50,7 +50,8 @@ func (v *view) lowered(f finding.Finding, s finding.Severity) finding.Finding {
 // what fronts them. Zero if there is none.
 func (v *view) announced(in finding.Incident) time.Time {
 	ref := inventory.ServiceRef{Namespace: in.Subject.Namespace, Name: in.Subject.Name}
-	if until := v.fronts[ref].Service.MoveUntil; until.After(v.now) || len(in.Hosts) == 0 {
+	// Records can be of hosts that have another front too, whose owner announces nothing.
+	if until := v.fronts[ref].Service.MoveUntil; until.After(v.now) && in.Code.Family() == "lb" || len(in.Hosts) == 0 {
 		return until
 	}
 	var first time.Time

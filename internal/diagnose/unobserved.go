@@ -24,7 +24,7 @@ func unobservedKey(v *view, f finding.Finding) string {
 
 func unobservedCause(v *view, fs []finding.Finding, hosts []string) string {
 	if inDoubt(fs[0]) && len(hosts) > 1 {
-		return fmt.Sprintf("whether %s is right for %s could not be told: not all of %s could be read",
+		return fmt.Sprintf("whether %s is right for %s could not be told: not all objects of %s could be read",
 			fs[0].Subject.Address, finding.Count(len(hosts), "hostname", "hostnames"), fs[0].Subject.Source)
 	}
 	return summary(v, fs, hosts)

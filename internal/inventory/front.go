@@ -30,25 +30,27 @@ type Found struct {
 
 // FrontsOf says what fronts a target: what the configuration pins, else what each
 // declaration leads to, in their order. former are the addresses that each
-// Service's load balancer has had, Services that are gone included. why says what
-// is missing, if nothing was found for one of the declarations or there is none.
-func FrontsOf(t *Target, services []Service, former map[ServiceRef][]netip.Addr) (found []Found, why string) {
+// Service's load balancer has had, Services that are gone included. A Service that asks
+// not to be looked at is found where it is named, and is none of those to choose from.
+// why says what is missing, if nothing was found for one of the declarations or there is
+// none.
+func (i *Inventory) FrontsOf(t *Target, former map[ServiceRef][]netip.Addr) (found []Found, why string) {
 	if t.Service != (ServiceRef{}) {
 		return []Found{{Service: t.Service, Rule: RuleConfig, By: t.Declarations}}, ""
 	}
 	if !t.Declared() {
 		return nil, "no target names a load balancer (targets[].service or targets[].addresses), and no cluster object declares one"
 	}
-	for i := range t.Declarations {
-		d := &t.Declarations[i]
-		f, missing := d.front(services, former)
+	for n := range t.Declarations {
+		d := &t.Declarations[n]
+		f, missing := d.front(i, former)
 		if missing != "" {
 			if why == "" {
 				why = d.Object + ": " + missing
 			}
 			continue
 		}
-		f.By = t.Declarations[i : i+1 : i+1]
+		f.By = t.Declarations[n : n+1 : n+1]
 		if at := slices.IndexFunc(found, f.same); at >= 0 {
 			found[at].By = append(found[at].By, *d)
 			if found[at].Rule == RuleAnnotation {
@@ -66,8 +68,9 @@ func (f Found) same(g Found) bool {
 }
 
 // front finds the Service of one declaration.
-func (d *Declaration) front(services []Service, former map[ServiceRef][]netip.Addr) (f Found, why string) {
-	if f, ok := d.annotated(services, former); ok {
+func (d *Declaration) front(i *Inventory, former map[ServiceRef][]netip.Addr) (f Found, why string) {
+	services := i.Services
+	if f, ok := d.annotated(i, former); ok {
 		return f, ""
 	}
 	here := byAddress(d.StatusAddresses, d.StatusHostnames, services)
@@ -77,17 +80,25 @@ func (d *Declaration) front(services []Service, former map[ServiceRef][]netip.Ad
 	if len(here) > 1 {
 		return Found{}, "its status names the addresses of several Services"
 	}
+	if ref, ok := only(byAddress(d.StatusAddresses, d.StatusHostnames, i.LeftAlone)); ok {
+		return Found{Service: ref, Rule: RuleAddress}, ""
+	}
 	if ref, ok := byFormer(d.StatusAddresses, former); ok {
 		return Found{Service: ref, Rule: RuleAddress}, ""
 	}
 	if ref, ok := only(d.byGateway(services)); ok {
 		return Found{Service: ref, Rule: RuleGateway}, ""
 	}
-	if ref, ok := only(d.byClass(services)); ok {
+	if ref, ok := only(d.byClass(i)); ok {
 		return Found{Service: ref, Rule: RuleClass}, ""
 	}
 	if len(services) == 0 {
 		return Found{}, "there is no Service of type LoadBalancer"
+	}
+	if d.stated() {
+		// An ingress controller in the host network, a load balancer that no Service asked
+		// for: that there is one Service besides says nothing.
+		return Found{}, "its status names what no Service of type LoadBalancer has or had"
 	}
 	if ref, ok := only(which(services, func(*Service) bool { return true })); ok {
 		return Found{Service: ref, Rule: RuleOnly}, ""
@@ -99,9 +110,11 @@ func (d *Declaration) front(services []Service, former map[ServiceRef][]netip.Ad
 // there, or have been: an object of any tenant chooses among what there is. Where
 // records are pointed at a Service's present or former address, that Service is
 // meant, wherever its balancer is now.
-func (d *Declaration) annotated(services []Service, former map[ServiceRef][]netip.Addr) (Found, bool) {
+func (d *Declaration) annotated(i *Inventory, former map[ServiceRef][]netip.Addr) (Found, bool) {
+	services := i.Services
 	is := func(s Service) bool { return s.ServiceRef == d.Service }
-	if d.Service != (ServiceRef{}) && (slices.ContainsFunc(services, is) || former[d.Service] != nil) {
+	there := slices.ContainsFunc(services, is) || slices.ContainsFunc(i.LeftAlone, is)
+	if d.Service != (ServiceRef{}) && (there || former[d.Service] != nil) {
 		return Found{Service: d.Service, Rule: RuleAnnotation}, true
 	}
 	if len(d.RecordAddresses)+len(d.RecordHostnames) == 0 {
@@ -115,6 +128,9 @@ func (d *Declaration) annotated(services []Service, former map[ServiceRef][]neti
 	}
 	return Found{Rule: RuleAnnotation, Addresses: d.RecordAddresses, Hostnames: d.RecordHostnames}, true
 }
+
+// stated tells whether the object's status says where it is served.
+func (d *Declaration) stated() bool { return len(d.StatusAddresses)+len(d.StatusHostnames) > 0 }
 
 // only returns the one Service, or the first by name of several that share all
 // their addresses (one port or protocol each). Others cannot be told apart.
@@ -217,23 +233,22 @@ func (d *Declaration) byGateway(services []Service) []*Service {
 
 // byClass matches the class's controller with the well-known labels of the
 // Services that the controllers' charts make. Traefik's chart names class and
-// Service alike, which tells several of them apart.
-func (d *Declaration) byClass(services []Service) []*Service {
+// Service alike, which tells several of them apart; but only if each is named so, as
+// any tenant can name and label a Service.
+func (d *Declaration) byClass(i *Inventory) []*Service {
 	name := map[string]string{
 		"traefik.io/ingress-controller":              "traefik",
 		"traefik.io/gateway-controller":              "traefik",
 		"k8s.io/ingress-nginx":                       "ingress-nginx",
 		"gateway.nginx.org/nginx-gateway-controller": "nginx-gateway-fabric",
 	}[d.Controller]
+	services := i.Services
 	merged := d.Controller == "gateway.envoyproxy.io/gatewayclass-controller"
 	found := which(services, func(s *Service) bool {
 		return name != "" && s.Labels[labelName] == name || merged && d.Class != "" && s.Labels[labelEnvoyClass] == d.Class
 	})
-	if name == "traefik" && len(found) > 1 {
-		named := slices.DeleteFunc(slices.Clone(found), func(s *Service) bool { return s.Name != d.Class })
-		if len(named) == 1 {
-			return named
-		}
+	if name == "traefik" && !slices.ContainsFunc(found, func(s *Service) bool { return !slices.Contains(i.Classes, s.Name) }) {
+		return slices.DeleteFunc(found, func(s *Service) bool { return len(found) > 1 && s.Name != d.Class })
 	}
 	return found
 }

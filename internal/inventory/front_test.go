@@ -51,13 +51,16 @@ func TestFrontOfOneDeclaration(t *testing.T) {
 		{"the only Service does not front a name that only the configuration gives", Target{Origin: "config"}, []Service{nginx}, nil, ServiceRef{}, ""},
 		{"several Services without a word are ambiguous", plain, both, nil, ServiceRef{}, ""},
 		{"two Services without addresses are ambiguous", plain, []Service{{ServiceRef: ref("a")}, {ServiceRef: ref("b")}}, nil, ServiceRef{}, ""},
+		{"the only Service does not front what its status says is elsewhere", status(lost), []Service{nginx}, nil, ServiceRef{}, ""},
+		{"nor what its status says is at a hostname", said(Declaration{StatusHostnames: []string{"alb.cloud.example"}}), []Service{nginx}, nil, ServiceRef{}, ""},
+		{"a status that lags does not hide the class's Service", said(Declaration{Class: "t", Controller: "traefik.io/ingress-controller", StatusAddresses: []netip.Addr{lost}}), both, nil, ref("traefik"), RuleClass},
 		{"no Service gives none", plain, nil, nil, ServiceRef{}, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 {
 				var got Found
-				found, why := FrontsOf(&c.target, c.services, c.former)
+				found, why := (&Inventory{Services: c.services}).FrontsOf(&c.target, c.former)
 				if len(found) == 1 {
 					got = found[0]
 				}
@@ -115,7 +118,7 @@ func TestFrontByAnnotationGatewayAndClass(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""
-			found, why := FrontsOf(&Target{Declarations: []Declaration{c.said}}, services, former)
+			found, why := (&Inventory{Services: services, Classes: []string{"edge", "inner"}}).FrontsOf(&Target{Declarations: []Declaration{c.said}}, former)
 			for _, f := range found {
 				got += f.Service.String() + " by " + f.Rule
 				if len(f.Addresses) > 0 {
@@ -150,5 +153,52 @@ func TestWildcardIsProbedByOneNameUnderIt(t *testing.T) {
 		if got := target.ProbeName(); got != want || target.Wildcard() != (got != host) {
 			t.Errorf("ProbeName of %q = %q, wildcard %t", host, got, target.Wildcard())
 		}
+	}
+}
+
+// Any tenant can make a Service with the label and the class's name.
+func TestAServiceOfTheClassesNameIsNotTakenForTheController(t *testing.T) {
+	label := map[string]string{labelName: "traefik"}
+	inv := Inventory{Classes: []string{"public"}, Services: []Service{
+		{ServiceRef: ServiceRef{"traefik", "edge"}, Labels: label},
+		{ServiceRef: ServiceRef{"tenant", "public"}, Labels: label},
+	}}
+	said := Target{Declarations: []Declaration{{Class: "public", Controller: "traefik.io/ingress-controller"}}}
+	if found, why := inv.FrontsOf(&said, nil); len(found) != 0 || why == "" {
+		t.Errorf("found %+v", found)
+	}
+	inv.Classes = append(inv.Classes, "edge")
+	if found, _ := inv.FrontsOf(&said, nil); len(found) != 1 || found[0].Service.Name != "public" {
+		t.Errorf("where each is named as a class: %+v", found)
+	}
+}
+
+// A Service that asks not to be looked at is not one of those to choose from; but what
+// names it is not another's.
+func TestAServiceThatIsLeftAloneFrontsWhatNamesIt(t *testing.T) {
+	one, two := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")
+	traefik := Service{ServiceRef: ServiceRef{"edge", "traefik"}, Addresses: []netip.Addr{one}, Labels: map[string]string{"app.kubernetes.io/name": "traefik"}}
+	inner := Service{ServiceRef: ServiceRef{"edge", "inner"}, Addresses: []netip.Addr{two}, Hostnames: []string{"inner.example"}}
+	inv := Inventory{Services: []Service{traefik}, LeftAlone: []Service{inner}}
+	class := Declaration{Class: "t", Controller: "traefik.io/ingress-controller"}
+	named, byName := class, class
+	named.StatusAddresses, byName.StatusHostnames = []netip.Addr{two}, []string{"inner.example"}
+	for _, c := range []struct {
+		name string
+		said Declaration
+		want Found
+	}{
+		{"by its address, before the class", named, Found{Service: inner.ServiceRef, Rule: RuleAddress}},
+		{"by its hostname", byName, Found{Service: inner.ServiceRef, Rule: RuleAddress}},
+		{"by an annotation", Declaration{Service: inner.ServiceRef}, Found{Service: inner.ServiceRef, Rule: RuleAnnotation}},
+		{"but not by a class", class, Found{Service: traefik.ServiceRef, Rule: RuleClass}},
+		{"nor beside the only one", Declaration{}, Found{Service: traefik.ServiceRef, Rule: RuleOnly}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found, why := inv.FrontsOf(&Target{Declarations: []Declaration{c.said}}, nil)
+			if len(found) != 1 || found[0].Service != c.want.Service || found[0].Rule != c.want.Rule {
+				t.Errorf("found %+v (%q), want %+v", found, why, c.want)
+			}
+		})
 	}
 }

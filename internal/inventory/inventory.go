@@ -22,8 +22,10 @@ type Inventory struct {
 	// of some of its namespaces.
 	Whole bool `json:"whole,omitempty"`
 	// LeftAlone are Services of type LoadBalancer that ask not to be looked at: only
-	// what names their load balancers is kept.
+	// what names their load balancers, and their status, is kept.
 	LeftAlone []Service `json:"left_alone,omitempty"`
+	// Classes are the names of Traefik's ingress and Gateway classes, sorted.
+	Classes []string `json:"classes,omitempty"`
 	// Notices are what cluster objects say that cannot be used.
 	Notices []Notice `json:"notices,omitempty"`
 	// Workloads are those that order certificates and keep them in files.
@@ -210,6 +212,10 @@ type Expected struct {
 	// Hostnames stand in the Service's status instead of addresses; what they
 	// resolve to can change from one look to the next.
 	Hostnames []string `json:"hostnames,omitempty"`
+	// Doubtful are addresses of other load balancers of ours, where an object that could
+	// not be read may have the target. One that is published is not called stale, and not
+	// right. Many targets share the list: it is not to be changed.
+	Doubtful []netip.Addr `json:"doubtful,omitempty"`
 	// Former are addresses that the load balancer had and has lost.
 	Former []netip.Addr `json:"former,omitempty"`
 	// Allow are ranges in which published addresses are accepted as they are.
@@ -241,8 +247,19 @@ func (e *Expected) Fronts() string {
 	return text
 }
 
-// Accepts tells whether an address may be published for the target.
+// Accepts tells whether an address may be published for the target, one in doubt
+// included.
 func (e *Expected) Accepts(a netip.Addr) bool {
+	return e.accepts(a) || slices.Contains(e.Doubtful, a)
+}
+
+// Doubts tells whether an address is accepted only because an object that could not be
+// read may have the target there.
+func (e *Expected) Doubts(a netip.Addr) bool {
+	return e.Known && slices.Contains(e.Doubtful, a) && !e.accepts(a)
+}
+
+func (e *Expected) accepts(a netip.Addr) bool {
 	return slices.Contains(e.Addresses, a) || slices.Contains(e.Uncertain, a) || e.Allowed(a) || e.unnamed(a)
 }
 

@@ -24,15 +24,21 @@ func TestJoined(t *testing.T) {
 			Expected{Known: true, Service: two, Others: []ServiceRef{one}, Addresses: list(a, b), Uncertain: list(), Former: list(c), OneFamily: true},
 		},
 		{
-			"an address that only one of two was told of, the other knows",
-			[]Expected{{Known: true, Addresses: list(a, b), Told: list(a, b)}, {Known: true, Addresses: list(b, c), Told: list(c)}},
-			Expected{Known: true, Addresses: list(a, b, c), Told: list(a, c)},
+			"what only annotations lead to is accepted, and not asked for beside what more leads to",
+			[]Expected{{Known: true, Service: two, Addresses: list(a, b), Told: list(a, b)}, {Known: true, Service: one, Addresses: list(b, c), Told: list(c)}, {Known: true, Service: one, Addresses: list(b)}},
+			Expected{Known: true, Service: one, Others: []ServiceRef{two}, Addresses: list(b), Uncertain: list(a, c)},
+		},
+		{
+			"and is asked for where nothing else leads anywhere",
+			[]Expected{{Known: true, Addresses: list(b), Told: list(b)}, {Known: true, Addresses: list(a), Told: list(a)}},
+			Expected{Known: true, Addresses: list(a, b), Told: list(b, a)},
 		},
 		{
 			"and the other way round",
 			[]Expected{{Known: true, Addresses: list(b)}, {Known: true, Addresses: list(b), Told: list(b)}},
 			Expected{Known: true, Addresses: list(b)},
 		},
+		{"what one doubts both do", []Expected{{Known: true}, {Known: true, Doubtful: list(a)}}, Expected{Known: true, Doubtful: list(a)}},
 		{
 			"a Service that fronts both is one", []Expected{{Known: true, Service: one}, {Known: true, Service: one, Others: []ServiceRef{two}}},
 			Expected{Known: true, Service: one, Others: []ServiceRef{two}},

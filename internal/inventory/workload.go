@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"path"
 	"strings"
 	"time"
 )
@@ -33,10 +34,13 @@ type Workload struct {
 type Container struct {
 	Name  string `json:"name"`
 	Image string `json:"image,omitempty"`
+	// Dir is the folder in which it is started; empty: that of the image.
+	Dir string `json:"dir,omitempty"`
 	// Args are the arguments, Env the variables with a literal value and Config the
 	// settings of a configuration file in a ConfigMap, as "certificatesresolvers.le.acme.storage":
 	// only those that say where certificates are kept. Of others that show that there is
 	// something to keep the values are left out, because they can be secrets.
+	// A part of a value that only the cluster knows stands there as "$(NAME)".
 	Args   []string          `json:"args,omitempty"`
 	Env    map[string]string `json:"env,omitempty"`
 	Config map[string]string `json:"config,omitempty"`
@@ -48,6 +52,8 @@ type Mount struct {
 	Volume  string `json:"volume"`
 	Path    string `json:"path"`
 	SubPath string `json:"sub_path,omitempty"`
+	// ReadOnly: the mount, or the volume itself, can't be written to.
+	ReadOnly bool `json:"read_only,omitempty"`
 }
 
 // Volume is one volume of a pod.
@@ -89,6 +95,40 @@ type RefusedOrder struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// Requests counts the CertificateRequests of the Certificate that are still there.
 	Requests int `json:"requests,omitempty"`
+}
+
+// Absolute returns a path as the container's program sees it, clean; "" for none.
+func (c Container) Absolute(p string) string {
+	switch p = strings.TrimSpace(p); {
+	case p == "":
+		return ""
+	case strings.HasPrefix(p, "/"):
+		return path.Clean(p)
+	}
+	return path.Clean("/" + c.Dir + "/" + p)
+}
+
+// Fronted returns the workload with those of the Services that are of type LoadBalancer and
+// send traffic to its pods. A Service without a selector chooses none.
+func (w Workload) Fronted(services []Balanced) Workload {
+	w.Services = nil
+	for _, b := range services {
+		if b.Type == "LoadBalancer" && b.Namespace == w.Namespace && b.Selector != "" && chooses(b.Selector, w.Labels) {
+			w.Services = append(w.Services, b.ServiceRef)
+		}
+	}
+	return w
+}
+
+// chooses tells whether a selector as Balanced has it fits labels.
+func chooses(selector string, labels map[string]string) bool {
+	for pair := range strings.SplitSeq(selector, ",") {
+		key, value, _ := strings.Cut(pair, "=")
+		if actual, there := labels[key]; !there || actual != value {
+			return false
+		}
+	}
+	return true
 }
 
 // String returns "Deployment traefik/traefik".

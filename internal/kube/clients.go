@@ -169,7 +169,7 @@ func (c *Cluster) readFiles(ctx context.Context, files []file) bool {
 		if err == nil || apierrors.IsNotFound(err) {
 			var settings map[string]string
 			if err == nil {
-				settings = manifest.Settings(inventory.Container{Image: f.program}, text(object.Object, "data", f.Key))
+				settings = manifest.Settings(inventory.Container{Image: f.program}, f.Text(object.Object))
 			}
 			s.note(f, content{settings: settings, known: true}, c.signal)
 			continue

@@ -175,7 +175,7 @@ func TestTheConfigurationFileIsReadByName(t *testing.T) {
 		return len(i.Workloads) == 1 && i.Workloads[0].Containers[0].Config["certificatesresolvers.le.acme.storage"] == "/other.json"
 	})
 	k.SetAllowed("configmaps", false)
-	apply(t, k, workload("StatefulSet", "traefik", "traefik", args(), configured))
+	apply(t, k, workload("StatefulSet", "traefik", "traefik", args("--configfile=/etc/traefik/traefik.yml", "--certificatesresolvers.le.acme.email=a@b"), configured))
 	inv = await(t, c, "the gap", func(i inventory.Inventory) bool { return len(i.Gaps) == 1 })
 	if g := inv.Gaps[0]; g.What != "ConfigMap traefik/traefik-static" || !g.Held || !strings.Contains(g.Hint, "grant get on configmaps") || len(inv.Workloads) != 1 {
 		t.Errorf("%+v, %+v", g, inv.Workloads)

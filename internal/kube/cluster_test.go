@@ -187,7 +187,8 @@ func TestInventoryIsWhatTheClusterDeclares(t *testing.T) {
 			Addresses:  addrs("203.0.113.10", "2001:db8::10"),
 			BalancerID: "4f0c", BalancerName: "a" + strings.ReplaceAll(uid, "-", "")[:31],
 		}},
-		Whole: true,
+		Whole:   true,
+		Classes: []string{"traefik"},
 	}
 	if !reflect.DeepEqual(inv, want) {
 		t.Errorf("inventory\n got %+v\nwant %+v", inv, want)

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -110,7 +111,14 @@ func TestAConfigMapHoldsAMebibyte(t *testing.T) {
 }
 
 func TestUnusableContentIsKeptInAnotherConfigMap(t *testing.T) {
-	for rule, content := range map[string]string{"no gzip": "garbage", "half of it": "\x1f\x8b\x08\x00\x00\x00"} {
+	var newer bytes.Buffer
+	zip := gzip.NewWriter(&newer)
+	if _, err := zip.Write([]byte(`{"version":7,"values":[1]}`)); err != nil || zip.Close() != nil {
+		t.Fatal(err)
+	}
+	for rule, content := range map[string]string{
+		"no gzip": "garbage", "half of it": "\x1f\x8b\x08\x00\x00\x00", "of a newer version": newer.String(),
+	} {
 		t.Run(rule, func(t *testing.T) {
 			encoded := base64.StdEncoding.EncodeToString([]byte(content))
 			k := newServer(t, object{

@@ -94,7 +94,7 @@ func TestWhatAServiceSaysOfItsBalancer(t *testing.T) {
 
 func TestAServiceLeftAloneStillNamesItsBalancer(t *testing.T) {
 	inv := fed(t, annotated(service("edge", "edge", object{"ip": "203.0.113.10"}), object{annotationIgnore: "true", annotationBalancerID: "a"})).Inventory()
-	if len(inv.Services) != 0 || len(inv.LeftAlone) != 1 || inv.LeftAlone[0].BalancerID != "a" || !inv.Whole {
+	if len(inv.Services) != 0 || len(inv.LeftAlone) != 1 || inv.LeftAlone[0].BalancerID != "a" || len(inv.LeftAlone[0].Addresses) != 1 || !inv.Whole {
 		t.Errorf("%+v", inv)
 	}
 }

@@ -105,7 +105,7 @@ func (e *Events) Send(ctx context.Context, m notify.Message) error {
 		e.log.Info("incidents are not written as Events; everything else goes on (alerts.events: false says that it is meant)", "why", text)
 	}
 	e.off = true
-	return &notify.GivenUpError{Reason: text}
+	return &notify.GivenUpError{Reason: text, Logged: true}
 }
 
 const eventVerbs = "create, get and update"

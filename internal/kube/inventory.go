@@ -22,7 +22,7 @@ func (c *Cluster) Inventory() inventory.Inventory {
 		inv.Whole = inv.Whole && f.namespace == ""
 		for _, b := range f.snapshot() {
 			if b.alone {
-				inv.LeftAlone = append(inv.LeftAlone, b.service)
+				inv.LeftAlone = append(inv.LeftAlone, clone(b.service))
 				continue
 			}
 			s := clone(b.service)
@@ -44,12 +44,25 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	slices.SortFunc(declared, func(a, b declaring) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
 	})
-	known := c.surroundings(inv.Services)
+	known := c.surroundings(slices.Concat(inv.Services, inv.LeftAlone))
 	inv.Targets = c.shard.Of(targets(declared, known, c.port))
+	inv.Classes = c.ofTraefik()
 	inv.Notices = notices(declared, known)
 	inv.Workloads, inv.Refused = c.workloads(), c.refused()
 	inv.Gaps = append(c.gaps(), excess(declared)...)
 	return bounded(inv, maxTargets)
+}
+
+// ofTraefik are the names of Traefik's classes.
+func (c *Cluster) ofTraefik() []string {
+	var names []string
+	for _, k := range append(c.classes.values(), c.gatewayClasses.values()...) {
+		if strings.HasPrefix(k.controller, "traefik.io/") {
+			names = append(names, k.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // maxTargets bounds the hosts of a whole cluster: any tenant can declare more.

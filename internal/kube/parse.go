@@ -44,7 +44,8 @@ type balanced struct {
 	declares declaring
 	// declared is what decides which load balancer it has.
 	declared inventory.Balanced
-	// alone: it asks not to be looked at; only what names its balancer is kept.
+	// alone: it asks not to be looked at; only what names its balancer, and its status, is
+	// kept.
 	alone bool
 }
 
@@ -89,11 +90,14 @@ func readService(u *unstructured.Unstructured) (balanced, bool) {
 	if s.BalancerName == "" && uid != "" {
 		s.BalancerName = defaultBalancerName(uid)
 	}
+	s.Addresses, s.Hostnames = statusOf(u)
 	if alone {
-		left := inventory.Service{ServiceRef: s.ServiceRef, UID: uid, BalancerID: s.BalancerID, BalancerName: s.BalancerName}
+		left := inventory.Service{
+			ServiceRef: s.ServiceRef, UID: uid, BalancerID: s.BalancerID, BalancerName: s.BalancerName,
+			Addresses: s.Addresses, Hostnames: s.Hostnames,
+		}
 		return balanced{service: left, declared: declared, alone: true}, true
 	}
-	s.Addresses, s.Hostnames = statusOf(u)
 	s.Proxied = proxied(u)
 	s.Disowned, s.ProxyProtocol = flagged(u, annotationDisowned), flagged(u, annotationProxyProtocol)
 	s.TerminatesTLS = terminatesTLS(u)
@@ -182,7 +186,7 @@ func statusOf(u *unstructured.Unstructured) ([]netip.Addr, []string) {
 	var hostnames []string
 	entries := items(u.Object, "status", "loadBalancer", "ingress")
 	for _, e := range entries[:min(len(entries), maxStatuses)] {
-		if a, err := netip.ParseAddr(text(e, "ip")); err == nil {
+		if a, err := netip.ParseAddr(text(e, "ip")); err == nil && !a.Unmap().IsUnspecified() { // 0.0.0.0 while kube-vip asks by DHCP
 			addresses = append(addresses, a.WithZone("").Unmap())
 		}
 		if h, ok := hostName(text(e, "hostname")); ok && !strings.HasPrefix(h, "*") {

@@ -95,7 +95,7 @@ func TestClassOfAnIngress(t *testing.T) {
 func TestServiceFields(t *testing.T) {
 	const uid = "6f1d0000-1111-4000-8000-0123456789ab"
 	with := func(key, value string) object {
-		o := service("a", "one", object{"ip": "::ffff:203.0.113.7"}, object{"ip": "no address"}, object{"ip": "203.0.113.7"}, object{"hostname": "LB.Example."}, object{"hostname": "*.bad"}, object{})
+		o := service("a", "one", object{"ip": "::ffff:203.0.113.7"}, object{"ip": "no address"}, object{"ip": "203.0.113.7"}, object{"hostname": "LB.Example."}, object{"hostname": "*.bad"}, object{"ip": "0.0.0.0"}, object{"ip": "::"}, object{})
 		o["metadata"].(object)["uid"] = uid
 		o["metadata"].(object)["annotations"] = object{key: value}
 		return o

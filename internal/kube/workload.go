@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,7 +41,7 @@ func readClient(u *unstructured.Unstructured) (client, bool) {
 	whole := w
 	w.Containers = slices.DeleteFunc(slices.Clone(w.Containers), func(c inventory.Container) bool {
 		_, file := manifest.Configuration(whole, c)
-		return !issuance.Orders(c) && !(file && issuance.Configurable(c))
+		return !issuance.MayOrder(c) && !(file && issuance.Configurable(c))
 	})
 	if len(w.Containers) == 0 {
 		return client{}, false
@@ -95,11 +94,8 @@ type scaler struct {
 }
 
 func readScaler(u *unstructured.Unstructured) (scaler, bool) {
-	most, ok := whole(field(u.Object, "spec", "maxReplicas"))
-	return scaler{
-		kind: limited(text(u.Object, "spec", "scaleTargetRef", "kind")), namespace: u.GetNamespace(),
-		name: limited(text(u.Object, "spec", "scaleTargetRef", "name")), most: most,
-	}, ok
+	w, ok := manifest.Scaled(u.Object)
+	return scaler{kind: w.Kind, namespace: w.Namespace, name: w.Name, most: w.Replicas}, ok
 }
 
 // whole reads a number of JSON, which is not negative.
@@ -111,18 +107,6 @@ func whole(v any) (int, bool) {
 		return int(n), n >= 0 && n < 1<<31
 	}
 	return 0, false
-}
-
-// selects tells whether a selector as inventory.Balanced has it chooses pods with these
-// labels. A Service without a selector chooses none.
-func selects(selector string, labels map[string]string) bool {
-	for pair := range strings.SplitSeq(selector, ",") {
-		key, value, _ := strings.Cut(pair, "=")
-		if actual, there := labels[key]; !there || actual != value {
-			return false
-		}
-	}
-	return true
 }
 
 // copied lets nobody change what is kept. Settings are filled in later.

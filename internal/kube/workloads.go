@@ -35,16 +35,13 @@ func (c *Cluster) ordering() []client {
 	services := c.Balanced()
 	var all []client
 	for _, k := range known {
-		w := copied(k.workload)
+		w := copied(k.workload).Fronted(services)
 		for n, container := range w.Containers {
 			if f, ok := fileOf(w, container); ok {
 				w.Containers[n].Config = c.clients.settings(f)
 			}
 		}
-		w.Services = inFrontOf(w, services)
-		w.Containers = slices.DeleteFunc(w.Containers, func(c inventory.Container) bool {
-			return !issuance.Orders(c) || len(w.Services) == 0 && issuance.AlwaysOrders(c)
-		})
+		w.Containers = slices.DeleteFunc(w.Containers, func(c inventory.Container) bool { return !issuance.Orders(w, c) })
 		if len(w.Containers) > 0 {
 			all = append(all, client{workload: w, selector: k.selector})
 		}
@@ -60,17 +57,6 @@ func (s *acmeClients) most() map[scaler]int {
 			n := v.most
 			v.most = 0
 			all[v] = max(all[v], n)
-		}
-	}
-	return all
-}
-
-// inFrontOf are the Services of type LoadBalancer that send traffic to the workload.
-func inFrontOf(w inventory.Workload, services []inventory.Balanced) []inventory.ServiceRef {
-	var all []inventory.ServiceRef
-	for _, b := range services {
-		if b.Namespace == w.Namespace && b.Selector != "" && selects(b.Selector, w.Labels) {
-			all = append(all, b.ServiceRef)
 		}
 	}
 	return all
@@ -137,7 +123,7 @@ func (s *acmeClients) unread() []inventory.Gap {
 	files := maps.Clone(s.files)
 	s.mu.Unlock()
 	byName := func(a, b file) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key), cmp.Compare(a.program, b.program))
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Keys[0], b.Keys[0]), cmp.Compare(a.program, b.program))
 	}
 	var gaps []inventory.Gap
 	for _, f := range slices.SortedFunc(maps.Keys(files), byName) {

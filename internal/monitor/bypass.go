@@ -17,7 +17,7 @@ func marked(steps []step, inv inventory.Inventory, expected map[string]inventory
 			continue
 		}
 		e := expected[s.target.Key]
-		own := !s.stranger && (e.Has(a) || slices.Contains(e.Uncertain, a))
+		own := !s.stranger && (e.Has(a) || slices.Contains(e.Uncertain, a) || e.Doubts(a))
 		steps[i].bypass = &probe.Bypass{
 			Service: service.ServiceRef, ProxyProtocol: own && service.ProxyProtocol, TerminatesTLS: service.TerminatesTLS,
 		}

@@ -284,23 +284,24 @@ func TestOnceReadsTheZonesThatAreWrong(t *testing.T) {
 // From inside the cluster the way to a present address goes past the load balancer.
 func TestProbesFromInsideAreMarked(t *testing.T) {
 	ref := inventory.ServiceRef{Namespace: "traefik", Name: "traefik"}
-	inv := behindTraefik("a", "192.0.2.1", "192.0.2.2", "192.0.2.3")
+	inv := behindTraefik("a", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.5")
 	inv.Services[0].Proxied, inv.Services[0].ProxyProtocol, inv.Services[0].TerminatesTLS = addrs("192.0.2.2"), true, true
 	inv.Targets = inv.Targets[:1]
 	key := inv.Targets[0].Key
-	expected := map[string]inventory.Expected{key: {Known: true, Addresses: addrs("192.0.2.1", "192.0.2.2"), Uncertain: addrs("192.0.2.4")}}
+	expected := map[string]inventory.Expected{key: {Known: true, Addresses: addrs("192.0.2.1", "192.0.2.2"), Uncertain: addrs("192.0.2.4"), Doubtful: addrs("192.0.2.5")}}
 	steps := func() []step {
 		var all []step
-		for _, a := range addrs("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.9") {
+		for _, a := range addrs("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.9") {
 			all = append(all, stepTo(&inv.Targets[0], expected[key], a))
 		}
 		return all
 	}
 	want := map[string]*probe.Bypass{
 		"192.0.2.1": {Service: ref, ProxyProtocol: true, TerminatesTLS: true},
-		"192.0.2.2": nil,                                 // ipMode Proxy
-		"192.0.2.3": {Service: ref, TerminatesTLS: true}, // a stranger's for this target: nothing is said to it
-		"192.0.2.4": nil,                                 // not in the status
+		"192.0.2.2": nil,                                                      // ipMode Proxy
+		"192.0.2.3": {Service: ref, TerminatesTLS: true},                      // a stranger's for this target: nothing is said to it
+		"192.0.2.4": nil,                                                      // not in the status
+		"192.0.2.5": {Service: ref, ProxyProtocol: true, TerminatesTLS: true}, // perhaps its own
 		"192.0.2.9": nil,
 	}
 	for _, s := range marked(steps(), inv, expected) {
