@@ -35,8 +35,8 @@ image-check: ## build the image with buildah from imported bases and run what is
 	.ci/image-check
 dashboard-check: ## compile the dashboard against Grafana's published schema (node, npm registry; half a minute)
 	.ci/dashboard-check
-manifests: ## write the manifests in deploy/ from the chart
-	for f in driftprobe networkpolicy; do deploy/generate.sh $$f.yaml > deploy/$$f.yaml.new && mv deploy/$$f.yaml.new deploy/$$f.yaml || exit 1; done
+manifests: ## write deploy/manifests from the chart
+	for f in driftprobe networkpolicy; do deploy/manifests/generate.sh $$f.yaml > deploy/manifests/$$f.yaml.new && mv deploy/manifests/$$f.yaml.new deploy/manifests/$$f.yaml || exit 1; done
 licenses: ## write THIRD_PARTY_LICENSES
 	go test ./cmd/driftprobe -run ThirdPartyLicenses -update-docs
 clean: ## remove what build and tests leave

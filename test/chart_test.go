@@ -66,12 +66,12 @@ func ok(t *testing.T, stdin, name string, args ...string) string {
 func TestTheManifestsAreMadeOfTheChart(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"driftprobe.yaml", "networkpolicy.yaml"} {
-		want, err := exec.CommandContext(t.Context(), "../deploy/generate.sh", name).Output()
+		want, err := exec.CommandContext(t.Context(), "../deploy/manifests/generate.sh", name).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := read(t, "../deploy/"+name); got != string(want) {
-			t.Errorf("deploy/%s is not the chart's output: make manifests", name)
+		if got := read(t, "../deploy/manifests/"+name); got != string(want) {
+			t.Errorf("deploy/manifests/%s is not the chart's output: make manifests", name)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestTheChartIsScored(t *testing.T) {
 	for what, text := range map[string]string{
 		"two replicas":  ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=replicas=2", "--set=networkPolicy.enabled=true"),
 		"three shards":  ok(t, "", "helm", "template", "driftprobe", "../deploy/chart", image, "--set=image.tag=v1", "--set=shards=3", "--set=replicas=2", "--set=networkPolicy.enabled=true"),
-		"the manifests": read(t, "../deploy/driftprobe.yaml") + "---\n" + read(t, "../deploy/networkpolicy.yaml"),
+		"the manifests": read(t, "../deploy/manifests/driftprobe.yaml") + "---\n" + read(t, "../deploy/manifests/networkpolicy.yaml"),
 	} {
 		said := ok(t, text, "kube-score", "score", "--ignore-container-cpu-limit", "--ignore-test=container-image-pull-policy", "-")
 		if !strings.Contains(said, "apps/v1/Deployment driftprobe") || strings.Contains(said, "CRITICAL") {
@@ -180,9 +180,9 @@ func TestTheChartOnAnAPIServer(t *testing.T) {
 			t.Errorf("%s:\n%s", name, said)
 		}
 	}
-	ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--namespace=driftprobe", "--filename=../deploy/networkpolicy.yaml")
-	if said := ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "-k", "../deploy"); !strings.Contains(said, "deployment.apps/driftprobe configured") && !strings.Contains(said, "deployment.apps/driftprobe unchanged") {
-		t.Errorf("kubectl apply -k deploy:\n%s", said)
+	ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "--namespace=driftprobe", "--filename=../deploy/manifests/networkpolicy.yaml")
+	if said := ok(t, "", "kubectl", admin, "apply", "--dry-run=server", "--validate=strict", "-k", "../deploy/manifests"); !strings.Contains(said, "deployment.apps/driftprobe configured") && !strings.Contains(said, "deployment.apps/driftprobe unchanged") {
+		t.Errorf("kubectl apply -k deploy/manifests:\n%s", said)
 	}
 
 	helm := func(args ...string) string {

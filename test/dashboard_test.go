@@ -2,7 +2,9 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,4 +89,47 @@ func TestTheDashboardIsWellFormed(t *testing.T) {
 			refs[q.RefID] = true
 		}
 	}
+}
+
+// TestTheDashboardCountsEachCauseOnce has promtool ask what the panels ask, of two shards
+// with two replicas each: one cause is told by all of them, another by one shard.
+func TestTheDashboardCountsEachCauseOnce(t *testing.T) {
+	t.Parallel()
+	series := func(metric, incident, hosts, shard string) (all string) {
+		for _, replica := range []string{"a", "b"} {
+			all += fmt.Sprintf("      - {series: '%s{job=\"d\",instance=\"%s%s\",shard=%q%s}', values: %s}\n", metric, replica, shard, shard, incident, hosts)
+		}
+		return all
+	}
+	shared := `,incident="moved:a/b",code="dns/stale-record",severity="critical",state="firing"`
+	own := `,incident="tls:x",code="tls/expiring",severity="warning",state="firing"`
+	input := series("driftprobe_incident_hosts", shared, "3x2", "0") + series("driftprobe_incident_hosts", shared, "4x2", "1") +
+		series("driftprobe_incident_hosts", own, "1x2", "1") +
+		series("driftprobe_last_report_timestamp_seconds", "", "100x2", "0") + series("driftprobe_last_report_timestamp_seconds", "", "40x2", "1") +
+		series("probe_http_status_code", `,target="t",address="192.0.2.1"`, "200x2", "0") + series("probe_http_status_code", `,target="u",address="192.0.2.1"`, "200x2", "1")
+	want := map[string]string{
+		"Firing now":                "{labels: '{}', value: 2}",
+		"Draining":                  "{labels: '{}', value: 0}",
+		"Incidents of the DNS":      `{labels: '{code="dns/stale-record",severity="critical"}', value: 1}, {labels: '{}', value: 0}`,
+		"Incidents":                 `{labels: '{incident="moved:a/b",code="dns/stale-record",severity="critical",state="firing"}', value: 7}, {labels: '{incident="tls:x",code="tls/expiring",severity="warning",state="firing"}', value: 1}`,
+		"Age of the report":         "{labels: '{}', value: 80}",
+		"Status codes":              `{labels: '{job="d",status="200"}', value: 2}`,
+		"Incidents of certificates": `{labels: '{code="tls/expiring",severity="warning"}', value: 1}, {labels: '{}', value: 0}`,
+	}
+	text := "evaluation_interval: 1m\ntests:\n  - interval: 1m\n    input_series:\n" + input + "    promql_expr_test:\n"
+	asked := 0
+	for _, p := range readDashboard(t).Panels {
+		if samples := want[p.Title]; samples != "" {
+			asked++
+			text += fmt.Sprintf("      - {expr: %q, eval_time: 2m, exp_samples: [%s]}\n", strings.NewReplacer("$job", ".*", "$host", ".*").Replace(p.Targets[0].Expr), samples)
+		}
+	}
+	if asked != len(want) {
+		t.Errorf("%d panels of %d are there", asked, len(want))
+	}
+	file := filepath.Join(t.TempDir(), "test.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "", "test", "rules", file)
 }

@@ -16,7 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// manifest is the part of deploy/driftprobe.yaml that can be checked here.
+// manifest is the part of deploy/manifests/driftprobe.yaml that can be checked here.
 type manifest struct {
 	Kind  string
 	Data  map[string]string
@@ -136,10 +136,10 @@ func TestTheRightsAreDocumented(t *testing.T) {
 	}
 }
 
-// manifests reads the documents of deploy/driftprobe.yaml, one of each kind.
+// manifests reads the documents of deploy/manifests/driftprobe.yaml, one of each kind.
 func manifests(t *testing.T) map[string]manifest {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/driftprobe.yaml")
+	text, err := os.ReadFile("../deploy/manifests/driftprobe.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

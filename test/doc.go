@@ -7,7 +7,7 @@
 // software, and from the lab through real resolvers, whose clients must not see what
 // contradicts our verdict. The tests named cluster_*.go run it beside a real kube-apiserver
 // and etcd (test/apiserver/build.sh makes them), with the rights that
-// deploy/driftprobe.yaml grants. A real Prometheus scrapes it (monitoring_test.go): the rules
+// deploy/manifests/driftprobe.yaml grants. A real Prometheus scrapes it (monitoring_test.go): the rules
 // and the dashboard of deploy/chart/files must see the outage. It is a module of its own so that its dependencies never
 // reach users.
 //

@@ -145,9 +145,9 @@ func serve(t *testing.T, n world.Net, text string) *watcher {
 	return serveAt(t, n.Addr(40), text)
 }
 
-// serveAt has its page at an address, for tests that start several. A place of the
-// state in the configuration stands.
-func serveAt(t *testing.T, page netip.Addr, text string) *watcher {
+// serveAt has its page at an address, for tests that start several, and perhaps more
+// arguments. A place of the state in the configuration stands.
+func serveAt(t *testing.T, page netip.Addr, text string, more ...string) *watcher {
 	t.Helper()
 	dir := t.TempDir()
 	p := &watcher{state: filepath.Join(dir, "state.json"), url: fmt.Sprintf("http://%s:9798", page)}
@@ -158,7 +158,7 @@ func serveAt(t *testing.T, page netip.Addr, text string) *watcher {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.args = []string{"--config", config, "--web.listen-address", page.String() + ":9798"}
+	p.args = append([]string{"--config", config, "--web.listen-address", page.String() + ":9798"}, more...)
 	t.Cleanup(func() {
 		p.kill(t)
 		if t.Failed() {

@@ -32,29 +32,71 @@ func (r right) covers(use right) bool {
 		(r.name == "" || r.name == use.name) && (r.namespace == "" || r.namespace == use.namespace)
 }
 
-// release is the chart, installed, and the real binary as its pod: with the configuration
-// and the ServiceAccount that the chart made.
+// release is the chart, installed, and the real binary as one of its pods: with the
+// arguments, the configuration and the ServiceAccount that the chart made.
 type release struct {
 	*watcher
 	*cluster
 	name       string // of the release and of its namespace
 	namespaces []string
 	tokenFile  string
+	shards     int
+	shard      int // of the pod
 }
 
 // install installs the chart with everything that needs a right, and starts what would be in
 // the pod. The state that it finds is damaged.
 func (s *stale) install(t *testing.T, name string, page netip.Addr, namespaces ...string) *release {
 	t.Helper()
-	s.Apply(t, "", fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}", name))
-	r := &release{cluster: s.cluster, name: name, namespaces: namespaces, tokenFile: filepath.Join(t.TempDir(), "token")}
+	r := &release{cluster: s.cluster, name: name, namespaces: namespaces, shards: 1}
+	s.deploy(t, r)
+	r.damage(t)
+	r.watcher = r.pod(t, page)
+	return r
+}
+
+// deploy makes the release and the token of its ServiceAccount.
+func (s *stale) deploy(t *testing.T, r *release) {
+	t.Helper()
+	s.Apply(t, "", fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}", r.name))
+	r.tokenFile = filepath.Join(t.TempDir(), "token")
 	r.helm(t, "install", s.values(t, r, "4s"))
-	if err := os.WriteFile(r.tokenFile, []byte(r.Token(t, name, name+"-driftprobe")), 0o600); err != nil {
+	if err := os.WriteFile(r.tokenFile, []byte(r.Token(t, r.name, r.name+"-driftprobe")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.damage(t)
-	r.watcher = serveAt(t, page, r.configured(t))
-	return r
+}
+
+// state is the name of the pod's ConfigMap.
+func (r *release) state() string {
+	name := r.name + "-driftprobe-state"
+	if r.shard > 0 {
+		name += fmt.Sprintf("-shard-%d", r.shard)
+	}
+	return name
+}
+
+// pod starts what a pod of the Deployment would be.
+func (r *release) pod(t *testing.T, page netip.Addr) *watcher {
+	t.Helper()
+	var d struct {
+		Spec struct {
+			Template struct {
+				Spec struct{ Containers []struct{ Args []string } }
+			}
+		}
+	}
+	name := r.name + "-driftprobe"
+	if r.shards > 1 {
+		name += fmt.Sprintf("-shard-%d", r.shard)
+	}
+	r.object(t, world.Path("apps/v1", "Deployment", r.name, name), &d)
+	var part []string
+	for _, a := range d.Spec.Template.Spec.Containers[0].Args {
+		if strings.HasPrefix(a, "--shard=") {
+			part = append(part, a)
+		}
+	}
+	return serveAt(t, page, r.configured(t), part...)
 }
 
 // values are those of the release: two replicas, as only those need a Lease.
@@ -66,6 +108,7 @@ func (s *stale) values(t *testing.T, r *release, repeat string) string {
 	}
 	return fmt.Sprintf(`
 replicas: 2
+shards: %d
 namespaces: [%s]
 rbac: {configMaps: [%s]}
 config:
@@ -76,7 +119,7 @@ config:
   probe: {allow_addresses: [127.0.0.0/8]}
   kubernetes: {kubeconfig: %q}
   alerts: {pending: {critical: 1s}, repeat: %s}
-`, strings.Join(r.namespaces, ", "), only, s.w.Root, s.w.Resolver.Addr, s.w.CA.RootFile, s.Kubeconfig(t, s.At.String(), r.tokenFile), repeat)
+`, r.shards, strings.Join(r.namespaces, ", "), only, s.w.Root, s.w.Resolver.Addr, s.w.CA.RootFile, s.Kubeconfig(t, s.At.String(), r.tokenFile), repeat)
 }
 
 func (r *release) helm(t *testing.T, verb, values string) {
@@ -87,7 +130,7 @@ func (r *release) helm(t *testing.T, verb, values string) {
 // damage puts what nobody can read in the place of the state.
 func (r *release) damage(t *testing.T) {
 	t.Helper()
-	r.Apply(t, r.name, fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: %s-driftprobe-state}, binaryData: {state.json.gz: bm9uc2Vuc2U=}}", r.name))
+	r.Apply(t, r.name, fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}, binaryData: {state.json.gz: bm9uc2Vuc2U=}}", r.state()))
 }
 
 // configured is the configuration as the pod finds it.
@@ -226,16 +269,7 @@ func TestUnusedRightsAreFound(t *testing.T) {
 // At its end "helm test" is run on one of them, once well and once killed.
 func TestTheRightsUsedAreTheRightsGranted(t *testing.T) {
 	t.Parallel()
-	s := startStale(t)
-	s.Definitions(t, "gatewayclasses.yaml", "gateways.yaml", "httproutes.yaml", "grpcroutes.yaml", "tlsroutes.yaml", "listenersets.yaml",
-		"traefik.yaml", "certificaterequests.yaml", "orders.yaml")
-	// Clients of a certificate authority, one with a ConfigMap that is to be read.
-	for _, k := range keepers() {
-		if k.name == "claim" || k.name == "file-items" {
-			s.Apply(t, "traefik", k.yaml())
-		}
-	}
-	s.Apply(t, "traefik", `{apiVersion: v1, kind: ConfigMap, metadata: {name: static}, data: {traefik.yml: "certificatesResolvers: {le: {acme: {storage: /data/acme.json}}}"}}`)
+	s := startFurnished(t)
 	wide, narrow := s.install(t, "wide", s.w.Net.Addr(40)), s.install(t, "narrow", s.w.Net.Addr(41), "shop", "traefik")
 	releases := []*release{wide, narrow}
 	for _, r := range releases {
@@ -249,19 +283,9 @@ func TestTheRightsUsedAreTheRightsGranted(t *testing.T) {
 	}
 
 	for _, r := range releases {
-		state := world.Path("v1", "ConfigMap", r.name, r.name+"-driftprobe-state")
 		r.kill(t)
 		r.helm(t, "upgrade", s.values(t, r, "3s"))
-		r.object(t, state, &struct{}{})
-		again := serveAt(t, r.page(), r.configured(t))
-		r.watcher = again
-		// Nobody but its memory knows the address of the Service that is gone.
-		r.await(t, "the post-mortem after an upgrade", func(now report) bool { return postMortem(now) && len(now.all("lb/replaced")) == 1 })
-		r.kill(t)
-		r.damage(t)
-		// As with an API server that cannot stream lists.
-		r.env = append(r.env, "KUBE_FEATURE_WatchListClient=false")
-		r.start(t)
+		r.goesOn(t, func(now report) bool { return postMortem(now) && len(now.all("lb/replaced")) == 1 })
 	}
 	for _, r := range releases {
 		r.spends(t)
@@ -269,6 +293,36 @@ func TestTheRightsUsedAreTheRightsGranted(t *testing.T) {
 	wide.helmTest(t, clean)
 	wide.kill(t)
 	wide.helmTest(t, found)
+}
+
+// goesOn starts it anew after its Service was replaced: nobody but its memory knows the old
+// address. Then it starts once more, with a memory that is damaged.
+func (r *release) goesOn(t *testing.T, fits func(report) bool) {
+	t.Helper()
+	r.object(t, world.Path("v1", "ConfigMap", r.name, r.state()), &struct{}{})
+	r.watcher = r.pod(t, r.page())
+	r.await(t, "the post-mortem after an upgrade", fits)
+	r.kill(t)
+	r.damage(t)
+	// As with an API server that cannot stream lists.
+	r.env = append(r.env, "KUBE_FEATURE_WatchListClient=false")
+	r.start(t)
+}
+
+// startFurnished has all kinds of objects that it needs rights for.
+func startFurnished(t *testing.T) *stale {
+	t.Helper()
+	s := startStale(t)
+	s.Definitions(t, "gatewayclasses.yaml", "gateways.yaml", "httproutes.yaml", "grpcroutes.yaml", "tlsroutes.yaml", "listenersets.yaml",
+		"traefik.yaml", "certificaterequests.yaml", "orders.yaml")
+	// Clients of a certificate authority, one with a ConfigMap that is to be read.
+	for _, k := range keepers() {
+		if k.name == "claim" || k.name == "file-items" {
+			s.Apply(t, "traefik", k.yaml())
+		}
+	}
+	s.Apply(t, "traefik", `{apiVersion: v1, kind: ConfigMap, metadata: {name: static}, data: {traefik.yml: "certificatesResolvers: {le: {acme: {storage: /data/acme.json}}}"}}`)
+	return s
 }
 
 // postMortem fits the report of the outage.

@@ -43,7 +43,7 @@ func TestCloudDown(t *testing.T) {
 	for name, fault := range map[string]func(*lab.DigitalOcean){
 		"it answers 500":             func(d *lab.DigitalOcean) { d.SetFault(lab.HTTPStatus(500, "{}")) },
 		"it never answers":           func(d *lab.DigitalOcean) { d.SetFault(lab.HTTPHang) },
-		"the token is refused (401)": func(d *lab.DigitalOcean) { d.SetToken("another") },
+		"the token is refused (401)": func(d *lab.DigitalOcean) { d.SetToken("an0ther-token") },
 		"the scope is missing (403)": func(d *lab.DigitalOcean) { d.SetScope("/v2/load_balancers", false) },
 		"the list breaks off":        func(d *lab.DigitalOcean) { d.SetFault(d.Half) },
 		"nothing listens":            func(d *lab.DigitalOcean) { _ = d.Stop() },
@@ -52,7 +52,7 @@ func TestCloudDown(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, ttl)
 			fault(s.DO)
-			config := s.whole(hurried)
+			config := s.whole()
 			text := s.run("--once", "--config", config).exits(exitUnknown).says("UNKNOWN", "DigitalOcean", "fix")
 			text.isSilentOn("stale", "critical", s.DOToken())
 			r := s.run("--once", "-o", "json", "--config", config).exits(exitUnknown).isSilentOn(s.DOToken()).report()
@@ -73,7 +73,7 @@ func TestClusterDown(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, ttl)
 			target := fmt.Sprintf("targets: [{url: %q, service: traefik/traefik}]", s.url("api.shop.example"))
-			config := s.whole(hurried, stateSection, target)
+			config := s.whole(stateSection, target)
 			s.run("--once", "--config", config).exits(exitClean)
 			fault(s.Kube)
 			s.run("--once", "--config", config).exits(exitUnknown).says("UNKNOWN", "kubernetes", "fix").

@@ -149,6 +149,25 @@ certificates: {ct: {logs: [{url: "https://ct.example/", public_key_file: %[1]q}]
 	}
 }
 
+// A pipe is read to its end once, and a reload would find it empty.
+func TestAConfigurationThatCanBeReadOnceIsForOneLook(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ttl)
+	pipe := s.folder + "/pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := s.run("--config", pipe).exits(exitUsage); !strings.Contains(o.err, "it can be read only once, and a reload reads it again\nhint:  write it to a file, or add --once\n") {
+		t.Errorf("stderr: %s", o.err)
+	}
+	wrote := make(chan error, 1)
+	go func() { wrote <- os.WriteFile(pipe, []byte("targets: [{host: a.shop.example}]\n"), 0o600) }()
+	s.run("--check-config", "--config", pipe).exits(exitClean).says("is good: 1 target")
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What is good is called good, and nobody is asked.
 func TestCheckConfigAsksNobody(t *testing.T) {
 	t.Parallel()

@@ -113,6 +113,7 @@ func runners() []runner {
 		{"curl", (*reader).curl},
 		{"kubectl", (*reader).names},
 		{"docker", (*reader).names},
+		{"doctl", (*reader).names},
 		{"helm", (*reader).names}, // test/chart_test.go
 	}
 }
@@ -251,7 +252,7 @@ func (r *reader) demoKeep(c documented) {
 	p := r.process(&stdout, &stderr)
 	p.name = "bin/driftprobe"
 	go func() { code <- run(ctx, p, append(c.words[1:], "--ttl", "10s")) }()
-	r.until("the demo stops at the outage", func() bool {
+	r.within(5*demoWait, "the demo stops at the outage", func() bool { // each of its acts takes seconds
 		return strings.Contains(stdout.String(), "The outage goes on until you press Ctrl-C") || len(code) > 0
 	})
 	stop()

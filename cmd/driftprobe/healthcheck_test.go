@@ -2,11 +2,12 @@ package main
 
 import (
 	"log/slog"
-	"net"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"driftprobe/internal/lab"
 	"driftprobe/internal/metrics"
 )
 
@@ -14,14 +15,12 @@ func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer((&server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, demand: newDemand(), reload: make(chan chan error)}).routes())
 	t.Cleanup(server.Close)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	elsewhere := freeNet(t).Addr(1) // on 127.0.0.1 another test may be given the port meanwhile
+	port, err := lab.FreePort(elsewhere)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := closed.Addr().String()
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := netip.AddrPortFrom(elsewhere, port).String()
 	for _, c := range []struct {
 		args []string
 		code int

@@ -58,10 +58,35 @@ func thirdParty(t *testing.T) string {
 	}
 	var b strings.Builder
 	b.WriteString("Licences of what is in the binary of driftprobe beside its own code.\nGenerated: make licenses.\n")
+	above := map[string]string{}
 	for _, text := range order {
-		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), strings.Join(texts[text], "\n"), text)
+		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), strings.Join(texts[text], "\n"), once(text, texts[text][0], above))
 	}
 	return b.String()
+}
+
+// once leaves the terms of a licence out where they stand above already, but for white space:
+// the image carries this file. Copyright lines and notices stay.
+func once(text, module string, above map[string]string) string {
+	for _, part := range [][2]string{
+		{"Version 2.0, January 2004", "END OF TERMS AND CONDITIONS"},
+		{"APPENDIX: How to apply the Apache License to your work.", "same \"printed page\" as the copyright notice for easier\n      identification within third-party archives."},
+		{"Redistribution and use in source and binary forms", "POSSIBILITY OF SUCH DAMAGE."},
+		{"Permission is hereby granted, free of charge", "DEALINGS IN THE SOFTWARE."},
+	} {
+		before, rest, begins := strings.Cut(text, part[0])
+		words, after, ends := strings.Cut(rest, part[1])
+		if !begins || !ends {
+			continue
+		}
+		key := strings.Join(strings.Fields(words), " ")
+		if first := above[key]; first != "" {
+			text = before + part[0] + "\n[word for word as above for " + first + "]\n" + part[1] + after
+			continue
+		}
+		above[key] = module
+	}
+	return text
 }
 
 // licenseOf joins the files of a module that a distribution has to carry.

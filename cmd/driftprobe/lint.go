@@ -175,10 +175,17 @@ func readManifest(file string) ([]manifest.Object, error) {
 // lintStorage judges where the ACME clients among the objects keep their certificates.
 func lintStorage(objects []manifest.Object) []finding.Finding {
 	var all []finding.Finding
+	balanced, scaled := services(objects), autoscalers(objects)
 	for _, o := range objects {
 		w, ok := manifest.Workload(o.Fields)
 		if !ok {
 			continue
+		}
+		w = w.Fronted(balanced)
+		for _, s := range scaled {
+			if s.Kind == w.Kind && s.Namespace == w.Namespace && s.Name == w.Name && !w.PerNode {
+				w.Replicas = max(w.Replicas, s.Replicas)
+			}
 		}
 		for n, c := range w.Containers {
 			if at, ok := manifest.Configuration(w, c); ok {
@@ -201,7 +208,17 @@ func configMapEntry(objects []manifest.Object, namespace string, at manifest.Con
 	if n < 0 {
 		return ""
 	}
-	return manifest.ConfigMapEntry(objects[n], at.Key)
+	return at.Text(objects[n].Fields)
+}
+
+func autoscalers(objects []manifest.Object) []inventory.Workload {
+	var all []inventory.Workload
+	for _, o := range objects {
+		if w, ok := manifest.Scaled(o.Fields); ok {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 func services(objects []manifest.Object) []inventory.Balanced {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,150 @@ func TestLint(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What else the chart can be told, each as one change of what it renders with persistence.
+func TestLintVariants(t *testing.T) {
+	text, err := os.ReadFile("testdata/lint/persistence.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		claim   = "persistentVolumeClaim: {claimName: traefik}"
+		mount   = "mountPath: /data\n"
+		storage = `"--certificatesresolvers.letsencrypt.acme.storage=/data/acme.json"`
+		scaler  = `
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: traefik, namespace: traefik}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: traefik}, maxReplicas: 3}
+`
+		static = `
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: static, namespace: traefik}
+data:
+  traefik.toml: |
+    [certificatesResolvers.le.acme]
+    storage = "/lost/acme.json"
+`
+		caddy = `
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: files, namespace: web}
+spec: {selector: {matchLabels: {app: files}}, template: {metadata: {labels: {app: files}}, spec: {containers: [{name: caddy, image: "caddy:2"}]}}}
+`
+		front = `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: files, namespace: web}
+spec: {type: LoadBalancer, selector: {app: files}, ports: [{port: 443}]}
+`
+	)
+	for _, c := range []struct {
+		name, old, new, more string
+		says                 string // "": nothing is found
+	}{
+		{name: "an existing claim", old: claim, new: "persistentVolumeClaim: {claimName: mine}"},
+		{name: "a sub-path of the claim", old: mount, new: "mountPath: /data\n              subPath: certs\n"},
+		{name: "persistence.path, and the storage not", old: mount, new: "mountPath: /certs\n", says: "in the container's own layer"},
+		{name: "persistence.accessMode and two replicas", old: "replicas: 1", new: "replicas: 2", says: "2 pods with /data/acme.json on the claim traefik"},
+		{name: "autoscaling", old: "  replicas: 1\n", more: scaler, says: "3 pods with /data/acme.json on the claim traefik"},
+		{name: "autoscaling of something else", more: strings.Replace(scaler, "name: traefik}", "name: web}", 1)},
+		{name: "deployment.kind: DaemonSet", old: "kind: Deployment", new: "kind: DaemonSet", says: "a pod on each node"},
+		{name: "a claim that is read-only", old: mount, new: "mountPath: /data\n              readOnly: true\n", says: "mounted to be read only"},
+		{name: "additionalVolumeMounts over the file", old: mount, new: "mountPath: /data\n            - {name: tmp, mountPath: /data/acme.json, subPath: acme.json}\n", says: "it hides the volume data"},
+		{name: "storage in the folder for temporary files", old: "/data/acme.json", new: "/tmp/acme.json", says: "on an emptyDir"},
+		{name: "storage from a Secret", old: storage, new: `"--certificatesresolvers.letsencrypt.acme.storage=$(STORE)"`, says: "INFO  where Traefik in Deployment traefik/traefik keeps its certificates is not known"},
+		{name: "arguments as two words", old: storage, new: `"--certificatesResolvers.letsencrypt.acme.storage"` + "\n            - /tmp/acme.json", says: "/tmp/acme.json"},
+		{name: "a file in TOML", old: "          volumeMounts:\n", new: "          volumeMounts:\n            - {name: static, mountPath: /etc/traefik}\n", more: static, says: "/lost/acme.json (the configuration file's"},
+		{name: "Caddy behind Traefik", more: caddy},
+		{name: "Caddy in front", more: caddy + front, says: "Caddy in Deployment web/files loses its certificates"},
+		{name: "no namespace", old: "  namespace: traefik\n  labels:\n    app", new: "  labels:\n    app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := string(text)
+			if c.old != "" {
+				if in = strings.Replace(in, c.old, c.new, 1); in == string(text) {
+					t.Fatalf("there is no %q", c.old)
+				}
+			}
+			if c.name == "a file in TOML" {
+				in = strings.Replace(in, "      volumes:\n", "      volumes:\n        - {name: static, configMap: {name: static}}\n", 1)
+			}
+			want := exitClean
+			if c.says != "" && !strings.HasPrefix(c.says, "INFO") {
+				want = exitFound
+			}
+			code, out, complaints := lints(t, in+c.more, "-")
+			if code != want || complaints != "" {
+				t.Errorf("exit %d, want %d: %s\n%s", code, want, complaints, out)
+			}
+			flat := strings.Join(strings.Fields(out), " ")
+			if !strings.Contains(flat, strings.TrimPrefix(c.says, "INFO  ")) {
+				t.Errorf("it does not say %q:\n%s", c.says, out)
+			}
+			if c.says == "" && strings.Contains(out, "certificates at") {
+				t.Errorf("found\n%s", out)
+			}
+		})
+	}
+}
+
+// The formats for machines have what --against finds, with its place.
+func TestLintAgainstFormats(t *testing.T) {
+	const folder = "testdata/lint/"
+	for format, says := range map[string][]string{
+		"json":  {`"lb/will-move"`, `"severity": "critical"`, folder + "renamed.yaml"},
+		"sarif": {`"ruleId": "lb/will-move"`, `"startLine": 51`, folder + "renamed.yaml"},
+		"junit": {`failures="1"`, `classname="driftprobe.lb/will-move"`, folder + "renamed.yaml"},
+	} {
+		code, out, complaints := lints(t, "", "-o", format, "--against", folder+"persistence.yaml", folder+"renamed.yaml")
+		for _, want := range says {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s does not say %s:\n%s", format, want, out)
+			}
+		}
+		if code != exitFound || complaints != "" {
+			t.Errorf("%s: exit %d: %s", format, code, complaints)
+		}
+	}
+}
+
+// Against a folder the hostnames are counted that its objects declare, of every kind.
+func TestLintAgainstAFolderCountsHostnames(t *testing.T) {
+	before, after := t.TempDir(), t.TempDir()
+	text, err := os.ReadFile("testdata/lint/persistence.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := strings.Replace(string(text), "kind: Service\nmetadata:\n", "kind: Service\nmetadata:\n  annotations: {kubernetes.digitalocean.com/load-balancer-id: 4f0c}\n", 1)
+	for path, text := range map[string]string{
+		before + "/traefik.yml": pinned, before + "/README.md": "not: [yaml", after + "/traefik.yaml": string(text),
+		before + "/sub/ingress.yaml": "kind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.shop.example}]}\n---\nkind: HTTPRoute\nmetadata: {name: b}\nspec: {hostnames: [b.shop.example]}\n",
+		before + "/sub/route.json":   `{"kind": "IngressRoute", "metadata": {"name": "c"}, "spec": {"routes": [{"match": "Host(` + "`c.shop.example`" + `)"}]}}`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, complaints := lints(t, "", "--against", before, after)
+	flat := strings.Join(strings.Fields(out), " ")
+	for _, want := range []string{"it is not told any more to use the load balancer 4f0c", "3 hostnames lead to it: a.shop.example, b.shop.example, c.shop.example"} {
+		if code != exitFound || complaints != "" || !strings.Contains(flat, want) {
+			t.Errorf("exit %d, %q does not say %q", code, out+complaints, want)
+		}
+	}
+	if code, out, _ := lints(t, "", "--against", before, before); code != exitClean {
+		t.Errorf("nothing changes: exit %d:\n%s", code, out)
 	}
 }
 

@@ -163,9 +163,9 @@ func TestAHistoryThatDoesNotFitIsCut(t *testing.T) {
 	if n := len(all.Records.Sightings); n != 2000 || all.Records.Sightings[0].Host == "" {
 		t.Errorf("the snapshot's own history has %d sightings", n)
 	}
-	again, err := recall(store)
-	if err != nil || len(again.History.Records.Sightings) < 200 || again.History.Records.Sightings[0].Host != "h0000.shop.example" {
-		t.Errorf("%d sightings are left, %v; want the newest", len(again.History.Records.Sightings), err)
+	again := recalled(t, store)
+	if len(again.History.Records.Sightings) < 200 || again.History.Records.Sightings[0].Host != "h0000.shop.example" {
+		t.Errorf("%d sightings are left; want the newest", len(again.History.Records.Sightings))
 	}
 	if cut, err := remember(store, longHistory(now, 10), now); cut != 0 || err != nil {
 		t.Errorf("one that fits: cut %d, %v", cut, err)
@@ -197,9 +197,9 @@ func TestCertificatesOutliveARestart(t *testing.T) {
 	if _, err := remember(store, all, now); err != nil {
 		t.Fatal(err)
 	}
-	again, err := recall(store)
-	if err != nil || !reflect.DeepEqual(again.History.Certificates, all.Certificates) {
-		t.Errorf("%v, %+v\nis not\n%+v", err, again.History.Certificates, all.Certificates)
+	again := recalled(t, store)
+	if !reflect.DeepEqual(again.History.Certificates, all.Certificates) {
+		t.Errorf("%+v\nis not\n%+v", again.History.Certificates, all.Certificates)
 	}
 }
 
@@ -212,9 +212,9 @@ func TestCertificatesDoNotPushOutTheRest(t *testing.T) {
 	if cut, err := remember(store, all, now); err != nil || cut == 0 {
 		t.Fatalf("cut %d, %v; want a part", cut, err)
 	}
-	again, err := recall(store)
-	if err != nil || len(again.History.Records.Sightings) != 100 || len(again.History.Certificates.Sets) < 10 {
-		t.Errorf("%v: %d sightings, %d sets are left", err, len(again.History.Records.Sightings), len(again.History.Certificates.Sets))
+	again := recalled(t, store)
+	if len(again.History.Records.Sightings) != 100 || len(again.History.Certificates.Sets) < 10 {
+		t.Errorf("%d sightings, %d sets are left", len(again.History.Records.Sightings), len(again.History.Certificates.Sets))
 	}
 	if !slices.ContainsFunc(again.History.Certificates.Sets, func(s issuance.Set) bool { return len(s.Issuances) == 2 }) {
 		t.Error("the one that was ordered again is forgotten")
@@ -253,9 +253,9 @@ func TestAlertsTakeTheRoomOfTheHistory(t *testing.T) {
 			t.Errorf("cut %d, %v; want what fits into %d bytes", cut, err, beside)
 		}
 		holds(t, "the store with the history", store, large)
-		again, err := recall(store)
-		if n := len(again.History.Records.Sightings); err != nil || n < beside/400 {
-			t.Errorf("%d sightings are left in %d bytes, %v", n, beside, err)
+		again := recalled(t, store)
+		if n := len(again.History.Records.Sightings); n < beside/400 {
+			t.Errorf("%d sightings are left in %d bytes", n, beside)
 		}
 	}
 }

@@ -35,10 +35,7 @@ func lookOnce(ctx context.Context, p process, o options, cfg config.Config, targ
 		return exitUsage, err
 	}
 	defer w.close()
-	before, err := recall(memory.store)
-	if err != nil {
-		return exitUsage, err
-	}
+	before := recall(memory.store, log)
 	w.goOn(before)
 	if w.cluster != nil {
 		wait, cancel := context.WithTimeout(ctx, min(syncFor, 3*cfg.Timeout))

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -146,6 +148,19 @@ func (o *options) open(p process) (config.Config, []inventory.Target, error) {
 		return cfg, nil, wrong
 	}
 	return cfg, targets, nil
+}
+
+// canReadAgain refuses a configuration that can be read only once, for a run that reads it at
+// each reload.
+func (o *options) canReadAgain() error {
+	if o.config == "" || o.once || o.checkConfig {
+		return nil
+	}
+	const once = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeCharDevice
+	if file, err := os.Stat(o.config); err != nil || file.Mode()&once == 0 {
+		return nil // what else is wrong is told by whoever reads it
+	}
+	return faultf("write it to a file, or add --once", "--config %s: it can be read only once, and a reload reads it again", o.config)
 }
 
 // load reads the configuration, lays the flags over it, and joins the targets of both.

@@ -72,6 +72,9 @@ func watch(ctx context.Context, p process, args []string) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
+	if err := o.canReadAgain(); err != nil {
+		return exitUsage, err
+	}
 	read := func() (config.Config, []inventory.Target, error) { return o.open(p) }
 	if o.syntaxOnly {
 		read = o.load

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -16,11 +20,40 @@ import (
 )
 
 // TestSecretsOfSinksAndTargetsStaySecret has all sinks fail, and what fails repeats what it
-// was sent: nothing of it is in the log at any level, a page, a metric or the state.
+// was sent: nothing of it is in the log at any level, a page, a metric, a message, an Event, the
+// state, or what the other commands print.
 func TestSecretsOfSinksAndTargetsStaySecret(t *testing.T) {
 	t.Parallel()
+	t.Run("the state is a file", func(t *testing.T) {
+		t.Parallel()
+		secretsStaySecret(t, stateSection, func(s *stage) string {
+			saved, err := os.ReadFile(s.folder + "/state.json")
+			s.must(err)
+			return string(saved)
+		})
+	})
+	t.Run("the state is a ConfigMap", func(t *testing.T) {
+		t.Parallel()
+		secretsStaySecret(t, "state: {configmap: ours/state}", func(s *stage) string {
+			all, err := json.Marshal(s.Kube.Get("ConfigMap", "ours", "state"))
+			s.must(err)
+			data, _ := s.Kube.Get("ConfigMap", "ours", "state")["binaryData"].(map[string]any)
+			encoded, _ := data["state.json.gz"].(string)
+			zipped, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(encoded)))
+			s.must(err)
+			saved, err := io.ReadAll(zipped)
+			s.must(err)
+			return string(all) + string(saved)
+		})
+	})
+}
+
+func secretsStaySecret(t *testing.T, place string, kept func(*stage) string) {
+	t.Helper()
 	s := newStage(t, ttl)
+	var bodies syncBuffer
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(&bodies, io.LimitReader(r.Body, 1<<20)) // a client that hangs up is none that tells
 		w.Header().Set("Location", "http://"+r.Host+r.URL.String())
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintln(w, r.Method, r.URL, r.Header)
@@ -28,13 +61,13 @@ func TestSecretsOfSinksAndTargetsStaySecret(t *testing.T) {
 	t.Cleanup(echo.Close)
 	s.file("hook", echo.URL+"/sesame-webhook?sesame-query=1")
 	s.file("sign", "sesame-signature-key-of-32-bytes")
-	s.file("beat", echo.URL+"/sesame-heartbeat")
+	s.file("beat", "http://127.0.0.1:1/sesame-heartbeat") // nobody listens there
 	s.file("bearer", "sesame-bearer")
 	s.file("am-token", "sesame-alertmanager")
 	key := s.clientCertificate()
-	alerts := strings.Replace(s.alerts(0), "  slack:", fmt.Sprintf(`  webhooks: [{name: tickets, url_file: hook, key_file: sign}]
-  alertmanager: {urls: [%q], bearer_token_file: am-token}
-  heartbeat: {url_file: beat, every: 10s}
+	alerts := strings.Replace(s.alerts(0), "  slack:", fmt.Sprintf(`  webhooks: [{name: tickets, url_file: hook, key_file: sign}, {name: away, url: "http://127.0.0.1:1/sesame-away"}]
+  alertmanager: {urls: [%q, "http://127.0.0.1:1"], bearer_token_file: am-token}
+  heartbeat: {url_file: beat, every: 1s}
   slack:`, echo.URL), 1)
 	targets := fmt.Sprintf(`targets:
   - {url: %q, service: traefik/traefik, bearer_token_file: bearer, client_certificate: {cert_file: client.pem, key_file: client.key}}
@@ -47,34 +80,63 @@ func TestSecretsOfSinksAndTargetsStaySecret(t *testing.T) {
 			fmt.Fprintln(w, r.Header)
 		}))
 	}
-	v := s.serve("--config", s.whole(hurried, stateSection, alerts, targets))
+	config := s.whole(hurried, place, alerts, targets)
+	v := s.serve("--config", config)
 	v.untilReady()
-	for _, sink := range []string{"tickets", "Alertmanager"} {
-		v.until(sink+" was not reached", func() bool {
-			return strings.Contains(v.stderr.String(), sink) && strings.Contains(v.stderr.String(), "500")
-		})
-	}
 	s.must(s.Slack.Stop())
 	s.replaceOnLoopback()
-	v.until("Slack was not reached", func() bool { return strings.Contains(v.stderr.String(), "post to Slack") })
+	for _, failure := range []string{
+		"sink=webhook/tickets", "answered 500", "sink=webhook/away", "post to the webhook: dial", "the heartbeat did not arrive", "instance=" + echo.URL,
+		"instance=http://127.0.0.1:1", "post to Slack: dial",
+	} {
+		v.until("nothing says "+failure, func() bool { return strings.Contains(v.stderr.String(), failure) })
+	}
+	v.until("there is no Event", func() bool { return len(s.Kube.List("Event")) > 0 })
+	v.until("no message came", func() bool { return strings.Contains(bodies.String(), "firing") })
 	var printed strings.Builder
-	for _, path := range []string{"/", "/host?name=api.shop.example", "/metrics", "/api/v1/snapshot"} {
+	for _, path := range []string{
+		"/", "/host?name=api.shop.example", "/metrics", "/api/v1/snapshot", "/probe?target=" + url.QueryEscape(s.url("api.shop.example")), "/debug/pprof/cmdline",
+	} {
 		for _, kind := range []string{"text/plain", "text/html"} {
 			_, page, _ := v.ask(http.MethodGet, path, "Accept", kind)
 			printed.WriteString(page)
 		}
 	}
+	good := s.read(config, "")
+	for _, broken := range misspelt {
+		bad := strings.Replace(good, `password: "sesame-basic"}`, broken, 1)
+		if bad == good {
+			t.Fatal("nothing was broken")
+		}
+		s.file("driftprobe.yaml", bad)
+		status, page, _ := v.ask(http.MethodPost, "/-/reload")
+		equal(t, "reload with "+broken, status, http.StatusInternalServerError)
+		printed.WriteString(page + s.run("--check-config", "--config", config).exits(exitUsage).err)
+	}
+	s.file("driftprobe.yaml", good)
 	v.end()
-	saved, err := os.ReadFile(s.folder + "/state.json")
+	events, err := json.Marshal(s.Kube.List("Event"))
 	s.must(err)
-	printed.Write(saved)
-	printed.WriteString(v.stdout.String() + v.stderr.String())
+	printed.WriteString(kept(s) + bodies.String() + string(events) + v.stdout.String() + v.stderr.String())
+	for _, args := range [][]string{{"--check-config"}, {"--once", "-v", "--log.level", "debug"}, {"--once", "-o", "json"}, {"--once", "-o", "junit"}} {
+		o := s.run(append(args, "--config", config)...)
+		printed.WriteString(o.out + o.err)
+	}
 	basic := base64.StdEncoding.EncodeToString([]byte("me:sesame-basic"))
 	for _, secret := range []string{"sesame", "labsecret", basic, key} {
 		if i := strings.Index(printed.String(), secret); i >= 0 {
 			t.Errorf("the secret %q is printed: …%s…", secret, printed.String()[max(0, i-200):min(i+200, printed.Len())])
 		}
 	}
+}
+
+// misspelt are ways to write a password, and other secrets, that are refused.
+var misspelt = []string{
+	`passwort: "sesame-basic"}`, `password: "sesame-basic}`, `password: [sesame-basic]}`, `password: {a: sesame-basic}}`, `password: !!int sesame-basic}`,
+	`password: "sesame\u0000-basic"}`, `password: "sesame-basic", password: "sesame-basic"}`, `password: "sesame-basic"} sesame`,
+	`password: x}, headers: [sesame-header]`, `password: x}, headers: {X-Key: {sesame: header}}`, `password: x}, headers: {"X-Key": "sesame\n"}`,
+	`password: x}, basic_auth: sesame-basic`, `password: x}, body: {sesame: 1}`, `password: x}, bearer_token_file: [sesame-bearer]`,
+	`password: *sesame}`, `password: &sesame }`, `password: !sesame x}`,
 }
 
 // clientCertificate writes client.pem and client.key, and returns a line of the key.

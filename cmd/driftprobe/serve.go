@@ -71,11 +71,7 @@ func serve(ctx context.Context, p process, o options, log *slog.Logger) (int, er
 	defer stopWeb()
 	defer s.heedHangup(ctx)()
 
-	before, err := recall(next.memory.store)
-	if err != nil {
-		next.parts.close()
-		return exitUsage, err
-	}
+	before := recall(next.memory.store, log)
 	next.parts.sync(ctx, firstSync)
 	for err == nil && next != nil {
 		next.parts.goOn(before)

@@ -66,13 +66,18 @@ func (s *stage) serve(args ...string) *service {
 // until waits for something that the program does by itself.
 func (d *desk) until(what string, done func() bool) {
 	d.t.Helper()
-	limit, tick := time.NewTimer(patience), time.NewTicker(20*time.Millisecond)
+	d.within(patience, what, done)
+}
+
+func (d *desk) within(most time.Duration, what string, done func() bool) {
+	d.t.Helper()
+	limit, tick := time.NewTimer(most), time.NewTicker(20*time.Millisecond)
 	defer limit.Stop()
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-limit.C:
-			d.t.Fatalf("waited %s in vain: %s", patience, what)
+			d.t.Fatalf("waited %s in vain: %s", most, what)
 		case <-tick.C:
 		}
 	}
@@ -89,7 +94,7 @@ func (v *service) end() {
 		v.t.Fatalf("it does not end:\n%s", goroutines(v.label))
 	}
 	var left string
-	limit := time.Now().Add(3 * time.Second)
+	limit := time.Now().Add(patience / 2) // before until gives up, which shows no stacks
 	v.until("its goroutines end", func() bool {
 		left = goroutines(v.label)
 		return left == "" || time.Now().After(limit)
@@ -191,7 +196,7 @@ func (s *stage) alerts(pending time.Duration) string {
 func TestServePages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, ttl)
-	v := s.serve("--config", s.whole(hurried))
+	v := s.serve("--config", s.whole())
 	equal(t, "/-/healthy", v.get("/-/healthy"), "driftprobe is running\n")
 	v.untilReady()
 	metrics := v.get("/metrics")
@@ -246,8 +251,9 @@ func TestNotReadyBeforeTheFirstLook(t *testing.T) {
 func TestServeOutage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 2*time.Second)
-	// While Traefik is being replaced other things are true for a moment.
-	v := s.serve("--config", s.whole(hurried, stateSection, s.alerts(3*time.Second)))
+	// While Traefik is being replaced other things are true for a moment, and seen by a look:
+	// an alert waits for two.
+	v := s.serve("--config", s.whole(stateSection, s.alerts(9*time.Second)))
 	v.untilReady()
 	s.replace()
 	first, _, _ := strings.Cut(v.told(1), "\n")
@@ -263,7 +269,7 @@ func TestServeOutage(t *testing.T) {
 	v.end()
 
 	// A message that was not remembered would now be sent at once, again.
-	v = s.serve("--config", s.whole(hurried, stateSection, s.alerts(0)))
+	v = s.serve("--config", s.whole(stateSection, s.alerts(0)))
 	v.untilReady()
 	equal(t, "incident after the restart", onlyIncident(t, v.report()).ID, fired.ID)
 	s.must(s.FixRecords(s.NewAddr))

@@ -129,7 +129,7 @@ func TestAShardWithoutHostnames(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, ttl)
 	host := s.Hosts[0]
-	config := s.configuration("one.yaml", hurried, fmt.Sprintf("targets: [{url: %q, addresses: [%s]}]", s.url(host), s.OldAddr))
+	config := s.configuration("one.yaml", fmt.Sprintf("targets: [{url: %q, addresses: [%s]}]", s.url(host), s.OldAddr))
 	for index := range 2 {
 		shard := fmt.Sprintf("%d/2", index)
 		own := inventory.Shard{Index: index, Count: 2}.Holds(host)

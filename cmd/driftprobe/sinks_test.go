@@ -90,8 +90,9 @@ func TestEverySinkIsTold(t *testing.T) {
 	})
 	s.until("the heart beats", func() bool { return len(in.at("/beat-secret")) > 0 })
 	if told := in.kinds("/ops-secret"); !strings.HasPrefix(told, "started firing") {
-		t.Errorf("the webhook was told %q", told)
+		t.Fatalf("the webhook was told %q", told)
 	}
+	s.until("who wants other hosts is told of the start", func() bool { return in.kinds("/blog-secret") != "" })
 	equal(t, "told of other hosts", in.kinds("/blog-secret"), "started")
 	hook := in.at("/ops-secret")[1]
 	if hook.header.Get("Driftprobe-Signature") == "" || !strings.Contains(hook.body, `"link":"https://status.example/"`) {

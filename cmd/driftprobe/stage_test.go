@@ -250,8 +250,8 @@ func (s *stage) configuration(name string, sections ...string) string {
 	return s.file(name, looking(s.Root().Addr(), s.DNSPort(), s.ResolverAddr().String(), sections...))
 }
 
-// hurried is the pace of tests that run the loop. A single look has more time:
-// the machine may be busy, and nothing waits for its interval.
+// hurried is the pace of tests that run the loop, and in which a look that had too little
+// time spoils nothing. All others have more: the machine may be busy.
 const hurried = "interval: 1s\ntimeout: 1s"
 
 func looking(root netip.Addr, port uint16, resolvers string, sections ...string) string {

@@ -192,7 +192,7 @@ func TestInsideTheCluster(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, ttl)
 	s.env["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
-	config := s.whole(hurried)
+	config := s.whole()
 	tests := "this probe tests the ingress controller behind traefik/traefik, and not its load balancer"
 	s.run("--once", "--config", config).exits(exitClean).says("OK  14 hostnames", tests).isSilentOn("PROXY")
 

@@ -114,6 +114,10 @@ func (s *server) routes() http.Handler {
 		status(w, r)
 	})
 	mux.HandleFunc("GET /host", inTurn(s.host))
+	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		explained(r).send(w)
+	})
 	return mux
 }
 
@@ -124,7 +128,7 @@ func (s *server) status(r *http.Request) answer {
 		return plain(http.StatusServiceUnavailable, "the first look is not finished\n")
 	}
 	var text bytes.Buffer
-	if wantsHTML(strings.Join(r.Header.Values("Accept"), ",")) {
+	if wantsHTML(r) {
 		if err := report.Page(&text, last.report, last.snap); err != nil {
 			return plain(http.StatusInternalServerError, err.Error())
 		}
@@ -171,11 +175,34 @@ func watchedName(typed string) string {
 	return t.Host
 }
 
+// explained is what the code means that is asked for, or the list of all.
+func explained(r *http.Request) answer {
+	var text bytes.Buffer
+	var err error
+	code, browser := r.URL.Query().Get("code"), wantsHTML(r)
+	switch e, known := finding.Lookup(finding.Code(code)); {
+	case code == "" && browser:
+		err = report.ExplainAllPage(&text)
+	case code == "":
+		err = report.ExplainAll(&text, "")
+	case !known:
+		return plain(http.StatusNotFound, "there is no code "+finding.Printable(code, 60)+"; /explain lists them\n")
+	case browser:
+		err = report.ExplainPage(&text, e)
+	default:
+		err = report.Explain(&text, e)
+	}
+	if err != nil {
+		return plain(http.StatusInternalServerError, err.Error())
+	}
+	return answer{http.StatusOK, text.String(), browser}
+}
+
 // wantsHTML tells whether HTML is named in the Accept of a request, and wanted no less than
 // plain text (RFC 9110 section 12.5.1). curl sends */*, and is no browser.
-func wantsHTML(accept string) bool {
+func wantsHTML(r *http.Request) bool {
 	weights := map[string]float64{}
-	for one := range strings.SplitSeq(accept, ",") {
+	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		kind, params, err := mime.ParseMediaType(one)
 		if err != nil {
 			continue
@@ -203,6 +230,14 @@ type answer struct {
 
 func plain(status int, text string) answer { return answer{status, text, false} }
 
+func (a answer) send(w http.ResponseWriter) {
+	if a.isHTML {
+		show(w, a.body)
+		return
+	}
+	say(w, a.status, a.body)
+}
+
 // oneByOne makes handlers that take turns: a page of ten thousand names costs milliseconds
 // and megabytes, and anybody who reaches the port can ask for it. Who waits for a second is
 // turned away. A client that reads slowly holds up nobody: the turn ends before it.
@@ -222,11 +257,7 @@ func oneByOne() func(func(*http.Request) answer) http.HandlerFunc {
 				defer func() { <-turn }()
 				return render(r)
 			}()
-			if a.isHTML {
-				show(w, a.body)
-				return
-			}
-			say(w, a.status, a.body)
+			a.send(w)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func TestStatusPage(t *testing.T) {
 			{Key: "https://shop.example/", Host: host}, {Key: "https://xn--bcher-kva.example/", Host: "xn--bcher-kva.example"},
 			{Key: "https://*.shop.example/", Host: "*.shop.example"}, {Key: "https://*.xn--bcher-kva.example/", Host: "*.xn--bcher-kva.example"},
 		}}},
-		report: finding.Report{Incidents: []finding.Incident{{Severity: finding.Critical, Cause: "<b>", Hosts: []string{host}}}},
+		report: finding.Report{Incidents: []finding.Incident{{ID: "moved:a/b", Code: finding.DNSStaleRecord, Severity: finding.Critical, Cause: "<b>", Hosts: []string{host}}}},
 	})
 	for _, c := range []struct {
 		path, accept string
@@ -119,6 +119,14 @@ func TestStatusPage(t *testing.T) {
 		{"/host?name=" + strings.Repeat("%C3%BC", 10_000) + ".example", browser, 404, "text/plain", " is not watched"},
 		{"/host?name=%3Cb%3E%1B", browser, 404, "text/plain", `<b>\x1b is not watched`},
 		{"/host", browser, 404, "text/plain", " is not watched"},
+		{"/", "*/*", 200, "text/plain", "\nexplain: /explain?code=dns/stale-record\n"},
+		{"/", browser, 200, "text/html", `<a href="explain?code=dns%2Fstale-record" title="`},
+		{"/host?name=shop.example", browser, 200, "text/html", "<dt>incident</dt><dd><code>moved:a/b</code></dd>"},
+		{"/explain?code=dns%2Fstale-record", browser, 200, "text/html", "<dt>fix</dt><dd>Set the record"},
+		{"/explain?code=dns/stale-record", "*/*", 200, "text/plain", "\nfix  Set the record"},
+		{"/explain", browser, 200, "text/html", `<a href="explain?code=lb%2Freplaced" title="`},
+		{"/explain", "", 200, "text/plain", "\nlb/replaced "},
+		{"/explain?code=%3Cb%3E%1B", browser, 404, "text/plain", `there is no code <b>\x1b; /explain lists them`},
 	} {
 		w := ask(c.path, c.accept)
 		what := c.path + " for " + c.accept
@@ -149,7 +157,7 @@ func TestNoHandlerReadsABody(t *testing.T) {
 	s := &server{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", ""), page: &page{}, demand: newDemand()}
 	s.page.set(look{ready: true})
 	h := s.routes()
-	for _, path := range []string{"/", "/host?name=a.example", "/host", "/probe?target=a.example", "/metrics", "/api/v1/snapshot", "/-/healthy", "/-/ready", "/-/reload"} {
+	for _, path := range []string{"/", "/host?name=a.example", "/host", "/explain", "/explain?code=dns/stale-record", "/probe?target=a.example", "/metrics", "/api/v1/snapshot", "/-/healthy", "/-/ready", "/-/reload"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			for _, kind := range []string{"multipart/form-data; boundary=b", "application/x-www-form-urlencoded"} {
 				ctx, end := context.WithCancel(t.Context())

@@ -66,11 +66,11 @@ type DigitalOcean struct {
 	onRecord func(zone string, rec DomainRecord)
 }
 
-// NewDigitalOcean starts the API on 127.0.0.1.
+// NewDigitalOcean starts the API on a loopback address.
 func NewDigitalOcean(token string) (*DigitalOcean, error) {
 	d := &DigitalOcean{token: token, records: map[string][]DomainRecord{}, denied: map[string]bool{}, given: map[netip.Addr]bool{}, quota: doQuota{limit: doHourly, left: doHourly}}
 	d.handler = d.routes()
-	if err := d.startAt(localhost()); err != nil {
+	if err := d.startAt(aside()); err != nil {
 		return nil, err
 	}
 	return d, nil

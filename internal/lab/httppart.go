@@ -68,8 +68,15 @@ func (p *HTTPPart) startAt(at netip.AddrPort) error {
 	})
 }
 
-// localhost is where the parts that have a URL listen.
-func localhost() netip.AddrPort { return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0) }
+// aside is where a part that has a URL listens: on a net of its own, so that nobody takes
+// its port while it is stopped. Where only 127.0.0.1 exists, it is there.
+func aside() netip.AddrPort {
+	n, err := RandomNet()
+	if err != nil {
+		n = NewNet(0, 0)
+	}
+	return netip.AddrPortFrom(n.Addr(1), 0)
+}
 
 // Addr is where the part listens, also while it is stopped.
 func (p *HTTPPart) Addr() netip.AddrPort { return p.addr }

@@ -79,13 +79,14 @@ func builtinResources() []kubeResource {
 	}
 }
 
-// NewKubernetes starts the API server on 127.0.0.1 with an empty store.
+// NewKubernetes starts the API server on a loopback address, with an empty store.
 func NewKubernetes(token string) (*Kubernetes, error) {
 	ca, err := NewCA("lab-kubernetes")
 	if err != nil {
 		return nil, err
 	}
-	cert, err := ca.Issue(CertSpec{Names: []string{"127.0.0.1", "kubernetes"}})
+	at := aside()
+	cert, err := ca.Issue(CertSpec{Names: []string{at.Addr().String(), "kubernetes"}})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func NewKubernetes(token string) (*Kubernetes, error) {
 	}
 	k.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	k.handler = http.HandlerFunc(k.route)
-	if err := k.startAt(localhost()); err != nil {
+	if err := k.startAt(at); err != nil {
 		return nil, err
 	}
 	return k, nil

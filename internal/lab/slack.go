@@ -36,11 +36,11 @@ type Slack struct {
 	Messages Log[SlackMessage]
 }
 
-// NewSlack starts a webhook on 127.0.0.1.
+// NewSlack starts a webhook on a loopback address.
 func NewSlack() (*Slack, error) {
 	s := &Slack{}
 	s.handler = http.HandlerFunc(s.receive)
-	if err := s.startAt(localhost()); err != nil {
+	if err := s.startAt(aside()); err != nil {
 		return nil, err
 	}
 	return s, nil

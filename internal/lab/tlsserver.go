@@ -40,6 +40,14 @@ type TLSOffer struct {
 	KnowsNot string
 	// Introduced: a PROXY protocol header must come first.
 	Introduced bool
+	// LongestHello is how many bytes a ClientHello may have at most; it hangs up on
+	// others. 0: any.
+	LongestHello int
+	// Begins is sent as it stands before anything else, once the client has spoken; in TLS
+	// what the Conduct is follows. Breaks is sent, without TLS, in place of the response.
+	Begins, Breaks []byte
+	// Protocols are those of ALPN that the server speaks; none: it does not care.
+	Protocols []string
 	// Alert is the number of the alert for SendsAlert.
 	Alert byte
 	// ClockAhead is how far its clock, shown in Date, is ahead.
@@ -110,6 +118,11 @@ func (s *TLSServer) serve(c net.Conn) {
 		c = &introduced{Conn: c}
 	}
 	hello := make([]byte, 4096)
+	if len(s.offer.Begins) > 0 {
+		n, _ := c.Read(hello)
+		_, _ = c.Write(s.offer.Begins)
+		c = &pushedBack{c, hello[:n]}
+	}
 	switch s.offer.Conduct {
 	case SpeaksTLS:
 		s.handshake(c)
@@ -134,8 +147,15 @@ func (s *TLSServer) serve(c net.Conn) {
 
 func (s *TLSServer) handshake(c net.Conn) {
 	o := s.offer
+	if o.LongestHello > 0 {
+		head := make([]byte, 5) // RFC 8446 section 5.1
+		if _, err := io.ReadFull(c, head); err != nil || int(head[3])<<8|int(head[4]) > o.LongestHello {
+			return
+		}
+		c = &pushedBack{c, head}
+	}
 	config := &tls.Config{
-		Certificates: []tls.Certificate{o.Certificate}, MinVersion: tls.VersionTLS10, MaxVersion: o.MaxVersion,
+		Certificates: []tls.Certificate{o.Certificate}, MinVersion: tls.VersionTLS10, MaxVersion: o.MaxVersion, NextProtos: o.Protocols,
 	}
 	switch {
 	case o.Demands:
@@ -162,6 +182,10 @@ func (s *TLSServer) handshake(c net.Conn) {
 	if err != nil {
 		return
 	}
+	if len(o.Breaks) > 0 {
+		_, _ = c.Write(o.Breaks)
+		return
+	}
 	status, body := "200 OK", ""
 	if o.DemandsInHTTP && len(session.ConnectionState().PeerCertificates) == 0 {
 		status, body = "400 Bad Request", "<center>No required SSL certificate was sent</center>" // as nginx says it
@@ -170,6 +194,21 @@ func (s *TLSServer) handshake(c net.Conn) {
 	_, _ = fmt.Fprintf(session, "HTTP/1.1 %s\r\nServer: lab\r\nDate: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", status, date, len(body), body)
 	_ = request.Body.Close()
 	_ = session.Close()
+}
+
+// pushedBack is a connection whose beginning was read already.
+type pushedBack struct {
+	net.Conn
+	begins []byte
+}
+
+func (p *pushedBack) Read(b []byte) (int, error) {
+	if len(p.begins) == 0 {
+		return p.Conn.Read(b)
+	}
+	n := copy(b, p.begins)
+	p.begins = p.begins[n:]
+	return n, nil
 }
 
 // silenced is a connection whose writes can be dropped.

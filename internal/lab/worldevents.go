@@ -252,7 +252,7 @@ func traefikPod(started time.Time, restarts int) map[string]any {
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": map[string]any{
 			"name": "traefik-5d8f9c7b6-x7k2p", "namespace": "traefik",
-			"creationTimestamp": time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339),
+			"creationTimestamp": time.Now().Add(-6 * 24 * time.Hour).UTC().Format(time.RFC3339),
 			"labels":            map[string]any{"app.kubernetes.io/name": "traefik"},
 		},
 		"spec": map[string]any{"containers": []any{map[string]any{"name": "traefik", "image": "traefik:v3.7"}}},

@@ -29,6 +29,8 @@ import (
 const (
 	// maxAddresses bounds the series of one target, maxServers those of one zone.
 	maxAddresses, maxServers = 64, 32
+	// maxIncidents bounds the incidents that are named.
+	maxIncidents = 1000
 	// maxLabel bounds one label value, in bytes.
 	maxLabel = 512
 )
@@ -130,11 +132,11 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	e.gauge(c.d.build, 1, c.version, c.commit, runtime.Version())
 	c.collectSelf(e, loop, load)
 	c.collectDeliveries(e, deliveries)
+	index := "" // to Prometheus as if there were no label
+	if shard.Partial() {
+		index = strconv.Itoa(shard.Index)
+	}
 	if leads != nil {
-		index := "" // to Prometheus as if there were no label
-		if shard.Partial() {
-			index = strconv.Itoa(shard.Index)
-		}
 		e.gauge(c.d.leader, truth(leads()), index)
 		e.gauge(c.d.shards, float64(max(shard.Count, 1)), index)
 	}
@@ -144,6 +146,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	e.timestamp(c.d.reportAt, r.At)
 	v := newVerdicts(r)
 	c.collectReport(e, r)
+	c.collectIncidents(e, r, index)
 	c.collectHosts(e, s, v)
 	c.collectServers(e, s)
 	c.collectServices(e, s)

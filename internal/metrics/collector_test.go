@@ -257,12 +257,24 @@ func TestHostileAndRepeatedInputDoesNotBreakTheScrape(t *testing.T) {
 		s.Observations.DNS[1].Steps[0].Answers = append(s.Observations.DNS[1].Steps[0].Answers,
 			answer("", fmt.Sprintf("192.0.2.%d", i), dnscheck.OK, 1))
 	}
+	for i := range 3000 {
+		r.Incidents = append(r.Incidents, finding.Incident{ID: fmt.Sprintf("%04d\xff", i), Severity: finding.Info, Hosts: []string{"a.example"}})
+	}
+	same := finding.Incident{ID: "last\xfe", Severity: finding.Critical, Hosts: []string{"a.example", "b.example"}}
+	r.Incidents = append(r.Incidents, same, same)
+	r.Incidents[len(r.Incidents)-1].ID = "last\xff"
 	c := New("\xff", "2")
 	c.Set(s, r)
 	c.Watch(nil, func() []notify.Delivery { return []notify.Delivery{{Sink: "\xff"}} })
 	got := exposition(t, c)
 	if n := strings.Count(got, `probe_success{address="10.`); n > maxAddresses {
 		t.Errorf("%d addresses of one target", n)
+	}
+	if n := strings.Count(got, "driftprobe_incident_hosts{"); n > maxIncidents || n < maxIncidents-2 {
+		t.Errorf("%d incidents", n)
+	}
+	if !strings.Contains(got, "driftprobe_incident_hosts{code=\"\",incident=\"last\ufffd\",severity=\"critical\",shard=\"\",state=\"\"} 4\n") {
+		t.Error("the worst incident is left out")
 	}
 	if n := strings.Count(got, "driftprobe_nameserver_up{"); n > maxServers {
 		t.Errorf("%d servers of one zone", n)

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // descriptions are the metrics' names, help texts and labels.
 type descriptions struct {
@@ -8,7 +12,7 @@ type descriptions struct {
 
 	sent, queued, dead, sentAt, leader, shards *prometheus.Desc
 
-	findings, incidents, targetOK, clearBy *prometheus.Desc
+	findings, incidents, hit, targetOK, clearBy *prometheus.Desc
 
 	published, stale, ttl, observedAt, serverUp *prometheus.Desc
 
@@ -41,6 +45,7 @@ func describe() descriptions {
 
 		findings:  d("driftprobe_findings", "Findings in the last report, by code and severity.", "code", "severity"),
 		incidents: d("driftprobe_incidents", "Incidents (root causes) in the last report, by code, severity and state.", "code", "severity", "state"),
+		hit:       d("driftprobe_incident_hosts", fmt.Sprintf("Hostnames that the incident hits; 0 if it is about none. Of the %d worst incidents. The same incident of several processes has the same name.", maxIncidents), "incident", "code", "severity", "state", "shard"),
 		targetOK:  d("driftprobe_target_ok", "1 if the target's host was observed and no finding of at least a warning is about it.", "host", "target"),
 		clearBy:   d("driftprobe_clear_by_timestamp_seconds", "When the last client of the host has recovered: for a live fault, if it is fixed now.", "host"),
 
@@ -68,7 +73,7 @@ func (d descriptions) all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		d.build, d.reportAt, d.reloadOK, d.reloadAt, d.looks, d.panics, d.overdue, d.judgements, d.lag,
 		d.sent, d.queued, d.dead, d.sentAt, d.leader, d.shards,
-		d.findings, d.incidents, d.targetOK, d.clearBy,
+		d.findings, d.incidents, d.hit, d.targetOK, d.clearBy,
 		d.published, d.stale, d.ttl, d.observedAt, d.serverUp,
 		d.balancer, d.endpoints, d.orders,
 		d.success, d.duration, d.status, d.phase, d.certificate, d.protocol, d.tlsVersion,

@@ -56,6 +56,7 @@ func bounds() map[string]string {
 		"code":        "a code of [findings.md](findings.md)",
 		"commit":      "one", "goversion": "one",
 		"host":     "a watched hostname",
+		"incident": fmt.Sprintf("the `id` of an incident in JSON; at most %d", maxIncidents),
 		"kind":     "of a look: dns, zone, probe, cloud",
 		"shard":    "the number of the process's shard, from 0; absent or empty without shards",
 		"phase":    "of a probe: resolve (only `/probe`), connect, tls, processing, transfer",
@@ -82,8 +83,9 @@ seconds since 1970. The labels `+"`instance` and `job`"+` are the scraper's. Nam
 Prometheus blackbox exporter, so that its rules and dashboards work; each series is about one address, not one name.
 Beside these there are the usual `+"`go_*` and `process_*`"+`.
 
-With several replicas each shows what it sees itself: aggregate with `+"`max`"+`, as
-[rules.yaml](../deploy/chart/files/rules.yaml) does.
+With several replicas each shows what it sees itself: aggregate with `+"`max`"+`. With shards each shows its own hostnames,
+and a cause that hits hostnames of several is told by each: count the `+"`incident`"+`s of `+"`driftprobe_incident_hosts`"+`, and sum their
+hostnames over `+"`shard`"+`. [rules.yaml](../deploy/chart/files/rules.yaml) and the dashboard do.
 
 ## /metrics
 `)

@@ -77,7 +77,10 @@ func (v Visit) collectAddress(o probe.Observation, g func(string, string, float6
 	for _, p := range []struct {
 		name string
 		took time.Duration
-	}{{"resolve", v.Lookup}, {"connect", o.Took.Connect}, {"tls", o.Took.TLS}, {"processing", o.Took.FirstByte}, {"transfer", o.Took.Transfer + o.Took.Redirects}} {
+	}{
+		{"resolve", v.Lookup + o.Took.Resolve}, {"connect", o.Took.Connect}, {"tls", o.Took.TLS}, {"processing", o.Took.FirstByte},
+		{"transfer", o.Took.Transfer + o.Took.Redirects - o.Took.Resolve},
+	} {
 		g("probe_http_duration_seconds", phases, p.took.Seconds(), "phase", p.name)
 	}
 	status, version, redirects, length := 0, 0.0, 0, int64(0)

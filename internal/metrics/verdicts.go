@@ -80,6 +80,20 @@ func (v *verdicts) clear(host string, at time.Time) {
 	}
 }
 
+// collectIncidents shows each incident by its name, which is the same in all processes that
+// see it.
+func (c *Collector) collectIncidents(e emitter, r finding.Report, shard string) {
+	all := slices.Clone(r.Incidents)
+	slices.SortStableFunc(all, func(a, b finding.Incident) int { return cmp.Compare(b.Severity, a.Severity) })
+	hit := map[[4]string]int{}
+	for _, i := range all[:min(len(all), maxIncidents)] {
+		hit[[4]string{clean(i.ID), string(i.Code), i.Severity.String(), string(i.State)}] += len(i.Hosts)
+	}
+	for labels, hosts := range hit {
+		e.gauge(c.d.hit, float64(hosts), labels[0], labels[1], labels[2], labels[3], shard)
+	}
+}
+
 // collectReport counts findings and incidents.
 func (c *Collector) collectReport(e emitter, r finding.Report) {
 	type kind struct {

@@ -25,6 +25,34 @@ func Explain(w io.Writer, e finding.Entry) error {
 	return write(w, p.String())
 }
 
+// ExplainPage is Explain as a page of HTML.
+func ExplainPage(w io.Writer, e finding.Entry) error {
+	var d document
+	d.begin(string(e.Code)+" - driftprobe", "")
+	d.put("<h1><code>%s</code></h1>\n<p>%s</p>\n<dl>\n", string(e.Code), e.Title)
+	d.term("why", e.Why)
+	d.term("fix", e.Fix)
+	d.term("see", e.Reference)
+	d.put("</dl>\n<p><a href=\"explain\">all codes</a></p>\n")
+	d.end()
+	return write(w, d.String())
+}
+
+// ExplainAllPage is ExplainAll, of all families, as a page of HTML.
+func ExplainAllPage(w io.Writer) error {
+	var d document
+	d.begin("what codes mean - driftprobe", "")
+	d.put("<h1>What codes mean</h1>\n<dl>\n")
+	for _, e := range finding.Catalogue() {
+		d.put("<dt>")
+		d.code(string(e.Code))
+		d.put("</dt><dd>%s</dd>\n", e.Title)
+	}
+	d.put("</dl>\n")
+	d.end()
+	return write(w, d.String())
+}
+
 // ExplainAll writes the list of codes with their titles: those of a family, or all if it is "".
 func ExplainAll(w io.Writer, family string) error {
 	p := page{width: explainWidth}

@@ -4,6 +4,8 @@ import (
 	"html"
 	"net/url"
 	"strings"
+
+	"driftprobe/finding"
 )
 
 // document is a page of HTML being written. It needs no script, and no file beside it.
@@ -29,7 +31,7 @@ func (d *document) put(m markup, values ...string) {
 	d.WriteString(rest)
 }
 
-// begin writes all that comes before the content.
+// begin writes all that comes before the content. What goes for all times has no at.
 func (d *document) begin(title, at string) {
 	d.put(`<!DOCTYPE html>
 <html lang="en">
@@ -43,9 +45,11 @@ func (d *document) begin(title, at string) {
 	d.put(`</style>
 </head>
 <body>
-<header><a href="./">driftprobe</a> <span class="dim">as of %s</span></header>
-<main>
-`, at)
+<header><a href="./">driftprobe</a>`)
+	if at != "" {
+		d.put(` <span class="dim">as of %s</span>`, at)
+	}
+	d.put("</header>\n<main>\n")
 }
 
 func (d *document) end() {
@@ -61,6 +65,32 @@ func (d *document) verdict(m mark) {
 // link leads to the page of a host.
 func (d *document) link(host, text string) {
 	d.put(`<a href="host?name=%s">%s</a>`, url.QueryEscape(host), text)
+}
+
+// code writes a code, which leads to what it means if it is one of ours.
+func (d *document) code(code string) {
+	e, known := finding.Lookup(finding.Code(code))
+	if !known {
+		d.put("<code>%s</code>", code)
+		return
+	}
+	d.put(`<a href="explain?code=%s" title="%s"><code>%s</code></a>`, url.QueryEscape(code), e.Title, code)
+}
+
+// linked writes text in which each code leads to what it means.
+func (d *document) linked(text string) {
+	for i, word := range strings.Split(text, " ") {
+		if i > 0 {
+			d.put(" ")
+		}
+		code := strings.TrimRight(word, ",;")
+		if _, known := finding.Lookup(finding.Code(code)); !known {
+			d.put("%s", word)
+			continue
+		}
+		d.code(code)
+		d.put("%s", word[len(code):])
+	}
 }
 
 // style: the colours of a verdict have a contrast of at least 4.5 to their background, and

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -133,12 +134,48 @@ func (t *text) verbose(i finding.Incident, indent int) {
 	if len(i.Effects) > 0 {
 		t.line(spaces(indent) + "findings")
 	}
-	for _, f := range i.Effects {
-		t.finding(f, indent+2)
+	t.findings(i.Effects, indent+2)
+}
+
+// anyOne stands for a hostname where findings differ by nothing else.
+const anyOne = "\x00"
+
+// findings writes them, and those that say the same of several hostnames only once.
+func (t *text) findings(fs []finding.Finding, indent int) {
+	type said struct {
+		first finding.Finding
+		hosts []string // of the others
+		last  string   // host
+	}
+	var all []*said
+	same := map[string]*said{}
+	for _, f := range fs {
+		key := fmt.Sprint(f.Severity, f.Code, "\n", words(f))
+		everywhere, first := key, key
+		if host := f.Subject.Host; host != "" {
+			// That of a zone's apex stands in the names of its servers too.
+			everywhere, first = strings.ReplaceAll(key, host, anyOne), strings.Replace(key, host, anyOne, 1)
+		}
+		if s := cmp.Or(same[everywhere], same[first]); s != nil {
+			if f.Subject.Host != s.last { // they are sorted
+				s.hosts, s.last = append(s.hosts, Safe(f.Subject.Host)), f.Subject.Host
+			}
+			continue
+		}
+		s := &said{first: f, last: f.Subject.Host}
+		same[everywhere], same[first] = s, s
+		all = append(all, s)
+	}
+	for _, s := range all {
+		t.hang(fmt.Sprintf("%s%-8s  %s  ", spaces(indent), s.first.Severity, Safe(string(s.first.Code))), words(s.first), indent+10)
+		if len(s.hosts) > 0 {
+			t.flow(spaces(indent+10)+"the same of  ", s.hosts, "  ", indent+12)
+		}
 	}
 }
 
-func (t *text) finding(f finding.Finding, indent int) {
+// words are all that a finding says.
+func words(f finding.Finding) string {
 	parts := []string{Safe(f.Summary)}
 	if f.Expected != "" {
 		parts = append(parts, "expected "+Safe(f.Expected))
@@ -149,12 +186,11 @@ func (t *text) finding(f finding.Finding, indent int) {
 	if len(f.SeenAt) > 0 {
 		parts = append(parts, "seen at "+strings.Join(safe(f.SeenAt), ", "))
 	}
-	lead := fmt.Sprintf("%s%-8s  %s  ", spaces(indent), f.Severity, Safe(string(f.Code)))
 	named := strings.Contains(f.Summary, f.Subject.Host) && strings.Contains(f.Summary, f.Subject.Name)
 	if about := subject(f.Subject); about != "" && !named {
 		parts = append([]string{Safe(about)}, parts...)
 	}
-	t.hang(lead, strings.Join(parts, "; "), indent+10)
+	return strings.Join(parts, "; ")
 }
 
 // subject names what a finding is about, the narrowest thing last.

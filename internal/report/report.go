@@ -43,6 +43,14 @@ func (o Options) rest() string {
 	return "-v"
 }
 
+// explained says where a reader finds what a code means.
+func (o Options) explained(code string) string {
+	if o.Served {
+		return "explain: /explain?code=" + code
+	}
+	return "explain: driftprobe explain " + code
+}
+
 const (
 	defaultWidth = 100
 	minWidth     = 40

@@ -210,3 +210,31 @@ func TestClockIsInUTC(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// What differs by the hostname only is said once.
+func TestAFindingOfManyHostsIsSaidOnce(t *testing.T) {
+	about := func(host, observed string) finding.Finding {
+		return finding.Finding{
+			Code: finding.DNSStaleRecord, Severity: finding.Critical, Subject: finding.Subject{Host: host}, Summary: host + " publishes 192.0.2.1",
+			Observed: observed, SeenAt: []string{"ns1.shop.example"},
+		}
+	}
+	server := finding.Finding{Code: finding.DNSServerDegraded, Severity: finding.Warning, Subject: finding.Subject{Server: "ns1"}, Summary: "ns1 is silent"}
+	r := finding.Report{Incidents: []finding.Incident{{Severity: finding.Critical, Cause: "it", Effects: []finding.Finding{
+		about("a.shop.example", "192.0.2.1 for https://a.shop.example/"), about("b.shop.example", "192.0.2.1 for https://b.shop.example/"),
+		about("b.shop.example", "192.0.2.1 for https://b.shop.example/"), about("c.shop.example", "192.0.2.2"), about("shop.example", "192.0.2.2"), server, server,
+	}}}}
+	want := `findings
+    critical  dns/stale-record  a.shop.example publishes 192.0.2.1; found 192.0.2.1 for
+              https://a.shop.example/; seen at ns1.shop.example
+              the same of  b.shop.example
+    critical  dns/stale-record  c.shop.example publishes 192.0.2.1; found 192.0.2.2; seen at
+              ns1.shop.example
+              the same of  shop.example
+    warning   dns/nameserver-degraded  ns1 is silent
+
+checked`
+	if got := render(t, r, Options{Verbose: true}); !strings.Contains(got, want) {
+		t.Errorf("it says\n%s\nand not\n%s", got, want)
+	}
+}

@@ -113,7 +113,7 @@ func sarifOf(f finding.Finding, file string) sarifResult {
 		s.Level = "note"
 	}
 	text := []string{f.Summary}
-	for _, part := range [][2]string{{"expected", f.Expected}, {"found", f.Observed}, {"seen at", strings.Join(f.SeenAt, ", ")}, {"fix", f.Hint}} {
+	for _, part := range [][2]string{{"expected", f.Expected}, {"found", f.Observed}, {"seen at", strings.Join(f.SeenAt, ", ")}, {"fix", strings.Join(f.Hints(), "; ")}} {
 		if part[1] != "" {
 			text = append(text, part[0]+": "+part[1])
 		}

@@ -151,7 +151,17 @@ func (d *document) incident(i finding.Incident) {
 		d.more(len(i.Hosts)-maxExpanded, "hostname", "hostnames")
 		d.put("</dd>\n")
 	}
-	d.put("<dt>code</dt><dd><code>%s</code></dd>\n</dl>\n</article>\n", string(i.Code))
+	if i.ID != "" { // what alerts can be silenced by
+		d.put("<dt>incident</dt><dd><code>%s</code></dd>\n", i.ID)
+	}
+	d.closing(i.Code)
+}
+
+// closing ends an article with its code.
+func (d *document) closing(code finding.Code) {
+	d.put("<dt>code</dt><dd>")
+	d.code(string(code))
+	d.put("</dd>\n</dl>\n</article>\n")
 }
 
 func (d *document) term(label, text string) {
@@ -199,8 +209,8 @@ func (d *document) finding(f *finding.Finding) {
 	d.term("expected", f.Expected)
 	d.term("found", f.Observed)
 	d.term("seen at", finding.List(f.SeenAt, maxRows))
-	d.term("to do", f.Hint)
-	d.put("<dt>code</dt><dd><code>%s</code></dd>\n</dl>\n</article>\n", string(f.Code))
+	d.term("to do", strings.Join(f.Hints(), "; "))
+	d.closing(f.Code)
 }
 
 func (d *document) coverage(c finding.Coverage) {
@@ -285,7 +295,9 @@ func (d *document) matrix(m matrix) {
 		}
 		d.put("</tr>\n")
 		if len(r.notes) > 0 {
-			d.put(`<tr class="notes"><td></td><td colspan="7">%s</td></tr>`+"\n", strings.Join(r.notes, "; "))
+			d.put(`<tr class="notes"><td></td><td colspan="7">`)
+			d.linked(strings.Join(r.notes, "; "))
+			d.put("</td></tr>\n")
 		}
 	}
 	d.put("</tbody></table>\n")

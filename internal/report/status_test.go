@@ -4,7 +4,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +38,7 @@ func attacked() *seen {
 	record := finding.Record{Zone: attack, Owner: attack, Type: attack, Values: []string{attack}}
 	s.report.Findings = []finding.Finding{f}
 	s.report.Incidents = []finding.Incident{{
-		Code: attack, Severity: -3, State: attack, Cause: attack, Hosts: []string{attack}, Recovery: "not in the cause: " + attack,
+		ID: attack, Code: attack, Severity: -3, State: attack, Cause: attack, Hosts: []string{attack}, Recovery: "not in the cause: " + attack,
 		Evidence: []finding.Note{{Label: attack, Text: attack}},
 		Fix:      []finding.Step{{Text: attack, Record: &record, Command: attack}},
 	}, {Severity: finding.Critical, Cause: "none", Hosts: []string{attack}}}
@@ -50,7 +52,7 @@ func attacked() *seen {
 func elements(t *testing.T, page string) []string {
 	t.Helper()
 	known := strings.Fields("html head meta title style body header main a span h1 h2 h3 p b article dl dt dd ol li code pre table thead tbody tr th td form label input button ul")
-	attributes := strings.Fields("lang charset name content href class colspan data-l action type required placeholder")
+	attributes := strings.Fields("lang charset name content href class colspan data-l title action type required placeholder")
 	dec := xml.NewDecoder(strings.NewReader(strings.TrimPrefix(page, "<!DOCTYPE html>")))
 	dec.Strict, dec.AutoClose, dec.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	var all []string
@@ -74,7 +76,11 @@ func elements(t *testing.T, page string) []string {
 			if !slices.Contains(attributes, a.Name.Local) {
 				t.Errorf("<%s> has an attribute %q", e.Name.Local, a.Name.Local)
 			}
-			if a.Name.Local == "href" && a.Value != "./" && !strings.HasPrefix(a.Value, "host?name=") {
+			code, explains := strings.CutPrefix(a.Value, "explain?code=")
+			if _, known := finding.Lookup(finding.Code(strings.Replace(code, "%2F", "/", 1))); explains && known {
+				continue
+			}
+			if a.Name.Local == "href" && a.Value != "./" && a.Value != "explain" && !strings.HasPrefix(a.Value, "host?name=") {
 				t.Errorf("a link leads to %q", a.Value)
 			}
 		}
@@ -127,11 +133,35 @@ func TestPagesAreWhole(t *testing.T) {
 	}
 }
 
+// Each code leads to what it means, and its page says the same as the terminal.
+func TestEachCodeIsExplained(t *testing.T) {
+	var list strings.Builder
+	if err := ExplainAllPage(&list); err != nil {
+		t.Fatal(err)
+	}
+	elements(t, list.String())
+	for _, e := range finding.Catalogue() {
+		var page strings.Builder
+		if err := ExplainPage(&page, e); err != nil {
+			t.Fatal(err)
+		}
+		elements(t, page.String())
+		for what, words := range map[string]string{"title": e.Title, "why": e.Why, "fix": e.Fix, "reference": e.Reference} {
+			if !strings.Contains(page.String(), html.EscapeString(words)) {
+				t.Errorf("the page of %s lacks its %s", e.Code, what)
+			}
+		}
+		if link := `<a href="explain?code=` + url.QueryEscape(string(e.Code)) + `" title="` + html.EscapeString(e.Title) + `">`; !strings.Contains(list.String(), link) {
+			t.Errorf("the list does not lead to %s", e.Code)
+		}
+	}
+}
+
 func TestPageErrorsAreReturned(t *testing.T) {
 	s := world()
 	_, host := HostPage(broken{}, s.report, s.Snapshot, "a.example")
 	for name, err := range map[string]error{
-		"Page": Page(broken{}, s.report, s.Snapshot), "HostPage": host, "Addresses": Addresses(broken{}, s.report, s.Snapshot, Options{}),
+		"Page": Page(broken{}, s.report, s.Snapshot), "HostPage": host, "ExplainPage": ExplainPage(broken{}, finding.Entry{}), "ExplainAllPage": ExplainAllPage(broken{}), "Addresses": Addresses(broken{}, s.report, s.Snapshot, Options{}),
 	} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("%s = %v, want %v", name, err, errBroken)

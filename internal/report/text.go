@@ -49,7 +49,7 @@ func (t *text) all() {
 	}
 	t.coverage()
 	if len(all) > 0 {
-		t.line("explain: driftprobe explain " + Safe(string(all[0].Code)))
+		t.line(t.o.explained(Safe(string(all[0].Code))))
 	}
 }
 

@@ -13,7 +13,7 @@ driftprobe.yaml)
 # the hosts of every Ingress and of the routes of the Gateway API and Traefik.
 #
 # Generated from deploy/chart by "make manifests": change the chart, not this file. To deploy
-# it, put your image into deploy/kustomization.yaml, and: kubectl apply -k deploy
+# it, put your image into kustomization.yaml, and: kubectl apply -k deploy/manifests
 HEADER
   more=()
   ;;
@@ -32,4 +32,4 @@ HEADER
   exit 2
   ;;
 esac
-helm template driftprobe chart --namespace driftprobe --values manifest-values.yaml --skip-tests "${more[@]}" | sed '/^# Source: /d'
+helm template driftprobe ../chart --namespace driftprobe --values values.yaml --skip-tests "${more[@]}" | sed '/^# Source: /d'
