@@ -134,7 +134,7 @@ func (h History) remember(looks []Observation) []Denial {
 		}
 	}
 	all := slices.DeleteFunc(slices.Collect(maps.Values(known)), func(d Denial) bool { return !d.matters(newest) })
-	slices.SortFunc(all, func(a, b Denial) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Type, b.Type)) })
+	slices.SortStableFunc(all, func(a, b Denial) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Type, b.Type)) })
 	return all
 }
 

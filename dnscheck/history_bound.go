@@ -104,7 +104,7 @@ func (h History) within(at time.Time, most, rest int) History {
 		end, gone := d.ClearBy(Observation{})
 		add(gone, end, d.LastSeen, d.Host, d.bytes())
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
+	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.need, b.need), a.last.Compare(b.last), cmp.Compare(a.host, b.host), cmp.Compare(a.place, b.place))
 	})
 	forgotten := make([]bool, len(entries))

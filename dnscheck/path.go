@@ -187,7 +187,7 @@ func (s *Step) links() []published {
 			}
 		}
 	}
-	slices.SortFunc(all, func(p, q published) int {
+	slices.SortStableFunc(all, func(p, q published) int {
 		return cmp.Or(cmp.Compare(p.Type, q.Type), cmp.Compare(p.Value, q.Value))
 	})
 	return all

@@ -42,7 +42,7 @@ func (s Set) with(seen Seen) Set {
 		i.Hosts = place(i.Hosts, cut(seen.Host))
 		i.Addresses = place(i.Addresses, seen.Address)
 	}
-	slices.SortFunc(s.Issuances, func(a, b Issuance) int {
+	slices.SortStableFunc(s.Issuances, func(a, b Issuance) int {
 		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Serial, b.Serial))
 	})
 	over := 0
@@ -100,10 +100,10 @@ func bounded(sets []Set, now time.Time) []Set {
 		}
 	}
 	if len(kept) > maxSets {
-		slices.SortFunc(kept, func(a, b Set) int { return cmp.Or(b.seen().Compare(a.seen()), cmp.Compare(a.Key, b.Key)) })
+		slices.SortStableFunc(kept, func(a, b Set) int { return cmp.Or(b.seen().Compare(a.seen()), cmp.Compare(a.Key, b.Key)) })
 		kept = kept[:maxSets]
 	}
-	slices.SortFunc(kept, func(a, b Set) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(kept, func(a, b Set) int { return cmp.Compare(a.Key, b.Key) })
 	return kept
 }
 
@@ -112,7 +112,7 @@ func bounded(sets []Set, now time.Time) []Set {
 // seen last.
 func (h History) Within(size int) History {
 	sets := slices.Clone(h.Sets)
-	slices.SortFunc(sets, func(a, b Set) int {
+	slices.SortStableFunc(sets, func(a, b Set) int {
 		return cmp.Or(cmp.Compare(len(b.Issuances), len(a.Issuances)), b.seen().Compare(a.seen()), cmp.Compare(a.Key, b.Key))
 	})
 	for n, s := range sets {
@@ -121,7 +121,7 @@ func (h History) Within(size int) History {
 			break
 		}
 	}
-	slices.SortFunc(sets, func(a, b Set) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(sets, func(a, b Set) int { return cmp.Compare(a.Key, b.Key) })
 	h.Sets = sets
 	return h
 }

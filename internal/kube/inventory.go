@@ -36,12 +36,12 @@ func (c *Cluster) Inventory() inventory.Inventory {
 	byName := func(a, b inventory.Service) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	}
-	slices.SortFunc(inv.Services, byName)
-	slices.SortFunc(inv.LeftAlone, byName)
+	slices.SortStableFunc(inv.Services, byName)
+	slices.SortStableFunc(inv.LeftAlone, byName)
 	for _, f := range c.declaring {
 		declared = append(declared, f.values()...)
 	}
-	slices.SortFunc(declared, func(a, b declaring) int {
+	slices.SortStableFunc(declared, func(a, b declaring) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
 	})
 	known := c.surroundings(slices.Concat(inv.Services, inv.LeftAlone))

@@ -208,7 +208,7 @@ func (k *Kubernetes) list(res kubeResource, namespace string, labels kubeSelecto
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, func(a, b kubeKey) int {
+	slices.SortStableFunc(keys, func(a, b kubeKey) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})
 	items := []map[string]any{}
