@@ -28,8 +28,8 @@ const keepBeside = time.Minute
 // askBeside asks the servers of a zone that its delegation, as one server of the parent
 // gave it, does not have: those that only the zone itself names, which resolvers prefer
 // once they have read them (RFC 2181 section 5.4.1), those that only another server of the
-// parent names, and servers of the parent that hold the zone too. It notes them all in s, and leaves out the answers of who does not
-// speak, as JudgeZone tells of it.
+// parent names, and servers of the parent that hold the zone too. It notes them all in s,
+// and leaves out the answers of who does not speak, as JudgeZone tells of it.
 func (w *walk) askBeside(ctx context.Context, s *Step, d delegation, servers []Server, name string, first bool) []Answer {
 	if d.fixed {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"driftprobe/finding"
+	"driftprobe/internal/inventory"
 )
 
 // judgeMissing looks for the load balancer's addresses among those published, as
@@ -14,9 +15,6 @@ import (
 func judgeMissing(c *Case, published []netip.Addr) []finding.Finding {
 	if !c.Expected.Known || c.covered(published) || len(c.Expected.Hostnames) > 0 {
 		return nil
-	}
-	if slices.ContainsFunc(published, c.Expected.Doubts) {
-		return nil // where it is published may be right
 	}
 	var fs []finding.Finding
 	for _, want := range c.Expected.Addresses {
@@ -50,7 +48,7 @@ func missing(c *Case, want netip.Addr, published []netip.Addr) finding.Finding {
 		f.Severity = finding.Info
 		f.Observed += "; " + chosen
 		f.Hint = "nothing, if the name servers choose among the addresses on purpose; otherwise " + f.Hint
-	case others && c.Expected.Fronts() == "":
+	case others && c.Expected.Rule == inventory.RuleConfig && c.Expected.Fronts() == "":
 		f.Hint += "; if it stands by on purpose, allow it instead of pinning it (targets[].allow)"
 	}
 	f.Hint += c.external(rec)

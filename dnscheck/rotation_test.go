@@ -80,10 +80,17 @@ func turnCases() []judged {
 			want: []string{"warning dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
 		},
 		{
-			rule: "of two pinned addresses one may stand by, and the hint says how", expected: inventory.Expected{Known: true, Addresses: ips("203.0.113.10", "203.0.113.77")},
+			rule: "of two pinned addresses one may stand by, and the hint says how", expected: inventory.Expected{Known: true, Rule: inventory.RuleConfig, Addresses: ips("203.0.113.10", "203.0.113.77")},
 			seen: good,
 			want: []string{"warning dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
 			says: []string{"if it stands by on purpose, allow it instead of pinning it (targets[].allow)"},
+		},
+		{
+			rule:     "of two balancers each is named",
+			expected: inventory.Expected{Known: true, Rule: inventory.RuleClass, Addresses: ips("203.0.113.10", "203.0.113.77"), Service: inventory.ServiceRef{Namespace: "a", Name: "one"}, Others: []inventory.ServiceRef{{Namespace: "b", Name: "two"}}},
+			seen:     good,
+			want:     []string{"warning dns/missing-record api.shop.example 203.0.113.10 | shop.example: api.shop.example 60 A 203.0.113.10 203.0.113.77 | at ns1"},
+			says:     []string{"203.0.113.10, 203.0.113.77 (a/one + b/two)"},
 		},
 		{
 			rule: "the address that replaced a wrong one was not switched to", expected: has("203.0.113.77", "203.0.113.78"),

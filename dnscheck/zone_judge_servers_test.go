@@ -116,6 +116,14 @@ func conformanceCases() []zoneCase {
 			[]string{"is an alias of web.shop.example", "Unbound follows the alias, BIND does not use such a server"},
 		},
 		{
+			"a server that rejects cookies, and knows EDNS",
+			func(o *ZoneObservation) {
+				o.Servers[1].EDNS, o.Servers[1].EDNSDetail = EDNSRejected, cookieRejected
+			},
+			[]string{"warning dns/nonconformant shop.example ns2.shop.example (192.0.2.2) | at ns2.shop.example"},
+			[]string{"answers FORMERR to a question with a DNS cookie", "BIND sends a cookie each time and does not ask again"},
+		},
+		{
 			"a server that drops cookies",
 			func(o *ZoneObservation) { o.Servers[1].DropsCookies = true },
 			[]string{"warning dns/nonconformant shop.example ns2.shop.example (192.0.2.2) | at ns2.shop.example"},

@@ -158,7 +158,7 @@ func selfEntries() []Entry {
 		},
 		{
 			SelfNotObserved, "something could not be looked at",
-			"A look at this name or address did not come to an end, through a fault of ours, or the target was not asked: its certificate was not valid then, or the proof of its identity, asked for over plain http, was redirected to https. Nothing is said about the target.",
+			"A look at this name or address did not come to an end, through a fault of ours, or the target was not asked: its certificate was not valid then, or the proof of its identity, asked for over plain http, was redirected to https. Or a record leads to another load balancer of ours, and objects of the cluster that may have the name there could not be read: it is neither right nor stale then. What no load balancer has any more stays stale. Nothing is said about the target.",
 			"Do what the finding says. Else read our log at level debug; report a panic as a bug with the output of --once -o json.",
 			"",
 		},

@@ -39,6 +39,9 @@ type Finding struct {
 	// Status is the status code of the HTTP response that the finding is about (RFC 9110
 	// section 15); 0 if it is about none.
 	Status int `json:"status,omitempty"`
+	// Fault names the kind of fault that kept us from an answer, if one did. It stays the
+	// same while the text of it differs.
+	Fault string `json:"fault,omitempty"`
 	// Targets are the keys of the targets (URLs) whose visits showed it.
 	Targets []string `json:"targets,omitempty"`
 	// SeenAt lists the places that showed it: name servers as

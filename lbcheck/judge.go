@@ -122,7 +122,10 @@ func judgeSources(now time.Time, w World) []finding.Finding {
 
 // addPart adds a text to others of its kind, unless it is the same as the last.
 func addPart(texts, between, text string) string {
-	if texts == text || strings.HasSuffix(texts, between+text) {
+	switch {
+	case texts == "":
+		return text
+	case text == "", texts == text, strings.HasSuffix(texts, between+text):
 		return texts
 	}
 	return texts + between + text

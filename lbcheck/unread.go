@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"driftprobe/finding"
 	"driftprobe/internal/inventory"
@@ -35,20 +34,13 @@ func (w *World) elsewhere() []netip.Addr {
 	}
 	var all, lost []netip.Addr
 	owned := map[string]bool{}
-	for _, s := range w.Inventory.Services {
+	for _, s := range slices.Concat(w.Inventory.Services, w.Inventory.LeftAlone) {
 		f := w.join(s)
 		if f.Balancer != nil {
 			owned[f.Balancer.ID] = true
 		}
 		if !f.Lost { // what the cloud has no more is nobody's
 			all = append(append(all, f.Addresses...), f.Uncertain...)
-		}
-	}
-	for _, s := range w.Inventory.LeftAlone {
-		all = append(all, s.Addresses...)
-		if _, b, found := w.find(s); found {
-			owned[b.ID] = true
-			all = append(all, b.Addresses...)
 		}
 	}
 	for _, s := range w.History.Sightings {
@@ -88,8 +80,8 @@ func JudgeDoubt(w *World, fronts map[inventory.ServiceRef]Front, host string, e 
 			Subject:  finding.Subject{Host: host, Address: a.String(), Source: "kubernetes"},
 			Summary:  fmt.Sprintf("whether %s is right for %s could not be told: it is the address of %s, and %s could not be read", a, host, whose, what),
 			Expected: "by what could be read " + right,
-			Observed: fmt.Sprintf("%s, the address of %s; what could not be read may have the name there: %s", a, whose, strings.TrimPrefix(why, "; ")),
-			Hint:     strings.TrimPrefix(hint, "\n") + "\nor say which load balancer is meant: targets[].service",
+			Observed: fmt.Sprintf("%s, the address of %s; what could not be read may have the name there: %s", a, whose, why),
+			Hint:     addPart(hint, "\n", "or say which load balancer is meant: targets[].service"),
 			SeenAt:   []string{a.String()},
 		}
 		if name := e.Fronts(); name != "" {

@@ -78,6 +78,11 @@ func TestARecordAtAnotherBalancerIsInDoubtWhileAKindIsUnread(t *testing.T) {
 			w.Inventory.LeftAlone = []inventory.Service{second()}
 			return w
 		}(), ingress, other, true},
+		{"but not what the status of one names that the cloud has no more", func() World {
+			w := clouds(unread.with(service(status(fresh), id("a"))), balancer("a", fresh))
+			w.Inventory.LeftAlone = []inventory.Service{second(id("b"))}
+			return w
+		}(), ingress, other, false},
 		{"without the Services a range alone is no reason to call them stale", gaps(two, gap("services")), cdn, other, true},
 		{"nor without anything of the cluster", gaps(two, gap()), cdn, other, true},
 		{"a status that names what the cloud has no more", clouds(unread.with(service(status(fresh), id("a")), second(id("b"))), balancer("a", fresh)), ingress, other, false},
@@ -100,9 +105,11 @@ func TestARecordAtAnotherBalancerIsInDoubtWhileAKindIsUnread(t *testing.T) {
 
 func TestADoubtSaysWhoseTheAddressIsAndWhatIsMissing(t *testing.T) {
 	w := World{}.with(service(status(fresh)), second())
-	for _, kind := range []string{"HTTPRoutes", "IngressRoutes"} {
+	for _, kind := range []string{"HTTPRoutes", "IngressRoutes", "TLSRoutes"} {
 		g := never(strings.ToLower(kind))
-		g.What, g.Hint = kind, "grant list and watch on "+kind
+		if g.What, g.Hint = kind, ""; kind != "TLSRoutes" { // not all say what to do
+			g.Hint = "grant list and watch on " + kind
+		}
 		w.Inventory.Gaps = append(w.Inventory.Gaps, g)
 	}
 	target := inventory.Target{Host: "api.shop.example", Declarations: []inventory.Declaration{{Object: "Ingress shop/web", StatusAddresses: []netip.Addr{fresh}}}}
@@ -113,7 +120,7 @@ func TestADoubtSaysWhoseTheAddressIsAndWhatIsMissing(t *testing.T) {
 	}
 	f := fs[0]
 	for text, wants := range map[string]string{
-		f.Summary:  "whether 203.0.113.99 is right for api.shop.example could not be told: it is the address of the Service nginx/nginx, and HTTPRoutes, IngressRoutes could not be read",
+		f.Summary:  "whether 203.0.113.99 is right for api.shop.example could not be told: it is the address of the Service nginx/nginx, and HTTPRoutes, IngressRoutes, TLSRoutes could not be read",
 		f.Expected: "by what could be read 203.0.113.77 (traefik/traefik)",
 		f.Observed: "203.0.113.99, the address of the Service nginx/nginx; what could not be read may have the name there: forbidden",
 		f.Hint:     "grant list and watch on HTTPRoutes\ngrant list and watch on IngressRoutes\nor say which load balancer is meant: targets[].service",

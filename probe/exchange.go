@@ -147,7 +147,7 @@ func notHTTPText(err error, begins []byte) string {
 	switch {
 	case len(begins) > 8 && begins[0] == 0 && begins[3] == 4: // SETTINGS, RFC 9113 section 3.4
 		return not + "it is HTTP/2, which was not agreed on"
-	case !bytes.HasPrefix(begins, []byte("HTTP/")), strings.HasPrefix(says, "malformed HTTP"):
+	case !bytes.HasPrefix(begins, []byte("HTTP/"[:min(5, len(begins))])), strings.HasPrefix(says, "malformed HTTP"):
 		return not + "it begins with \"" + finding.Printable(string(begins), 40) + "\""
 	case strings.Contains(says, "Content-Length"):
 		return not + "its Content-Length makes no sense, or contradicts itself"

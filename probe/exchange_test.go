@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"driftprobe/internal/inventory"
@@ -306,6 +308,25 @@ func TestAnEarlyResponseIsRead(t *testing.T) {
 		o := prober(w.roots).Observe(t.Context(), Request{Target: tg, Address: at, Body: make([]byte, 8<<20)})
 		if o.HTTP == nil || o.HTTP.Status != http.StatusRequestEntityTooLarge {
 			t.Fatalf("%+v", o.Fault)
+		}
+	}
+}
+
+// What is wrong with a response is said of the response, however slowly its bytes come.
+func TestAResponseThatComesByteByByte(t *testing.T) {
+	for text, want := range map[string]string{
+		"HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n":                                      "a line of its header is no field",
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n": "Content-Length makes no sense",
+		"hello\r\n\r\n": `it begins with "h"`,
+	} {
+		in := &budget{io.LimitedReader{R: iotest.OneByteReader(strings.NewReader(text)), N: maxHeader}}
+		reader := bufio.NewReader(in)
+		if _, err := reader.Peek(1); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readHeader(reader, in, nil) //nolint:bodyclose // there is none
+		if err == nil || !strings.Contains(classify(PhaseHTTP, "", netip.AddrPort{}, err).Text, want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 }

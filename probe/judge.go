@@ -109,6 +109,7 @@ func (j *judge) findings() []finding.Finding {
 	}
 	var all []finding.Finding
 	if f, ok := j.fault(); ok {
+		f.Fault = string(j.seen.Fault.Kind)
 		all = append(all, f)
 	}
 	// Our own fault in the TLS phase that left facts is a lack of roots to judge them by.

@@ -103,6 +103,8 @@ func (j *judge) imposter() finding.Finding {
 		if h := j.seen.HTTP; h != nil && len(h.Hops) > 0 {
 			f.Observed = "no response of this address has it: " + j.way(*h)
 			byHand = j.curlWith("L")
+		} else if h != nil {
+			f.Observed = j.responseText(*h) + ", without it"
 		}
 	}
 	f.Hint = "find out who has this address now; if it is the target, check that the proof was deployed everywhere. Compare with: " + byHand

@@ -117,6 +117,7 @@ func circular(t inventory.Target, response *http.Response, next *url.URL) bool {
 // own: address, deadline and limits are those of any other.
 func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *url.URL) {
 	began := time.Now()
+	defer func() { o.Took.Redirects = time.Since(began) }()
 	been := map[string]bool{cmp.Or(first.Target.Method, http.MethodGet) + urlOf(first.Target): true}
 	last, at := o.HTTP, first
 	var hops []Hop
@@ -164,7 +165,6 @@ func (p *Prober) follow(ctx context.Context, first Request, o *Observation, to *
 	last.Circular = false // that of a hop stands in Stopped
 	last.Hops, last.FinalURL, last.Stopped = hops, clip(urlOf(at.Target)), clip(stopped)
 	o.HTTP = last
-	o.Took.Redirects = time.Since(began)
 }
 
 // credit takes over what a hop says of who is at the address. A header that proves it may

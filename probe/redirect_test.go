@@ -85,15 +85,17 @@ func TestResolvingIsTimed(t *testing.T) {
 		switch r.URL.Path {
 		case "/away":
 			http.Redirect(rw, r, "https://gone.example/", http.StatusFound)
+		case "/untold":
+			http.Redirect(rw, r, "https://untold.example/", http.StatusFound)
 		case "/here":
 			http.Redirect(rw, r, "/end", http.StatusFound)
 		}
 	})
-	p := New(Settings{Roots: w.roots, Allow: loopback(), Lookup: func(context.Context, string) ([]netip.Addr, bool) { return nil, true }})
-	for path, resolves := range map[string]bool{"/away": true, "/here": false, "/end": false} {
+	p := New(Settings{Roots: w.roots, Allow: loopback(), Lookup: func(_ context.Context, name string) ([]netip.Addr, bool) { return nil, name != "untold.example" }})
+	for path, resolves := range map[string]bool{"/away": true, "/untold": true, "/here": false, "/end": false} {
 		goal := target(own)
 		goal.Path = path
-		following("gone.example")(&goal)
+		following("gone.example", "untold.example")(&goal)
 		took := p.Observe(t.Context(), Request{Target: goal, Address: own}).Took
 		if took.Resolve > 0 != resolves || took.Resolve > took.Redirects || took.Total() < took.Connect+took.Redirects {
 			t.Errorf("%s: %+v", path, took)

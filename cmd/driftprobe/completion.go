@@ -78,9 +78,11 @@ func completeBash(w io.Writer) {
 			files = append(files, written(f.Name))
 		}
 	})
-	fmt.Fprint(w, "# bash completion of driftprobe\n_driftprobe() {\n"+
-		"  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n  COMPREPLY=()\n  case $prev in\n")
 	reply := func(words string) string { return `COMPREPLY=($(compgen -W "` + words + `" -- "$cur"))` }
+	fmt.Fprint(w, "# bash completion of driftprobe\n_driftprobe() {\n"+
+		"  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n  COMPREPLY=()\n")
+	// First, because flags follow commands that take files.
+	fmt.Fprintf(w, "  case $cur in -*) %s; return;; esac\n  case $prev in\n", reply(strings.Join(flags, " ")))
 	for _, name := range sortedKeys(words()) {
 		fmt.Fprintf(w, "    %s) %s; return;;\n", written(name), reply(strings.Join(words()[name], " ")))
 	}
@@ -88,7 +90,6 @@ func completeBash(w io.Writer) {
 	fmt.Fprintf(w, "    completion) %s; return;;\n", reply("bash zsh fish"))
 	fmt.Fprintf(w, "    help) %s; return;;\n", reply(strings.Join(commandNames(), " ")))
 	fmt.Fprintf(w, "    judge|lint|%s) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n  esac\n", strings.Join(files, "|"))
-	fmt.Fprintf(w, "  case $cur in -*) %s; return;; esac\n", reply(strings.Join(flags, " ")))
 	fmt.Fprintf(w, "  if [ \"$COMP_CWORD\" = 1 ]; then %s; fi\n}\n", reply(strings.Join(commandNames(), " ")))
 	fmt.Fprintln(w, "complete -o default -F _driftprobe driftprobe")
 }

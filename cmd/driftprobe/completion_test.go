@@ -30,6 +30,16 @@ func TestCompletionAndManKnowEverything(t *testing.T) {
 	}
 }
 
+// Flags are completed after commands that take files, too.
+func TestBashCompletesFlagsBeforeFiles(t *testing.T) {
+	var out strings.Builder
+	completeBash(&out)
+	flags, files := strings.Index(out.String(), "case $cur in -*)"), strings.Index(out.String(), "judge|lint|")
+	if flags < 0 || files < flags {
+		t.Errorf("flags at %d, files at %d:\n%s", flags, files, out.String())
+	}
+}
+
 func TestCompletionOfAnotherShell(t *testing.T) {
 	var out, complaints strings.Builder
 	if code := run(t.Context(), process{stdout: &out, stderr: &complaints}, []string{"completion", "csh"}); code != exitUsage || !strings.Contains(complaints.String(), "bash, zsh or fish") {

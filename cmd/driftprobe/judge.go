@@ -116,10 +116,10 @@ with a family, such as dns, those of it.
 // explain prints what the catalogue says of a code, or lists the codes.
 func explain(_ context.Context, p process, args []string) (int, error) {
 	if len(args) == 0 {
-		return exitClean, report.ExplainAll(p.stdout, "")
+		return exitClean, report.ExplainAll(p.stdout, "", "driftprobe explain CODE")
 	}
 	if family := strings.TrimSuffix(args[0], "/"); len(args) == 1 && slices.ContainsFunc(codes(), func(c string) bool { return strings.HasPrefix(c, family+"/") }) {
-		return exitClean, report.ExplainAll(p.stdout, family)
+		return exitClean, report.ExplainAll(p.stdout, family, "driftprobe explain CODE")
 	}
 	e, ok := finding.Lookup(finding.Code(args[0]))
 	if !ok || len(args) > 1 {

@@ -116,7 +116,7 @@ func nothingToWatch(p process, cfg config.Config, targets []inventory.Target) er
 	if len(targets) > 0 || watchesCluster(p, cfg) {
 		return nil
 	}
-	return faultf("add targets to the configuration, name a HOST, or configure kubernetes", "there is nothing to watch")
+	return faultf("name a HOST (driftprobe --once api.example.com), add targets to the configuration, or configure kubernetes", "there is nothing to watch")
 }
 
 func versionText() string {

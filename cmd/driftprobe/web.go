@@ -184,7 +184,7 @@ func explained(r *http.Request) answer {
 	case code == "" && browser:
 		err = report.ExplainAllPage(&text)
 	case code == "":
-		err = report.ExplainAll(&text, "")
+		err = report.ExplainAll(&text, "", "/explain?code=CODE")
 	case !known:
 		return plain(http.StatusNotFound, "there is no code "+finding.Printable(code, 60)+"; /explain lists them\n")
 	case browser:

@@ -126,6 +126,7 @@ func TestStatusPage(t *testing.T) {
 		{"/explain?code=dns/stale-record", "*/*", 200, "text/plain", "\nfix  Set the record"},
 		{"/explain", browser, 200, "text/html", `<a href="explain?code=lb%2Freplaced" title="`},
 		{"/explain", "", 200, "text/plain", "\nlb/replaced "},
+		{"/explain", "", 200, "text/plain", "more on one: /explain?code=CODE\n"},
 		{"/explain?code=%3Cb%3E%1B", browser, 404, "text/plain", `there is no code <b>\x1b; /explain lists them`},
 	} {
 		w := ask(c.path, c.accept)

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -110,20 +111,29 @@ func (v *view) contested(s dnscheck.Step) bool {
 }
 
 // spared says which names need records of their own before a wildcard that serves them too
-// is moved away from them: any tenant can declare a wildcard.
+// is moved away from them: any tenant can declare a wildcard. moved is sorted.
 func (v *view) spared(moved []string) []finding.Step {
-	var steps []finding.Step
-	for _, wild := range moved {
-		var stay []string
-		for _, h := range v.hosts {
-			if h.name != wild && !alike(h.expected, v.of(wild).expected) && slices.ContainsFunc(h.dns.Steps, func(s dnscheck.Step) bool {
-				return s.Owner() == wild && v.contested(s)
-			}) {
-				stay = append(stay, h.name)
+	stay := map[string][]string{}
+	for w := range v.wildcards {
+		if _, found := slices.BinarySearch(moved, w.owner); found {
+			stay[w.owner] = nil
+		}
+	}
+	if len(stay) == 0 {
+		return nil
+	}
+	for _, h := range v.hosts {
+		for _, s := range h.dns.Steps {
+			names, moves := stay[s.Owner()]
+			if moves && h.name != s.Owner() && v.contested(s) && !alike(h.expected, v.of(s.Owner()).expected) && !slices.Contains(names, h.name) {
+				stay[s.Owner()] = append(names, h.name)
 			}
 		}
-		if len(stay) > 0 {
-			steps = append(steps, finding.Step{Text: fmt.Sprintf("first give %s, which %s serves too and which must stay, records of their own", finding.List(stay, 4), wild)})
+	}
+	var steps []finding.Step
+	for _, wild := range slices.Sorted(maps.Keys(stay)) {
+		if names := stay[wild]; len(names) > 0 {
+			steps = append(steps, finding.Step{Text: fmt.Sprintf("first give %s, which %s serves too and which must stay, records of their own", finding.List(names, 4), wild)})
 		}
 	}
 	return steps

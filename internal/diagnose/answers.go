@@ -50,7 +50,8 @@ func (v *view) unseenIPv6(e inventory.Expected, hosts []string) string {
 func (v *view) answers(e inventory.Expected, hosts []string) (good, looked int) {
 	bad := map[string]bool{}
 	for _, f := range v.findings {
-		if fam := f.Code.Family(); (fam == "http" || fam == "tls" || fam == "self") && f.Severity >= finding.Unknown {
+		there := f.Subject.Address == "" || has(e, f.Subject.Address)
+		if fam := f.Code.Family(); there && (fam == "http" || fam == "tls" || fam == "self") && f.Severity >= finding.Unknown {
 			bad[f.Subject.Host] = true
 		}
 	}

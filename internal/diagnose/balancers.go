@@ -34,7 +34,7 @@ func (v *view) balancersGone() []finding.Incident {
 			Subject: f.Subject, Cause: f.Summary, Hosts: hosts, Effects: effects,
 			Evidence: []finding.Note{
 				{Label: ref.String(), Text: f.Observed},
-				{Label: "so", Text: v.atRisk(hosts)},
+				{Label: "so", Text: v.atRisk(ref, hosts)},
 			},
 			Fix: []finding.Step{{Text: f.Hint}},
 		}
@@ -62,10 +62,19 @@ func (v *view) waiting(ref inventory.ServiceRef, f finding.Finding) string {
 	return text
 }
 
-// atRisk says whom a lost load balancer hits, and for how long after the repair.
-func (v *view) atRisk(hosts []string) string {
+// atRisk says whom a lost load balancer hits, and for how long after the repair: not those
+// that another one fronts too, and that are published at that one alone.
+func (v *view) atRisk(ref inventory.ServiceRef, hosts []string) string {
 	if len(hosts) == 0 {
 		return "no hostname that is watched stands behind it."
+	}
+	hosts = slices.DeleteFunc(slices.Clone(hosts), func(name string) bool {
+		h := v.of(name)
+		hit := func(a netip.Addr) bool { return !h.expected.Has(a) || v.isAt(ref, a.String()) }
+		return len(h.published) > 0 && !slices.ContainsFunc(h.published, hit)
+	})
+	if len(hosts) == 0 {
+		return "what stands behind it stands behind another load balancer too, and is published there alone."
 	}
 	byTTL := map[uint32][]string{}
 	for _, h := range hosts {

@@ -235,7 +235,7 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 			continue
 		}
 		seen++
-		if h.expected.Known && h.expected.Accepts(newest.Address) {
+		if h.expected.Known && h.expected.Accepts(newest.Address) && !h.expected.Doubts(newest.Address) {
 			right++
 		}
 		if newest.LastSeen.After(last) {
@@ -254,8 +254,11 @@ func (v *view) lastKnown(hosts []string) []finding.Note {
 // at each look, and each would be an incident of its own, too short to be told.
 func answerKey(v *view, f finding.Finding) string {
 	key := frontKey(v, f) + " " + f.Observed
-	if f.Status > 0 {
+	switch {
+	case f.Status > 0:
 		key = fmt.Sprintf("%s HTTP %dxx", frontKey(v, f), f.Status/100)
+	case f.Fault != "":
+		key = frontKey(v, f) + " " + f.Fault
 	}
 	if f.Severity == finding.Info {
 		key += " " + f.Severity.String() // no hostname where nobody suffers beside one where all do

@@ -129,16 +129,20 @@ func drainedBy(fs []finding.Finding) time.Time {
 // get records of their own.
 func (v *view) ofTheirOwn(stale []finding.Finding) []finding.Step {
 	var owners []string
-	moved := v.hostsOf(stale)
 	for _, f := range stale {
 		for _, s := range v.of(f.Subject.Host).dns.Steps {
-			if (v.contested(s) || v.torn(s) && s.Name != f.Subject.Host) && !slices.Contains(moved, s.Owner()) {
+			if v.contested(s) || v.torn(s) && s.Name != f.Subject.Host {
 				owners = append(owners, s.Owner())
 			}
 		}
 	}
 	slices.Sort(owners)
-	if owners = slices.Compact(owners); len(owners) == 0 {
+	moved := v.hostsOf(stale)
+	owners = slices.DeleteFunc(slices.Compact(owners), func(owner string) bool {
+		_, found := slices.BinarySearch(moved, owner)
+		return found
+	})
+	if len(owners) == 0 {
 		return nil
 	}
 	return []finding.Step{{Text: fmt.Sprintf("leave %s as it is: it serves names too that must stay", finding.List(owners, 4))}}

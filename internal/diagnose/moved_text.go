@@ -35,6 +35,11 @@ func (v *view) movedCause(stale []finding.Finding, e inventory.Expected) string 
 	})
 	what := "an address that is not the load balancer's"
 	switch {
+	case alive > 0 && alive < len(stale):
+		what = "wrong addresses, of which some still answer"
+		if len(distinct(stale, func(f finding.Finding) string { return f.Subject.Address })) == 1 {
+			what = "a wrong address that still answers for some of the names"
+		}
 	case owned == len(stale) && alive > 0:
 		what = "another load balancer, which answers for the name"
 	case owned == len(stale) && former:
@@ -157,7 +162,7 @@ func (v *view) movedFront(e inventory.Expected, hosts []string, stale []finding.
 	old := distinct(stale, func(f finding.Finding) string { return f.Subject.Address })
 	now := finding.List(texts(e.Addresses), 4)
 	note := finding.Note{Label: "expected", Text: cmp.Or(now, "no address") + " (pinned in the configuration)"}
-	if name := e.Service.String(); name != "" {
+	if name := e.Fronts(); name != "" {
 		note.Label = name
 		note.Text = "has " + cmp.Or(now, "no address")
 		if former := known(old, e); len(former) > 0 {
@@ -165,9 +170,17 @@ func (v *view) movedFront(e inventory.Expected, hosts []string, stale []finding.
 		}
 	}
 	notes := []finding.Note{note}
-	if f := v.fronts[e.Service]; f.Balancer != nil {
-		notes = append(notes, finding.Note{Text: fmt.Sprintf("%s %s %q, %s%s", f.Provider, short(f.Balancer.ID), f.Balancer.Name, f.Balancer.Status, v.answering(e, hosts))})
-	} else if a := v.answering(e, hosts); a != "" {
+	for _, ref := range append([]inventory.ServiceRef{e.Service}, e.Others...) {
+		if f := v.fronts[ref]; f.Balancer != nil {
+			notes = append(notes, finding.Note{Text: fmt.Sprintf("%s %s %q, %s", f.Provider, short(f.Balancer.ID), f.Balancer.Name, f.Balancer.Status)})
+		}
+	}
+	switch a := v.answering(e, hosts); {
+	case len(notes) == 2:
+		notes[1].Text += a
+	case len(notes) > 2:
+		notes[0].Text += a // it is said of all of them
+	case a != "":
 		notes = append(notes, finding.Note{Text: strings.TrimPrefix(a, ", ")})
 	}
 	return notes

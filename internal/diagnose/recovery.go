@@ -202,15 +202,16 @@ func (v *view) drained(fs []finding.Finding) finding.Incident {
 	if !last.IsZero() {
 		since = " since " + finding.Clock(last, v.now)
 	}
-	in.Cause = fmt.Sprintf("records are right%s; all clear by %s, in %s", since, finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
+	are := v.corrections(hosts)
+	in.Cause = fmt.Sprintf("%s%s; all clear by %s, in %s", are, since, finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
 	if !slices.ContainsFunc(fs, is(finding.DNSDraining)) {
 		// Nobody saw the old record, so its TTL is not known: only what the resolvers
 		// that were asked have left of it.
-		in.Cause = fmt.Sprintf("records are right; the resolvers asked hold an old answer until %s, others may hold it longer", finding.Clock(in.ClearBy, v.now))
+		in.Cause = fmt.Sprintf("%s; the resolvers asked hold an old answer until %s, others may hold it longer", are, finding.Clock(in.ClearBy, v.now))
 	}
 	former, moved := lastFormer(fs)
 	if moved && !slices.ContainsFunc(fs, endless) {
-		in.Cause = fmt.Sprintf("records are right, but servers that a zone had before still give an old address, and caches may ask those; all clear by %s, in %s", finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
+		in.Cause = fmt.Sprintf("%s, but servers that a zone had before still give an old address, and caches may ask those; all clear by %s, in %s", are, finding.Clock(in.ClearBy, v.now), finding.Span(in.ClearBy.Sub(v.now)))
 		in.State, in.Fix = finding.Firing, []finding.Step{{Text: former.Hint}} // it can be ended sooner
 	} else if in.Severity >= finding.Warning {
 		in.Cause = "a resolver serves an old address beyond its TTL, until " + finding.Clock(in.ClearBy, v.now)
@@ -269,7 +270,7 @@ func (v *view) drainNotes(fs []finding.Finding, hosts []string) []finding.Note {
 		h := v.of(name)
 		for _, held := range h.held() {
 			if !stale[held.Resolver] {
-				right[held.Resolver] = right[held.Resolver] || h.expected.Accepts(held.Address)
+				right[held.Resolver] = right[held.Resolver] || h.expected.Accepts(held.Address) && !h.expected.Doubts(held.Address)
 			} else if slices.ContainsFunc(fs, func(f finding.Finding) bool {
 				return f.Subject.Server == held.Resolver && f.Subject.Address == held.Address.String()
 			}) && held.Until.After(worst[held.Resolver].until) {

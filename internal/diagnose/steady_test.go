@@ -30,6 +30,10 @@ func TestOneTroubleIsOneIncident(t *testing.T) {
 		"a missing header": func(o *probe.Observation, n int) {
 			o.HTTP.HeadersMissing, o.HTTP.Server = []string{"X-Frame-Options"}, fmt.Sprint(n)
 		},
+		"rubbish in place of TLS": func(o *probe.Observation, n int) {
+			o.TLS, o.HTTP, o.Reached = nil, nil, probe.PhaseConnect
+			o.Fault = probe.Fault{Phase: probe.PhaseTLS, Kind: probe.NotTLS, Text: fmt.Sprint("its answer begins with ", n)}
+		},
 		"a client certificate wanted": func(o *probe.Observation, n int) {
 			o.TLS.ClientCertificate, o.HTTP.Status, o.HTTP.Server = true, 400, fmt.Sprint(n)
 			o.HTTP.WantsCertificate = true

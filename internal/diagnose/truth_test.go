@@ -181,7 +181,7 @@ func records() []situation {
 	}
 	const wild = "*.shop.example"
 	return []situation{
-		{"the provider's records are named by id", func(t testing.TB) *builder {
+		{"records at the provider are named by id", func(t testing.TB) *builder {
 			return moved(t, oldAddr).hosted(record("shop.example", oldAddr), record(wild, oldAddr))
 		}, 1},
 		{"of two records at the provider one is to go", func(t testing.TB) *builder {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"driftprobe/finding"
@@ -28,6 +29,18 @@ func unobservedCause(v *view, fs []finding.Finding, hosts []string) string {
 			fs[0].Subject.Address, finding.Count(len(hosts), "hostname", "hostnames"), fs[0].Subject.Source)
 	}
 	return summary(v, fs, hosts)
+}
+
+// corrections says what has become of records that were wrong: right, unless a host
+// publishes an address of which that could not be told.
+func (v *view) corrections(hosts []string) string {
+	if slices.ContainsFunc(hosts, func(name string) bool {
+		h := v.of(name)
+		return slices.ContainsFunc(h.published, h.expected.Doubts)
+	}) {
+		return "the old address is out of the records"
+	}
+	return "records are right"
 }
 
 func inDoubt(f finding.Finding) bool { return f.Subject.Source != "" && f.Subject.Address != "" }

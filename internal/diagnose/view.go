@@ -157,6 +157,8 @@ func (v *view) judge() {
 			v.findings = append(v.findings, f)
 		default:
 			by := slices.Concat(v.findings[i].Targets, f.Targets)
+			slices.Sort(by)
+			by = slices.Compact(by)
 			if f.Severity > v.findings[i].Severity {
 				v.findings[i] = f
 			}
@@ -338,7 +340,7 @@ func (v *view) owner(a netip.Addr) string {
 		}
 	}
 	for _, s := range v.snap.Inventory.Services {
-		if slices.Contains(s.Addresses, a) {
+		if slices.Contains(s.Addresses, a) && !v.fronts[s.ServiceRef].Lost {
 			return "the load balancer of the Service " + s.String()
 		}
 	}

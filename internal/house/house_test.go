@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/module"
 )
 
 // floors say where each package stands. A package may import only packages of
@@ -204,5 +206,36 @@ func TestOnlyMainTouchesTheProcess(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestFileNamesFitAModule finds those that the module proxies, and so "go install", refuse,
+// such as one with an apostrophe. https://go.dev/ref/mod#zip-path-size-constraints
+func TestFileNamesFitAModule(t *testing.T) {
+	met := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == ".git" {
+			return filepath.SkipDir
+		}
+		rel, _ := filepath.Rel(root, path)
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if err := module.CheckFilePath(rel); err != nil {
+			t.Error(err)
+		}
+		folded := strings.ToLower(rel)
+		if other, twice := met[folded]; twice {
+			t.Errorf("%s and %s are one file where case does not count", other, rel)
+		}
+		met[folded] = rel
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if met["go.mod"] == "" {
+		t.Error("no go.mod found: the test looks in the wrong place")
 	}
 }

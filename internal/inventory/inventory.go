@@ -242,7 +242,10 @@ func (e *Expected) FrontedBy(ref ServiceRef) bool {
 func (e *Expected) Fronts() string {
 	text := e.Service.String()
 	for _, ref := range e.Others {
-		text += " + " + ref.String()
+		if text != "" { // else what comes first is no Service: an annotation points at a CDN
+			text += " + "
+		}
+		text += ref.String()
 	}
 	return text
 }

@@ -53,6 +53,20 @@ func TestJoined(t *testing.T) {
 	}
 }
 
+func TestFrontsNamesServicesAlone(t *testing.T) {
+	one, two := ServiceRef{Namespace: "a", Name: "one"}, ServiceRef{Namespace: "a", Name: "two"}
+	for want, e := range map[string]Expected{
+		"":              {},
+		"a/one":         {Service: one},
+		"a/one + a/two": {Service: one, Others: []ServiceRef{two}},
+		"a/two":         {Others: []ServiceRef{two}}, // an annotation that names no Service leads elsewhere too
+	} {
+		if got := e.Fronts(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // plain makes empty lists nil.
 func plain(e Expected) Expected {
 	for _, l := range []*[]netip.Addr{&e.Addresses, &e.Told, &e.Uncertain, &e.Former} {

@@ -38,7 +38,7 @@ type Container struct {
 	Dir string `json:"dir,omitempty"`
 	// Args are the arguments, Env the variables with a literal value and Config the
 	// settings of a configuration file in a ConfigMap, as "certificatesresolvers.le.acme.storage":
-	// only those that say where certificates are kept. Of others that show that there is
+	// only those that say where certificates are kept, and of Caddy's whether it has any. Of others that show that there is
 	// something to keep the values are left out, because they can be secrets.
 	// A part of a value that only the cluster knows stands there as "$(NAME)".
 	Args   []string          `json:"args,omitempty"`

@@ -82,12 +82,13 @@ func (l Limit) Refused(issued []time.Time, now time.Time, pace time.Duration) ti
 		return time.Time{}
 	}
 	full := l.full(issued, now)
-	at := earlier(slices.MaxFunc(issued, time.Time.Compare), now)
-	// Each order of this pace takes more than comes back, so that it ends.
-	for at = at.Add(pace); at.Sub(now) < horizon; at = at.Add(pace) {
+	newest := earlier(slices.MaxFunc(issued, time.Time.Compare), now)
+	// What was due by now was not ordered: the next can come at once. Each order of this
+	// pace takes more than comes back, so that it ends.
+	for at := later(newest.Add(pace), now); at.Sub(now) < horizon; at = at.Add(pace) {
 		next := l.spend(full, at)
 		if next.Equal(full) {
-			return later(at, now)
+			return at
 		}
 		full = next
 	}

@@ -78,7 +78,8 @@ func TestWhenAnOrderIsRefused(t *testing.T) {
 		{"as fast as they come back", hours(0, 33.6), at(34), 336 * time.Minute * 6, time.Time{}},
 		{"nothing issued", nil, at(0), time.Hour, time.Time{}},
 		{"no pace", hours(0), at(0), 0, time.Time{}},
-		{"it should have been refused by now", hours(0, 1, 2), at(100), time.Hour, at(100)},
+		// 0.8 hours are owed, so that five orders from now on are taken.
+		{"what was due by now was not ordered", hours(0, 1, 2), at(100), time.Hour, at(105)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := SameNames().Refused(c.issued, c.now, c.pace); !got.Equal(c.want) {

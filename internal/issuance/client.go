@@ -119,6 +119,9 @@ func caddyStore(c inventory.Container) (store, bool) {
 	if c.Program() != "caddy" {
 		return store{}, false
 	}
+	if off := c.Config["auto_https"]; off == "off" || off == "disable_certs" {
+		return store{}, false // it orders none
+	}
 	s := store{client: "Caddy", path: "/data/caddy", said: "the image's XDG_DATA_HOME=/data"}
 	if home := c.Env["XDG_DATA_HOME"]; home != "" {
 		s.path, s.said = c.Absolute(home)+"/caddy", "the variable XDG_DATA_HOME"

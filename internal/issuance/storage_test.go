@@ -96,6 +96,11 @@ func TestStorage(t *testing.T) {
 		{"Caddy with a claim", caddy("ghcr.io/x/caddy@sha256:1", "", nil), ""},
 		{"Caddy elsewhere", caddy("caddy", "", map[string]string{"XDG_DATA_HOME": "/var/lib"}), "/var/lib/caddy"},
 		{"Caddy in Redis", caddy("caddy", "redis", map[string]string{"XDG_DATA_HOME": "/var/lib"}), ""},
+		{"Caddy without certificates", func() inventory.Workload {
+			w := caddy("caddy", "", map[string]string{"XDG_DATA_HOME": "/var/lib"})
+			w.Containers[0].Config["auto_https"] = "off"
+			return w
+		}(), ""},
 		{"Caddy told where", caddy("caddy", "file_system /certs", nil), "mount a PersistentVolumeClaim at /certs"},
 		{"mounted read-only", traefik(volume("persistentVolumeClaim", "/data"), readOnly), "take readOnly from the mount v0 at /data, and from the volume"},
 		{"a claim hidden by one that is read-only", traefik(volume("persistentVolumeClaim", "/data"), readOnly, volume("configMap", "/data/")), "mount a PersistentVolumeClaim at /data in place"},

@@ -136,6 +136,17 @@ func TestWorkload(t *testing.T) {
 	}
 }
 
+// A StatefulSet's claim takes the place of a volume of the same name.
+func TestAClaimComesBeforeAVolume(t *testing.T) {
+	all, err := Read("w.yaml", strings.NewReader("kind: StatefulSet\nspec: {template: {spec: {volumes: [{name: data, emptyDir: {}}]}}, volumeClaimTemplates: [{metadata: {name: data}}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, _ := Workload(all[0].Fields); len(w.Volumes) == 0 || w.Volumes[0].Kind != "volumeClaimTemplate" {
+		t.Errorf("%+v", w.Volumes)
+	}
+}
+
 func TestWorkloadIsNothingElse(t *testing.T) {
 	for _, text := range []string{
 		"kind: Service", "kind: ReplicaSet",
@@ -174,6 +185,13 @@ func TestSettings(t *testing.T) {
 		{"Caddy in JSON", `{"storage": {"module": "file_system", "root": "/certs"}, "apps": {}}`, "storage", "file_system /certs", true},
 		{"Caddy in JSON, elsewhere", `{"storage": {"module": "redis", "password": "x"}}`, "storage", "redis", true},
 		{"Caddy in JSON, as it comes", `{"apps": {"http": {}}}`, "storage", "", true},
+		{"Caddy, in quotes", "{\n\tstorage file_system \"/certs\"\n}\n", "storage", "file_system /certs", true},
+		{"Caddy without certificates", "{\n\tauto_https off\n}\nexample.com {\n}\n", "auto_https", "off", true},
+		{"Caddy with its redirects off", "{\n\tauto_https disable_redirects\n}\n:80 {\n}\na.example {\n}\n", "auto_https", "disable_redirects", true},
+		{"Caddy with plain HTTP alone", ":80, :8080 {\n\trespond hi\n}\nhttp://a.example {\n}\n", "auto_https", "off", true},
+		{"Caddy with TLS on a port", ":8443 {\n\ttls {\n\t\ton_demand\n\t}\n}\n", "auto_https", "", true},
+		{"Caddy with plain HTTP and more", "http://a.example, b.example {\n}\n", "auto_https", "", true},
+		{"Caddy with an import", ":80 {\n}\nimport sites/*\n", "auto_https", "", true},
 		{"Caddy in Redis", "{\n\tstorage redis {\n\t\thost x\n\t}\n}\n", "storage", "redis", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -52,9 +52,9 @@ func Hosts(o Object) []string {
 			all = append(all, hostOf(rule.text("host")))
 		}
 	case "IngressRoute", "IngressRouteTCP":
-		named := regexp.MustCompile("`([^`]+)`")
+		matcher, named := regexp.MustCompile(`\bHost(SNI)?\([^)]*\)`), regexp.MustCompile("`([^`]+)`")
 		for _, route := range first(f.list("spec", "routes"), maxMounts) {
-			for _, host := range regexp.MustCompile(`\bHost(SNI)?\([^)]*\)`).FindAllString(route.text("match"), maxMounts) {
+			for _, host := range matcher.FindAllString(route.text("match"), maxMounts) {
 				for _, name := range named.FindAllStringSubmatch(host, maxMounts) {
 					all = append(all, hostOf(name[1]))
 				}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -53,8 +54,8 @@ func configFiles(c inventory.Container) []string {
 			return []string{c.Absolute(value)}
 		}
 	}
-	for name, value := range c.Env {
-		if strings.EqualFold(name, "TRAEFIK_CONFIGFILE") && value != "" {
+	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
+		if value := c.Env[name]; strings.EqualFold(name, "TRAEFIK_CONFIGFILE") && value != "" {
 			return []string{c.Absolute(value)}
 		}
 	}

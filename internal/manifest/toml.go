@@ -26,11 +26,24 @@ func tomlSettings(text string) map[string]string {
 		name := "certificatesresolvers." + cut(strings.ToLower(whole[1])) + ".acme.storage"
 		if len(whole) == 4 && strings.EqualFold(whole[3], "storage") {
 			settings[name] = cut(tomlText(value))
+		} else if inline, found := strings.CutPrefix(strings.TrimSpace(value), "{"); found && len(whole) == 3 {
+			settings[name] = cut(inlineStorage(inline))
 		} else if _, known := settings[name]; !known {
 			settings[name] = ""
 		}
 	}
 	return settings
+}
+
+// inlineStorage finds the storage in an inline table. A comma within a text parts it too,
+// which harms only a path that has one.
+func inlineStorage(table string) string {
+	for part := range strings.SplitSeq(table, ",") {
+		if key, value, _ := strings.Cut(part, "="); strings.EqualFold(strings.Trim(strings.TrimSpace(key), "\"'"), "storage") {
+			return tomlText(value)
+		}
+	}
+	return ""
 }
 
 // tomlKey takes a dotted key apart.

@@ -12,7 +12,7 @@ func variables(c fields) map[string]string {
 	known := map[string]string{}
 	for _, e := range first(c.list("env"), maxVariables) {
 		name := e.text("name")
-		known[name] = expanded(e.text("value"), known)
+		known[name] = cut(expanded(e.text("value"), known)) // many can refer to a long one
 		if len(e.object("valueFrom")) > 0 {
 			known[name] = "$(" + name + ")"
 		}

@@ -65,6 +65,27 @@ func TestReferencesAreBounded(t *testing.T) {
 	if n := len(strings.Join(c.Args, "")); n > 2*maxText {
 		t.Errorf("%d bytes", n)
 	}
+	long := []any{map[string]any{"name": "A", "value": strings.Repeat("x", 1<<16)}}
+	for n := range maxVariables - 1 {
+		long = append(long, map[string]any{"name": fmt.Sprint("B", n), "value": "$(A)$(A)"})
+	}
+	kept := 0
+	for _, value := range variables(fields{"env": long}) {
+		kept += len(value)
+	}
+	if kept > maxVariables*maxText {
+		t.Errorf("%d bytes of variables", kept)
+	}
+}
+
+// Two variables can differ in case alone: which one counts must not change from look to look.
+func TestTheConfigurationFileIsTheSameEachTime(t *testing.T) {
+	w := workloadOf(t, `env: [{name: traefik_configfile, value: /b.yml}, {name: TRAEFIK_CONFIGFILE, value: /a.yml}]`, "")
+	for range 100 {
+		if got := configFiles(w.Containers[0]); len(got) != 1 || got[0] != "/a.yml" {
+			t.Fatal(got)
+		}
+	}
 }
 
 func TestMountsThatCannotBeWrittenTo(t *testing.T) {
@@ -121,6 +142,7 @@ func TestTOML(t *testing.T) {
 		"[certificatesResolvers]\n[certificatesResolvers.le]\n[certificatesResolvers.le.acme]\nstorage='/a'":           "/a",
 		"[certificatesresolvers.\"LE\".acme]\nstorage = \"/a\\u0062\"\n[certificatesresolvers.le.acme.tlschallenge]\n": "/ab",
 		"certificatesResolvers.le.acme.storage = \"/a\"\n[log]\nstorage = \"/b\"":                                      "/a",
+		"[certificatesResolvers.le]\nacme = { email = \"a@b\", storage = \"/a\" }":                                     "/a",
 		"[certificatesResolvers.le.acme.httpChallenge]\n entryPoint = \"web\"":                                         "",
 	} {
 		got, there := Settings(inventory.Container{Image: "traefik"}, text)[key]

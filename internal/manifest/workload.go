@@ -44,11 +44,12 @@ func Workload(object map[string]any) (inventory.Workload, bool) {
 	for _, c := range first(slices.Concat(pod.list("spec", "containers"), sidecars(pod)), maxContainers) {
 		w.Containers = append(w.Containers, container(c))
 	}
-	for _, v := range first(pod.list("spec", "volumes"), maxMounts) {
-		w.Volumes = append(w.Volumes, volume(v))
-	}
+	// A claim takes the place of a volume of the same name, so it comes first.
 	for _, claim := range first(o.list("spec", "volumeClaimTemplates"), maxMounts) {
 		w.Volumes = append(w.Volumes, inventory.Volume{Name: cut(claim.text("metadata", "name")), Kind: "volumeClaimTemplate"})
+	}
+	for _, v := range first(pod.list("spec", "volumes"), maxMounts) {
+		w.Volumes = append(w.Volumes, volume(v))
 	}
 	for n := range w.Containers {
 		for m, mount := range w.Containers[n].Mounts {

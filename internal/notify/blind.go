@@ -20,8 +20,8 @@ type blind struct {
 	open map[[2]string]bool
 	// servers are name servers that gave no usable answer.
 	servers map[string]bool
-	// mute are hostnames of which an address presents no certificate.
-	mute map[string]bool
+	// mute are by hostname the places that present no certificate.
+	mute map[string][]string
 	// named are the hostnames that the report says anything about, if truth is set.
 	named map[string]bool
 }
@@ -29,14 +29,14 @@ type blind struct {
 func newBlind(r finding.Report) blind {
 	b := blind{
 		kinds: r.Coverage.Unread, hosts: map[string]bool{}, services: map[[2]string]bool{},
-		open: map[[2]string]bool{}, servers: map[string]bool{}, mute: map[string]bool{}, named: map[string]bool{},
+		open: map[[2]string]bool{}, servers: map[string]bool{}, mute: map[string][]string{}, named: map[string]bool{},
 	}
 	for _, f := range r.Findings {
 		switch f.Code {
 		case finding.LBMissing, finding.LBPending, finding.LBAddressMismatch:
 			b.open[[2]string{f.Subject.Namespace, f.Subject.Name}] = true
 		case finding.HTTPUnreachable, finding.TLSHandshake:
-			b.mute[f.Subject.Host] = true
+			b.mute[f.Subject.Host] = append(b.mute[f.Subject.Host], f.SeenAt...)
 		case finding.DNSServerDegraded:
 			b.servers[f.Subject.Server] = true
 		}
@@ -92,6 +92,9 @@ func ofCertificate(i finding.Incident) bool {
 func (b blind) to(t Tracked) bool {
 	i := t.Message.Incident
 	family, certificate := i.Code.Family(), ofCertificate(i)
+	showed := func(at string) bool { // as far as places are named
+		return len(t.Message.SeenOn) < t.Message.SeenOnCount || slices.Contains(t.Message.SeenOn, at)
+	}
 	return b.all ||
 		// What was seen without a kind of objects can be gone without it; any other may
 		// have been seen because of them.
@@ -103,5 +106,6 @@ func (b blind) to(t Tracked) bool {
 		b.some && len(t.Touched) >= maxTouched ||
 		i.Subject.Name != "" && b.services[[2]string{i.Subject.Namespace, i.Subject.Name}] ||
 		b.hosts[i.Subject.Host] ||
-		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] || certificate && b.mute[h] })
+		// Another place that presents none says nothing of those that showed the certificate.
+		slices.ContainsFunc(t.Touched, func(h string) bool { return b.hosts[h] || certificate && slices.ContainsFunc(b.mute[h], showed) })
 }

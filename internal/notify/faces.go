@@ -34,8 +34,9 @@ type face struct {
 	severity       finding.Severity
 	// here is when it came, to one of its hostnames; zero if it is gone.
 	here time.Time
-	// told is the worst severity that was told, Info if it was not.
+	// told is the worst severity that was told, Info if it was not; to names the sinks.
 	told finding.Severity
+	to   []string
 	// presentFor and often are its clocks.
 	presentFor, often time.Duration
 	first             time.Time
@@ -62,7 +63,7 @@ func (l look) facesOf(before []Tracked, current map[string]*finding.Incident) []
 		f := face{id: i.ID, hosts: t.Touched, touched: t.Touched, severity: i.Severity, first: t.Message.FirstSeen}
 		f.presentFor, f.often = l.clocks(t)
 		if t.Visible {
-			f.told = t.Told
+			f.told, f.to = t.Told, t.To
 		}
 		if there {
 			f.hosts, f.severity, f.here = now.Hosts, now.Severity, l.hereSince(t, *now)
@@ -111,11 +112,21 @@ func (l look) instead(t Tracked, such func(face) bool) bool {
 	})
 }
 
-// known tells whether the trouble was told, as bad and of all its hostnames, under another
-// face: one that is gone, or has come later than this one.
+// untold tells whether what nobody was told of is there on hostnames of an incident that is
+// gone. That is not over until somebody was.
+func (l look) untold(t Tracked) bool {
+	return l.anyOther(t.Message.Incident, func(f face) bool {
+		return !f.here.IsZero() && f.told == finding.Info && turns(t.Touched, f.hosts)
+	})
+}
+
+// known tells whether the trouble was told, as bad, of all its hostnames and to whoever wants to
+// know, under another face: one that is gone, and not over (see untold), or has come later than
+// this one.
 func (l look) known(i finding.Incident, hosts []string, here time.Time) bool {
 	return l.anyOther(i, func(f face) bool {
-		return f.told >= i.Severity && (f.here.IsZero() || f.here.After(here)) && within(hosts, f.touched)
+		return f.told >= i.Severity && within(hosts, f.touched) && (f.here.After(here) || f.here.IsZero() && turns(f.touched, hosts)) &&
+			len(l.newcomers(Tracked{To: f.to, Touched: hosts, Message: Message{Incident: i}})) == 0
 	})
 }
 

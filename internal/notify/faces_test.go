@@ -19,6 +19,7 @@ func facet(name string, s finding.Severity) finding.Incident {
 func facetOf(name string, hosts ...string) finding.Incident {
 	i := incident(finding.Critical, hosts...)
 	i.ID, i.Code, i.Subject = "http/"+name, finding.HTTPStatus, finding.Subject{}
+	i.Effects = []finding.Finding{{SeenAt: []string{"192.0.2.1"}}}
 	return i
 }
 
@@ -35,6 +36,8 @@ func TestFacesOfOneTrouble(t *testing.T) {
 	ending.ID, ending.Code = "tls/expiring", finding.TLSExpiring
 	silent := facet("unreachable", finding.Critical)
 	silent.Code = finding.HTTPUnreachable
+	dead := silent
+	dead.Effects = []finding.Finding{{SeenAt: []string{"192.0.2.2"}}}
 	quiet := facet("unreachable", finding.Warning)
 	quiet.Code = finding.HTTPUnreachable
 	elsewhere := facet("elsewhere", finding.Critical)
@@ -117,6 +120,30 @@ func TestFacesOfOneTrouble(t *testing.T) {
 			}
 			return one(facetOf(fmt.Sprint("blip", n), many(100)[n]))
 		}, []string{"1m0s firing http/503", "2m30s resolved http/503"}},
+		{"over only when what is still there was told", 20, func(n int) []finding.Incident {
+			switch {
+			case n < 3:
+				return one(a)
+			case n == 4:
+				return []finding.Incident{a, b}
+			}
+			return one(b)
+		}, []string{"1m0s firing http/503", "6m30s firing http/body", "8m0s resolved http/503"}},
+		{"what stays on few of many is told when the rest is over", 20, func(n int) []finding.Incident {
+			if n < 3 {
+				return one(facetOf("503", many(100)...))
+			}
+			return one(facetOf("404", many(100)[:5]...))
+		}, []string{"1m0s firing http/503", "2m30s resolved http/503", "2m30s firing http/404"}},
+		{"what was in the place of another for long is forgotten", 380, func(n int) []finding.Incident {
+			switch {
+			case n == 0 || n == 350:
+				return one(facetOf("404", many(2)...))
+			case n < 200:
+				return one(facetOf("503", many(2)[:1]...))
+			}
+			return none
+		}, []string{"1m0s firing http/503", "1h41m0s resolved http/503"}},
 		{"what is there on one hostname and comes to another", 20, func(n int) []finding.Incident {
 			if n < 3 {
 				return []finding.Incident{facetOf("503", many(2)[:1]...), facetOf("404", many(2)[1:]...)}
@@ -129,6 +156,12 @@ func TestFacesOfOneTrouble(t *testing.T) {
 			}
 			return one(ending)
 		}, []string{"5m0s firing tls/expiring", "7m0s firing http/unreachable", "9m30s resolved http/unreachable"}},
+		{"a certificate that another address does not present", 16, func(n int) []finding.Incident {
+			if n > 11 {
+				return one(dead)
+			}
+			return []finding.Incident{ending, dead}
+		}, []string{"1m0s firing http/unreachable", "5m0s firing tls/expiring", "7m0s resolved tls/expiring"}},
 		{"a certificate that nobody presents hides nothing", 40, func(n int) []finding.Incident {
 			switch {
 			case n < 12:
@@ -153,7 +186,8 @@ func TestFacesOfOneTrouble(t *testing.T) {
 				after := time.Duration(n) * half
 				look := at{after: after, what: test.at(n)}
 				for _, i := range look.what {
-					look.found = append(look.found, finding.Finding{Code: i.Code, Severity: i.Severity, Subject: finding.Subject{Host: i.Hosts[0]}})
+					places, _ := seenOn(i)
+					look.found = append(look.found, finding.Finding{Code: i.Code, Severity: i.Severity, Subject: finding.Subject{Host: i.Hosts[0]}, SeenAt: places})
 				}
 				next, messages := Next(p, s, look.report())
 				for _, m := range messages {
@@ -195,6 +229,28 @@ func TestATroubleThatTurnsIsToldAgain(t *testing.T) {
 	}
 	if want := []string{"0 firing http/0", "60 repeat http/0"}; !slices.Equal(said, want) || len(s.Incidents) > 3 {
 		t.Errorf("said %q, want %q; %d are tracked", said, want, len(s.Incidents))
+	}
+}
+
+// Who wants to know of one face only is not served by what others were told of another.
+func TestAFaceForOthersIsTold(t *testing.T) {
+	p := Policy{
+		Pending: map[finding.Severity]time.Duration{finding.Critical: 45 * time.Second}, ResolveAfter: time.Minute,
+		Routes: []Route{{Sink: "all"}, {Sink: "cluster", Namespaces: []string{"traefik"}}},
+	}
+	turn := []finding.Incident{facet("503", finding.Critical), facet("dead", finding.Critical)}
+	turn[1].Subject.Namespace = "traefik"
+	var s State
+	var said []string
+	for n := range 20 {
+		next, messages := Next(p, s, at{after: time.Duration(n) * 30 * time.Second, what: turn[n%2 : n%2+1]}.report())
+		for _, m := range messages {
+			said = append(said, fmt.Sprintf("%d %s %s to %s", n, m.Kind, m.Incident.ID, m.To))
+		}
+		s = stored(t, next)
+	}
+	if want := []string{"2 firing http/503 to [all]", "3 firing http/dead to [all cluster]"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
 	}
 }
 

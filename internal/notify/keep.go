@@ -47,14 +47,19 @@ func brief(s State) State {
 }
 
 func inBrief(i finding.Incident) finding.Incident {
-	const few, line = 2, 120
+	const few, line, command = 2, 120, 400
 	i.Cause, i.Recovery = finding.Printable(i.Cause, line), finding.Printable(i.Recovery, line)
-	i.Evidence, i.Fix = slices.Clone(i.Evidence[:min(len(i.Evidence), few)]), slices.Clone(i.Fix[:min(len(i.Fix), few)])
+	i.Evidence = slices.Clone(i.Evidence[:min(len(i.Evidence), few)])
 	for n, note := range i.Evidence {
 		i.Evidence[n] = finding.Note{Label: finding.Printable(note.Label, line), Text: finding.Printable(note.Text, line)}
 	}
-	for n, s := range i.Fix {
-		i.Fix[n].Text, i.Fix[n].Command = finding.Printable(s.Text, line), finding.Printable(s.Command, line)
+	steps := i.Fix
+	i.Fix = nil
+	for _, s := range steps {
+		if len(s.Command) <= command && len(i.Fix) < few { // half a command does something else
+			s.Text = finding.Printable(s.Text, line)
+			i.Fix = append(i.Fix, s)
+		}
 	}
 	return i
 }

@@ -179,11 +179,16 @@ func (l look) pending(s finding.Severity) time.Duration {
 }
 
 // clocks are the two of an incident: the time since the last report counts as what that one
-// said. Time without it takes as much from the first, and little from the second.
+// said. Time without it takes as much from the first, and little from the second. What was not
+// told has no more than twice of what it needs: it is to be forgotten when all is well.
 func (l look) clocks(t Tracked) (presentFor, often time.Duration) {
 	switch {
 	case t.Last == Present, t.Last == Gone && t.Instead:
-		return t.PresentFor + l.step, t.Often + l.step
+		presentFor, often = t.PresentFor+l.step, t.Often+l.step
+		if most := 2 * l.pending(t.Message.Incident.Severity); !t.Visible {
+			presentFor, often = min(presentFor, most), min(often, pieces*most)
+		}
+		return presentFor, often
 	case t.Last == Gone:
 		return max(0, t.PresentFor-l.step), max(0, t.Often-l.step/fade)
 	}
@@ -286,7 +291,8 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 		t.Last = Gone
 		return t, nil, t.Often > 0 && !l.known(t.Message.Incident, t.Touched, t.Here)
 	}
-	enough, instead := l.policy.ResolveAfter, l.instead(t, func(face) bool { return true })
+	untold := l.untold(t)
+	enough, instead := l.policy.ResolveAfter, untold || l.instead(t, func(face) bool { return true })
 	if t.Instead && !instead { // well from now on
 		t.GoneFor, t.GoneSince = 0, l.now
 	}
@@ -297,7 +303,7 @@ func (l look) absent(t Tracked) (Tracked, *Message, bool) {
 	if t.Flapping {
 		enough = max(enough, stable)
 	}
-	switch untold := l.instead(t, func(f face) bool { return f.told == finding.Info }); {
+	switch {
 	case untold && l.worthTelling(t.Message.Incident):
 		return l.again(t) // it goes on, and nothing else says so
 	case untold || t.GoneFor < enough:

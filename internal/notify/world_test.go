@@ -12,12 +12,13 @@ import (
 )
 
 // trouble is a truth: these hosts are unwell from begin to end, and each look at one of them
-// shows a face of it.
+// shows a face of it; where several addresses are, maybe more.
 type trouble struct {
 	hosts      []string
 	begin, end time.Duration
 	faces      []finding.Incident
 	random     bool // else one face after the other
+	several    bool
 }
 
 // world is hosts that are looked at, each every half a minute, and reports of what the last
@@ -62,7 +63,7 @@ func newWorld(seed uint64) *world {
 	}
 	free := 30 * time.Minute
 	for range 1 + w.IntN(2) {
-		t := trouble{begin: free, end: free + time.Duration(2+w.IntN(60))*time.Minute, hosts: slices.Clone(w.hosts), random: w.one(2)}
+		t := trouble{begin: free, end: free + time.Duration(2+w.IntN(60))*time.Minute, hosts: slices.Clone(w.hosts), random: w.one(2), several: w.one(3)}
 		free = t.end + 45*time.Minute
 		w.Shuffle(len(t.hosts), func(a, b int) { t.hosts[a], t.hosts[b] = t.hosts[b], t.hosts[a] })
 		t.hosts = t.hosts[:1+w.IntN(len(t.hosts))]
@@ -109,7 +110,7 @@ func (w *world) next() finding.Report {
 			if dark {
 				break
 			}
-			r.Findings = append(r.Findings, finding.Finding{Code: i.Code, Severity: i.Severity, Subject: finding.Subject{Host: h}})
+			r.Findings = append(r.Findings, finding.Finding{Code: i.Code, Severity: i.Severity, Subject: finding.Subject{Host: h}, SeenAt: i.Effects[0].SeenAt})
 			if _, found := all[i.ID]; !found {
 				i.Hosts, all[i.ID] = nil, len(r.Incidents)
 				r.Incidents = append(r.Incidents, i)
@@ -130,8 +131,11 @@ func (w *world) look(h string, look int) {
 			if t.random {
 				n = w.IntN(len(t.faces))
 			}
-			f := t.faces[n%len(t.faces)]
-			seen, mute = append(seen, f), f.Code == finding.HTTPUnreachable || f.Code == finding.TLSHandshake
+			for k, f := range t.faces {
+				if k == n%len(t.faces) || t.several && w.one(3) {
+					seen, mute = append(seen, f), mute || f.Code == finding.HTTPUnreachable || f.Code == finding.TLSHandshake
+				}
+			}
 		}
 	}
 	if w.blips && seen == nil && look-w.blipped[h] > 10 && w.one(90) {

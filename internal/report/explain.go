@@ -54,7 +54,8 @@ func ExplainAllPage(w io.Writer) error {
 }
 
 // ExplainAll writes the list of codes with their titles: those of a family, or all if it is "".
-func ExplainAll(w io.Writer, family string) error {
+// How one of them is explained depends on where this is read.
+func ExplainAll(w io.Writer, family, one string) error {
 	p := page{width: explainWidth}
 	all := slices.DeleteFunc(finding.Catalogue(), func(e finding.Entry) bool { return family != "" && e.Code.Family() != family })
 	width := 0
@@ -65,6 +66,6 @@ func ExplainAll(w io.Writer, family string) error {
 		p.hang(pad(string(e.Code), width)+"  ", e.Title, width+2)
 	}
 	p.blank()
-	p.line(fmt.Sprintf("%s; more on one: driftprobe explain CODE", finding.Count(len(all), "code", "codes")))
+	p.line(fmt.Sprintf("%s; more on one: %s", finding.Count(len(all), "code", "codes"), one))
 	return write(w, p.String())
 }

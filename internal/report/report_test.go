@@ -147,7 +147,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 		"Text":       Text(broken{}, finding.Report{}, Options{}),
 		"JSON":       JSON(broken{}, finding.Report{}, nil, nil),
 		"Explain":    Explain(broken{}, finding.Entry{}),
-		"ExplainAll": ExplainAll(broken{}, ""),
+		"ExplainAll": ExplainAll(broken{}, "", ""),
 	} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("%s = %v, want %v", name, err, errBroken)
@@ -166,7 +166,7 @@ func TestExplain(t *testing.T) {
 
 func TestExplainAllNamesEveryCode(t *testing.T) {
 	var out strings.Builder
-	if err := ExplainAll(&out, ""); err != nil {
+	if err := ExplainAll(&out, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range finding.Catalogue() {

@@ -220,8 +220,17 @@ func (s *Store) patiently(content []byte) error {
 	}
 }
 
-// hangs tells whether a write goes on that was not waited for.
-func (s *Store) hangs() bool { return len(s.writing) > 0 }
+// hangs tells whether a write goes on that was not waited for. If not, what it did is seen by
+// whoever asked (which the length of a channel would not ensure).
+func (s *Store) hangs() bool {
+	select {
+	case s.writing <- struct{}{}:
+		<-s.writing
+		return false
+	default:
+		return true
+	}
+}
 
 // content is what the place holds.
 func (s *Store) content() ([]byte, error) {

@@ -17,7 +17,7 @@ func proofs() []Situation {
 		{Name: "no identity by a page", Refs: "docs/probing.md", Target: page, Want: critical("http/identity", "a page /proof", "nothing else was sent there", "/proof")},
 		{
 			Name: "no identity by a header, and no page", Refs: "docs/probing.md", Target: edge, Site: says(404, ""),
-			Want: critical("http/identity", "a header X-Edge"),
+			Want: critical("http/identity", "a header X-Edge", "HTTP 404"),
 		},
 	}
 }
