@@ -66,8 +66,20 @@ func clusterSituations() []situation {
 		{"an announced move is known and shown", func(t testing.TB) *builder {
 			b := moved(t)
 			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
-			return b
+			return b.each(func(h string) { b.probe(h, oldAddr, strangerAlive) })
 		}, 0},
+		{"an announced move does not excuse records that lead nowhere", func(t testing.TB) *builder {
+			b := moved(t)
+			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
+			return b
+		}, 1},
+		{"an announced move whose load balancer is gone", func(t testing.TB) *builder {
+			b := moved(t)
+			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)
+			b.Inventory.Services[0].Addresses = nil
+			b.Observations.Clouds[0].Balancers = nil
+			return b.each(func(h string) { b.probe(h, oldAddr, silent) })
+		}, 1},
 		{"a move that only one of two balancers announces is an incident", func(t testing.TB) *builder {
 			b := twoFronts(t)
 			b.Inventory.Services[0].MoveUntil = noon().Add(time.Hour)

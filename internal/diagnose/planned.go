@@ -19,19 +19,35 @@ func (v *view) planned(all []finding.Incident) {
 		if !until.After(v.now) || !entailed(in.Code) || in.Severity <= finding.Info {
 			continue
 		}
-		in.PlannedUntil = until
-		in.Evidence = append(in.Evidence, finding.Note{Label: "planned", Text: "a move is announced until " + finding.Clock(until, v.now)})
+		note := "a move is announced until " + finding.Clock(until, v.now)
 		in.Effects = slices.Clone(in.Effects)
-		for j := range in.Effects {
-			if !entailed(in.Effects[j].Code) {
-				continue
+		suffers := false
+		for j, f := range in.Effects {
+			switch {
+			case v.deadEnd(f):
+				suffers = true
+			case entailed(f.Code):
+				in.Effects[j] = v.lowered(f, finding.Info)
 			}
-			in.Effects[j] = v.lowered(in.Effects[j], finding.Info)
 		}
 		finding.Sort(in.Effects)
 		in.Severity = finding.Worst(in.Effects)
+		if suffers {
+			note += ", and it has left clients behind"
+		}
+		if in.Severity == finding.Info {
+			in.PlannedUntil = until
+		}
+		in.Evidence = append(in.Evidence, finding.Note{Label: "planned", Text: note})
 	}
 	finding.Sort(v.findings)
+}
+
+// deadEnd tells whether clients are sent to an address at which a probe met nobody who can
+// speak for the host: that is what a move must not do to them.
+func (v *view) deadEnd(f finding.Finding) bool {
+	met, looked := v.of(f.Subject.Host).strangers[addrOf(f.Subject.Address)]
+	return f.Code == finding.DNSStaleRecord && looked && !met.Unseen && !met.Valid
 }
 
 // lowered gives a finding another severity, here and where it stands alone.
