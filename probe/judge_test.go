@@ -284,7 +284,7 @@ func TestText(t *testing.T) {
 			inventory.Expected{Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.10")}, Service: inventory.ServiceRef{Namespace: "traefik", Name: "traefik"}},
 			seen(fault(PhaseConnect, Refused, "connection refused: nothing listens on port 443")),
 			finding.Finding{
-				Code: finding.HTTPUnreachable, Severity: finding.Critical,
+				Code: finding.HTTPUnreachable, Severity: finding.Critical, Fault: "refused",
 				Summary:  "api.shop.example does not answer at 203.0.113.10: connection refused: nothing listens on port 443",
 				Expected: "an HTTP response from the load balancer of traefik/traefik",
 				Observed: "connection refused: nothing listens on port 443",
