@@ -93,7 +93,7 @@ type Expect struct {
 	Status      []StatusRange             `yaml:"status"`      // any of them; without it all below 500 but 421, and 400 with a warning
 	BodyRegex   *regexp.Regexp            `yaml:"body_regex"`  // must match somewhere in the first 1 MiB of the body
 	Headers     map[string]*regexp.Regexp `yaml:"headers"`     // by header name: each must be there and match
-	JSON        map[string]*regexp.Regexp `yaml:"json"`        // by path in the body (docs/probing.md): the value must match
+	JSON        map[string]*regexp.Regexp `yaml:"json"`        // by path in the body (docs/probe.md): the value must match
 	FinalURL    *regexp.Regexp            `yaml:"final_url"`   // where the redirects end
 	Protocol    string                    `yaml:"protocol"`    // "h2" or "http/1.1"
 	Within      time.Duration             `yaml:"within"`      // for the whole look, at most `timeout`

@@ -12,7 +12,7 @@ import (
 // TestDocumentedExamples: every yaml block of the page on probing is a whole, valid
 // configuration, and each key of a target stands in one of them.
 func TestDocumentedExamples(t *testing.T) {
-	const page = "../docs/probing.md"
+	const page = "../docs/probe.md"
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)

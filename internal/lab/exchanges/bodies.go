@@ -167,13 +167,13 @@ func methods() []Situation {
 func speeds() []Situation {
 	half := expects(`{"within_ns":500000000}`)
 	return []Situation{
-		{Name: "quick enough", Refs: "docs/probing.md", Target: expects(`{"within_ns":60000000000}`)},
+		{Name: "quick enough", Refs: "docs/probe.md", Target: expects(`{"within_ns":60000000000}`)},
 		{
 			Name: "a slow body", Relayed: true, Refs: "nginx: limit_rate", Target: half, Site: always(lab.Page{Body: strings.Repeat("slow ", 500), Rate: 1000}),
 			Want: warning("http/slow", "a response within 500ms", "reading the body", "look at the size of the response"),
 		},
 		{
-			Name: "a slow application behind a load balancer", Refs: "docs/probing.md", Target: half, Behind: behind(lab.Page{Delay: time.Second, Body: "ok"}),
+			Name: "a slow application behind a load balancer", Refs: "docs/probe.md", Target: half, Behind: behind(lab.Page{Delay: time.Second, Body: "ok"}),
 			Want: warning("http/slow", "waiting for the response", "look at the application"),
 		},
 	}

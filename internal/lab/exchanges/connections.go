@@ -65,7 +65,7 @@ func silences() []Situation {
 		},
 		{Name: "an answer after which the connection is kept open all the same", Relayed: true, Refs: "RFC 9112 §9.6", Site: always(lab.Page{Raw: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Holds: true})},
 		{
-			Name: "a service that is meant to be closed and is only slow", Relayed: true, Refs: "docs/probing.md", Endless: true, Target: expects(`{"unreachable":true}`), Site: always(lab.Page{Holds: true}),
+			Name: "a service that is meant to be closed and is only slow", Relayed: true, Refs: "docs/probe.md", Endless: true, Target: expects(`{"unreachable":true}`), Site: always(lab.Page{Holds: true}),
 			Want: critical("http/reachable", "a connection on port"),
 		},
 	}
@@ -162,7 +162,7 @@ func plain() []Situation {
 			Want: critical("http/unreachable", "waiting for the response", "PROXY protocol"),
 		},
 		{Name: "a TCP port that is open", Refs: "RFC 9293 §3.5", Target: tcp},
-		{Name: "a port that is open and must not be", Refs: "docs/probing.md", Target: `{"scheme":"tcp","expect":{"unreachable":true}}`, Want: critical("http/reachable", "nothing may answer")},
-		{Name: "a site that answers and must not", Refs: "docs/probing.md", Target: expects(`{"unreachable":true}`), Want: critical("http/reachable", "nothing may answer")},
+		{Name: "a port that is open and must not be", Refs: "docs/probe.md", Target: `{"scheme":"tcp","expect":{"unreachable":true}}`, Want: critical("http/reachable", "nothing may answer")},
+		{Name: "a site that answers and must not", Refs: "docs/probe.md", Target: expects(`{"unreachable":true}`), Want: critical("http/reachable", "nothing may answer")},
 	}
 }

@@ -44,21 +44,21 @@ func redirects() []Situation {
 			Name: "plain HTTP, redirected to https", Refs: "RFC 9110 §4.2.2", Target: `{"scheme":"http","redirects":{"follow":true},"expect":{` + end + `,"final_url":"^https://www\\.shop\\.example:[0-9]+/$"}}`,
 			Site: over(to(301, "https://"+Host+":{beside}/"), inPlain), Beside: &lab.Site{Pages: map[string]lab.Page{"": {Body: "the end"}}},
 		},
-		{Name: "the final URL is as expected", Refs: "docs/probing.md", Target: follows(`"final_url":"/next$"`), Site: once(302, "/next")},
+		{Name: "the final URL is as expected", Refs: "docs/probe.md", Target: follows(`"final_url":"/next$"`), Site: once(302, "/next")},
 		{
-			Name: "a redirect that ends elsewhere", Refs: "docs/probing.md", Target: follows(`"final_url":"/home$"`), Site: once(302, "/next"),
+			Name: "a redirect that ends elsewhere", Refs: "docs/probe.md", Target: follows(`"final_url":"/home$"`), Site: once(302, "/next"),
 			Want: critical("http/redirect", "another URL than expected", "/home$", "/next", "curl -iL"),
 		},
 		{
-			Name: "a final URL where redirects are not followed", Refs: "docs/probing.md", Target: expects(`{"final_url":"/next$"}`), Site: once(302, "/next"),
+			Name: "a final URL where redirects are not followed", Refs: "docs/probe.md", Target: expects(`{"final_url":"/next$"}`), Site: once(302, "/next"),
 			Want: critical("http/redirect", "redirects are not followed by themselves"),
 		},
 		{
-			Name: "the body after a redirect is looked at", Refs: "docs/probing.md", Target: follows(`"body_regex":"^no$"`), Site: once(302, "/next"),
+			Name: "the body after a redirect is looked at", Refs: "docs/probe.md", Target: follows(`"body_regex":"^no$"`), Site: once(302, "/next"),
 			Want: critical("http/body", "no match in 7 bytes"),
 		},
 		{
-			Name: "the status after a redirect is looked at", Refs: "docs/probing.md", Target: follows(""),
+			Name: "the status after a redirect is looked at", Refs: "docs/probe.md", Target: follows(""),
 			Site: lab.Site{Pages: map[string]lab.Page{"": {Status: 302, Location: "/next"}, "/next": {Status: 503}}},
 			Want: critical("http/status", "HTTP 503"),
 		},
