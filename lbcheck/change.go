@@ -21,8 +21,8 @@ func JudgeChange(before, after []inventory.Balanced, risk func(inventory.Service
 		if b.Type != balancerType {
 			continue
 		}
-		if how, at := loses(b, after); how != "" {
-			all = append(all, willMove(b, how, at, risk(b.ServiceRef)))
+		if how, severity, at := loses(b, after); how != "" {
+			all = append(all, willMove(b, how, severity, at, risk(b.ServiceRef)))
 		}
 	}
 	finding.Sort(all)
@@ -32,40 +32,44 @@ func JudgeChange(before, after []inventory.Balanced, risk func(inventory.Service
 const balancerType = "LoadBalancer"
 
 // loses says how a Service loses its load balancer, and where that is declared; "" if it
-// keeps it.
-func loses(b inventory.Balanced, after []inventory.Balanced) (string, inventory.Balanced) {
+// keeps it. It is a warning where only the cloud knows whether it does.
+func loses(b inventory.Balanced, after []inventory.Balanced) (string, finding.Severity, inventory.Balanced) {
 	n := slices.IndexFunc(after, func(a inventory.Balanced) bool { return a.ServiceRef == b.ServiceRef })
 	if n < 0 {
 		for _, a := range after {
 			if a.Type == balancerType && a.Selector == b.Selector && b.Selector != "" {
-				return fmt.Sprintf("it is deleted, and %s, which selects the same pods, gets a load balancer of its own", printable(a.String())), a
+				return fmt.Sprintf("it is deleted, and %s, which selects the same pods, gets a load balancer of its own", printable(a.String())), finding.Critical, a
 			}
 		}
-		return "it is deleted", b
+		return "it is deleted", finding.Critical, b
 	}
 	a := after[n]
 	switch {
 	case a.Type != balancerType:
-		return "its type becomes " + cmp.Or(printable(a.Type), "ClusterIP"), a
+		return "its type becomes " + cmp.Or(printable(a.Type), "ClusterIP"), finding.Critical, a
 	case a.Class != b.Class:
-		return fmt.Sprintf("its loadBalancerClass becomes «%s»: another controller makes another load balancer", printable(a.Class)), a
+		return fmt.Sprintf("its loadBalancerClass becomes «%s»: another controller makes another load balancer", printable(a.Class)), finding.Critical, a
 	case a.BalancerID != b.BalancerID && a.BalancerID != "" && b.BalancerID != "":
-		return fmt.Sprintf("it is told to use the load balancer %s in place of %s", printable(a.BalancerID), printable(b.BalancerID)), a
+		return fmt.Sprintf("it is told to use the load balancer %s in place of %s", printable(a.BalancerID), printable(b.BalancerID)), finding.Critical, a
 	case a.BalancerID == "" && b.BalancerID != "" && b.File != "": // in a cluster the controller writes it
-		return fmt.Sprintf("it is not told any more to use the load balancer %s, which stays only if it was made for this Service", printable(b.BalancerID)), a
+		return fmt.Sprintf("it is not told any more to use the load balancer %s, which stays only if it was made for this Service", printable(b.BalancerID)), finding.Warning, a
 	}
-	return "", a
+	return "", finding.Info, a
 }
 
-func willMove(b inventory.Balanced, how string, at inventory.Balanced, r inventory.Risk) finding.Finding {
+func willMove(b inventory.Balanced, how string, severity finding.Severity, at inventory.Balanced, r inventory.Risk) finding.Finding {
 	f := finding.Finding{
-		Code: finding.LBWillMove, Severity: finding.Critical,
+		Code: finding.LBWillMove, Severity: severity,
 		Subject:  finding.Subject{Namespace: b.Namespace, Name: b.Name},
 		Summary:  fmt.Sprintf("this gives up the load balancer of %s, and its address", printable(b.String())),
 		Expected: "the load balancer that is there now",
 		Observed: how,
 		Hint:     "keep namespace, name and type of the Service; or lower the TTL of the records first, and correct them as soon as the new address is known",
 		Line:     at.Line,
+	}
+	if severity < finding.Critical {
+		f.Summary = fmt.Sprintf("this may give up the load balancer of %s, and its address", printable(b.String()))
+		f.Hint = "see for whom it was made: the cloud controller names a load balancer after the uid of its Service; if it was not this one, leave the annotation"
 	}
 	if at.File != "" {
 		f.SeenAt = []string{at.File}

@@ -66,6 +66,14 @@ func TestJudgeChange(t *testing.T) {
 			if o := got[0].Observed; !strings.Contains(o, c.want) || !strings.Contains(o, risk) || got[0].Line != 7 || got[0].SeenAt[0] != "svc.yaml" {
 				t.Errorf("%s, line %d of %v", o, got[0].Line, got[0].SeenAt)
 			}
+			// Without the id only the cloud knows whose the load balancer is.
+			want, says := finding.Critical, "this gives up"
+			if strings.Contains(c.want, "not told any more") {
+				want, says = finding.Warning, "this may give up"
+			}
+			if got[0].Severity != want || !strings.HasPrefix(got[0].Summary, says) {
+				t.Errorf("%s %s, want %s %s", got[0].Severity, got[0].Summary, want, says)
+			}
 		})
 	}
 }
